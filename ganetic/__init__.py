@@ -1,0 +1,18 @@
+"""Genetic-programming search for the loss functions of generative adversarial networks."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("ganetic")
+
+_HOME = {"load_loss": "ganetic.loss.card", "search": "ganetic.search.run", "open_run": "ganetic.search.run"}
+
+__all__ = ["__version__", "load_loss", "open_run", "search"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that `ganetic --help` and `import ganetic` wait for none of torch, ray, sympy and deap.
+    if name not in _HOME:
+        raise AttributeError(f'module "ganetic" has no attribute "{name}"')
+    return getattr(import_module(_HOME[name]), name)

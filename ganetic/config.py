@@ -1,0 +1,89 @@
+"""Frozen, documented configuration models, read from TOML with one-line errors."""
+
+import tomllib
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from ganetic.errors import UserError, did_you_mean
+
+
+class Config(BaseModel):
+    """Base of every configuration model: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+ConfigT = TypeVar("ConfigT", bound=Config)
+
+
+def read_toml(path: Path | Traversable, model: type[ConfigT]) -> ConfigT:
+    """Read a TOML file into a validated model.
+
+    Raises:
+        UserError: the file cannot be read, is not TOML, or does not fit the model.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None
+    return validate(data, model, where=str(path))
+
+
+def validate(data: object, model: type[ConfigT], where: str) -> ConfigT:
+    """Validate plain data against a model; the first problem becomes a one-line `UserError`."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"{where}: {_one_line(error.errors()[0], model)}") from None
+
+
+def _one_line(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    place = _dotted(problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        key, allowed = str(problem["loc"][-1]), _keys_at(model, problem["loc"][:-1])
+        expected = f"; expected one of {', '.join(allowed)}" if allowed else ""
+        return f'unknown key "{place}"{expected}{did_you_mean(key, allowed)}'
+    if problem["type"] == "missing":
+        return f'key "{place}" is missing'
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{place} is {str(problem['input'])[:60]!r}: {message}" if place else message
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed at a place in a nested model; empty when the place is not a model."""
+    current: Any = model
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part)
+        if field is None:
+            return []
+        current = _model_in(field.annotation)
+        if current is None:
+            return []
+    return sorted(current.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,33 @@
+"""What the user did wrong, in one line."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Bad input: the message says what was wrong, where, what is allowed and what to do.
+
+    The command line prints it as one line and exits with 2. Errors in our own code are never of this class.
+    """
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """Return ``'; did you mean "pow"?'`` for the closest allowed name, or an empty string."""
+    close = get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def unknown(kind: str, name: str, allowed: Iterable[str], where: str = "") -> UserError:
+    """Build the error for a name that is not in a closed list.
+
+    Args:
+        kind: what is named, such as ``"operator"``.
+        name: the name that was given.
+        allowed: the names that would have been accepted.
+        where: where it stood, such as ``"spaces/my.toml: operators[3]"``.
+    """
+    allowed = sorted(allowed)
+    place = f"{where}: " if where else ""
+    return UserError(
+        f'{place}unknown {kind} "{name[:60]}"; expected one of {", ".join(allowed)}{did_you_mean(name, allowed)}'
+    )
