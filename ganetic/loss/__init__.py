@@ -1,0 +1,1 @@
+"""What a loss is: text, tree, torch module, screen, fingerprint, card."""

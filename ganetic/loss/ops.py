@@ -1,0 +1,387 @@
+"""The closed table of operators: one row each, for torch, numpy, sympy and print.
+
+Adding an operator is adding a row. Every row is checked when it is registered: its arity, its shape, a finite value
+and a finite gradient on its domain in float32 and float64, and numpy against torch.
+
+Operators are total. Division, square root and logarithm are protected as in the GANetic paper (Akhmedova & Körber,
+arXiv 2406.05023), with the same epsilon; `exp` is bounded above.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Array = npt.NDArray[np.float64]
+Linearised = tuple[Array, tuple[Array, ...]]
+
+EPSILON = 1e-8
+"""Added inside the protected operators, as in the GANetic paper."""
+
+EXP_BOUND = 30.0
+"""`exp` is constant above this argument: e^30 = 1e13 still has a finite square in float32."""
+
+ADDITIVE, PRODUCT, SIGN, POWER, ATOM = 1, 2, 3, 4, 5
+"""Binding strength in print, from loose to tight."""
+
+
+class Notation(NamedTuple):
+    """How a call is printed: a template, how tightly it binds, and how tightly each argument must bind."""
+
+    template: str
+    strength: int
+    needs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One row of the table.
+
+    Attributes:
+        name: as written in an expression.
+        arity: how many arguments it takes.
+        torch: tensors in, tensor of the broadcast shape out.
+        linearise: float64 arrays in, the value and its partial derivatives out.
+        sympy: the sympy module and sympy arguments in, sympy expression out; without the epsilons, for reading.
+        infix: for people.
+        latex: for papers.
+        domain: the closed interval of every argument on which value and gradient are finite.
+    """
+
+    name: str
+    arity: int
+    torch: Callable[..., Tensor]
+    linearise: Callable[..., Linearised]
+    sympy: Callable[..., Any]
+    infix: Notation
+    latex: Notation
+    domain: tuple[float, float] = (-1e4, 1e4)
+
+
+def add(a: Tensor, b: Tensor) -> Tensor:
+    """The sum a + b."""
+    return a + b
+
+
+def sub(a: Tensor, b: Tensor) -> Tensor:
+    """The difference a - b."""
+    return a - b
+
+
+def mul(a: Tensor, b: Tensor) -> Tensor:
+    """The product a · b."""
+    return a * b
+
+
+def div(a: Tensor, b: Tensor) -> Tensor:
+    """The quotient a / (b + ε), exact for every b outside (-3ε/2, -ε/2); inside, the denominator is ±ε/2."""
+    shifted = b + EPSILON
+    return a / torch.where(shifted >= 0, shifted.clamp(min=EPSILON / 2), shifted.clamp(max=-EPSILON / 2))
+
+
+def neg(a: Tensor) -> Tensor:
+    """-a."""
+    return -a
+
+
+def square(a: Tensor) -> Tensor:
+    """a²."""
+    return a * a
+
+
+def cube(a: Tensor) -> Tensor:
+    """a³."""
+    return a * a * a
+
+
+def sqrt(a: Tensor) -> Tensor:
+    """The square root of |a| + ε."""
+    return torch.sqrt(torch.abs(a) + EPSILON)
+
+
+def log(a: Tensor) -> Tensor:
+    """The logarithm of |a| + ε."""
+    return torch.log(torch.abs(a) + EPSILON)
+
+
+def exp(a: Tensor) -> Tensor:
+    """e^a, constant above the bound."""
+    return torch.exp(torch.clamp(a, max=EXP_BOUND))
+
+
+def tanh(a: Tensor) -> Tensor:
+    """Hyperbolic tangent."""
+    return torch.tanh(a)
+
+
+def sigmoid(a: Tensor) -> Tensor:
+    """1 / (1 + e^-a)."""
+    return torch.sigmoid(a)
+
+
+def softplus(a: Tensor) -> Tensor:
+    """log(1 + e^a)."""
+    return torch.nn.functional.softplus(a, threshold=40)  # above, log(1 + e^a) is a also in float64
+
+
+def relu(a: Tensor) -> Tensor:
+    """max(a, 0)."""
+    return torch.relu(a)
+
+
+def absolute(a: Tensor) -> Tensor:
+    """|a|."""
+    return torch.abs(a)
+
+
+def minimum(a: Tensor, b: Tensor) -> Tensor:
+    """The smaller of two."""
+    return torch.minimum(a, b)
+
+
+def maximum(a: Tensor, b: Tensor) -> Tensor:
+    """The larger of two."""
+    return torch.maximum(a, b)
+
+
+def sin(a: Tensor) -> Tensor:
+    """Sine."""
+    return torch.sin(a)
+
+
+def cos(a: Tensor) -> Tensor:
+    """Cosine."""
+    return torch.cos(a)
+
+
+def _linear_div(a: Array, b: Array) -> Linearised:
+    shifted = b + EPSILON
+    safe = np.where(shifted >= 0, np.maximum(shifted, EPSILON / 2), np.minimum(shifted, -EPSILON / 2))
+    value = a / safe
+    return value, (1 / safe, np.where(safe == shifted, -value / safe, 0.0))
+
+
+def _linear_sqrt(a: Array) -> Linearised:
+    value = np.sqrt(np.abs(a) + EPSILON)
+    return value, (np.sign(a) / (2 * value),)
+
+
+def _linear_log(a: Array) -> Linearised:
+    inner = np.abs(a) + EPSILON
+    return np.log(inner), (np.sign(a) / inner,)
+
+
+def _linear_exp(a: Array) -> Linearised:
+    value = np.exp(np.minimum(a, EXP_BOUND))
+    return value, (np.where(a <= EXP_BOUND, value, 0.0),)
+
+
+def _linear_tanh(a: Array) -> Linearised:
+    value = np.tanh(a)
+    return value, (1 - value * value,)
+
+
+def logistic(a: Array) -> Array:
+    """The sigmoid of a float64 array, without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * a)))
+
+
+def _linear_sigmoid(a: Array) -> Linearised:
+    value = logistic(a)
+    return value, (value * logistic(-a),)
+
+
+def _linear_min(a: Array, b: Array) -> Linearised:
+    share = np.where(a < b, 1.0, np.where(a == b, 0.5, 0.0))
+    return np.minimum(a, b), (share, 1 - share)
+
+
+def _linear_max(a: Array, b: Array) -> Linearised:
+    share = np.where(a > b, 1.0, np.where(a == b, 0.5, 0.0))
+    return np.maximum(a, b), (share, 1 - share)
+
+
+def _call(name: str, arity: int = 1) -> Notation:
+    return Notation(f"{name}({', '.join(f'{{{i}}}' for i in range(arity))})", ATOM, (0,) * arity)
+
+
+def _latex_call(name: str, arity: int = 1) -> Notation:
+    arguments = ", ".join(f"{{{i}}}" for i in range(arity))
+    return Notation(rf"{name}\left({arguments}\right)", ATOM, (0,) * arity)
+
+
+_ONE, _MINUS_ONE = np.asarray(1.0), np.asarray(-1.0)
+_SUM = Notation("{0} + {1}", ADDITIVE, (ADDITIVE, ADDITIVE))
+_DIFFERENCE = Notation("{0} - {1}", ADDITIVE, (ADDITIVE, PRODUCT))
+_NEGATION = Notation("-{0}", SIGN, (POWER,))
+
+_ROWS = (
+    Operator("add", 2, add, lambda a, b: (a + b, (_ONE, _ONE)), lambda _, a, b: a + b, _SUM, _SUM),
+    Operator("sub", 2, sub, lambda a, b: (a - b, (_ONE, _MINUS_ONE)), lambda _, a, b: a - b, _DIFFERENCE, _DIFFERENCE),
+    Operator(
+        "mul",
+        2,
+        mul,
+        lambda a, b: (a * b, (b, a)),
+        lambda _, a, b: a * b,
+        Notation("{0}·{1}", PRODUCT, (PRODUCT, PRODUCT)),
+        Notation(r"{0} \, {1}", PRODUCT, (PRODUCT, PRODUCT)),
+    ),
+    Operator(
+        "div",
+        2,
+        div,
+        _linear_div,
+        lambda _, a, b: a / b,
+        Notation("{0}/{1}", PRODUCT, (PRODUCT, SIGN)),
+        Notation(r"\frac{{{0}}}{{{1}}}", ATOM, (0, 0)),
+    ),
+    Operator("neg", 1, neg, lambda a: (-a, (_MINUS_ONE,)), lambda _, a: -a, _NEGATION, _NEGATION),
+    Operator(
+        "square",
+        1,
+        square,
+        lambda a: (a * a, (2 * a,)),
+        lambda _, a: a**2,
+        Notation("{0}²", POWER, (ATOM,)),
+        Notation("{0}^{{2}}", POWER, (ATOM,)),
+    ),
+    Operator(
+        "cube",
+        1,
+        cube,
+        lambda a: (a * a * a, (3 * a * a,)),
+        lambda _, a: a**3,
+        Notation("{0}³", POWER, (ATOM,)),
+        Notation("{0}^{{3}}", POWER, (ATOM,)),
+    ),
+    Operator(
+        "sqrt",
+        1,
+        sqrt,
+        _linear_sqrt,
+        lambda sp, a: sp.sqrt(sp.Abs(a)),
+        _call("sqrt"),
+        Notation(r"\sqrt{{\left|{0}\right|}}", ATOM, (0,)),
+    ),
+    Operator(
+        "log",
+        1,
+        log,
+        _linear_log,
+        lambda sp, a: sp.log(sp.Abs(a)),
+        _call("log"),
+        Notation(r"\log\left|{0}\right|", ATOM, (0,)),
+    ),
+    Operator(
+        "exp",
+        1,
+        exp,
+        _linear_exp,
+        lambda sp, a: sp.exp(a),
+        _call("exp"),
+        Notation("e^{{{0}}}", POWER, (0,)),
+    ),
+    Operator("tanh", 1, tanh, _linear_tanh, lambda sp, a: sp.tanh(a), _call("tanh"), _latex_call(r"\tanh")),
+    Operator(
+        "sigmoid",
+        1,
+        sigmoid,
+        _linear_sigmoid,
+        lambda sp, a: 1 / (1 + sp.exp(-a)),
+        _call("sigmoid"),
+        _latex_call(r"\sigma"),
+    ),
+    Operator(
+        "softplus",
+        1,
+        softplus,
+        lambda a: (np.logaddexp(0, a), (logistic(a),)),
+        lambda sp, a: sp.log(1 + sp.exp(a)),
+        _call("softplus"),
+        Notation(r"\log\left(1 + e^{{{0}}}\right)", ATOM, (0,)),
+    ),
+    Operator(
+        "relu",
+        1,
+        relu,
+        lambda a: (np.maximum(a, 0), (np.where(a > 0, 1.0, 0.0),)),
+        lambda sp, a: sp.Max(a, 0),
+        _call("relu"),
+        Notation(r"\max\left(0, {0}\right)", ATOM, (0,)),
+    ),
+    Operator(
+        "abs",
+        1,
+        absolute,
+        lambda a: (np.abs(a), (np.sign(a),)),
+        lambda sp, a: sp.Abs(a),
+        Notation("|{0}|", ATOM, (0,)),
+        Notation(r"\left|{0}\right|", ATOM, (0,)),
+    ),
+    Operator("min", 2, minimum, _linear_min, lambda sp, a, b: sp.Min(a, b), _call("min", 2), _latex_call(r"\min", 2)),
+    Operator("max", 2, maximum, _linear_max, lambda sp, a, b: sp.Max(a, b), _call("max", 2), _latex_call(r"\max", 2)),
+    Operator(
+        "sin", 1, sin, lambda a: (np.sin(a), (np.cos(a),)), lambda sp, a: sp.sin(a), _call("sin"), _latex_call(r"\sin")
+    ),
+    Operator(
+        "cos", 1, cos, lambda a: (np.cos(a), (-np.sin(a),)), lambda sp, a: sp.cos(a), _call("cos"), _latex_call(r"\cos")
+    ),
+)
+
+OPERATORS: dict[str, Operator] = {}
+
+
+def register(operator: Operator) -> None:
+    """Check a row and add it to the table.
+
+    Raises:
+        ValueError: the name is taken, or the row fails its check.
+    """
+    if operator.name in OPERATORS:
+        raise ValueError(f'operator "{operator.name}" is registered already')
+    for dtype in (torch.float32, torch.float64):
+        _check(operator, dtype)
+    OPERATORS[operator.name] = operator
+
+
+def _check(operator: Operator, dtype: torch.dtype) -> None:
+    columns = _probe(operator)
+    arguments = [torch.tensor(column, dtype=dtype, requires_grad=True) for column in columns]
+    try:
+        value = operator.torch(*arguments)
+        linear, partials = operator.linearise(*columns)
+    except TypeError as error:
+        raise ValueError(f'operator "{operator.name}" does not take {operator.arity} arguments: {error}') from None
+    if value.shape != arguments[0].shape:
+        raise ValueError(f'operator "{operator.name}" does not keep the shape of its arguments')
+    gradients = torch.autograd.grad(value.sum(), arguments)
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in (value, *gradients)):
+        raise ValueError(f'operator "{operator.name}" is not finite on {operator.domain} in {dtype}')
+    if dtype is not torch.float64:
+        return
+    pairs = [(value, linear), *zip(gradients, partials, strict=True)]
+    for tensor, array in pairs:
+        expected = np.broadcast_to(array, columns[0].shape)
+        if not np.allclose(tensor.detach().numpy(), expected, rtol=1e-7, atol=1e-8):
+            raise ValueError(f'operator "{operator.name}": the numpy form differs from the torch form')
+
+
+def _probe(operator: Operator) -> list[Array]:
+    low, high = operator.domain
+    points = [
+        point
+        for point in (-1e4, -33.0, -3.0, -1.0, -0.5, -1e-8, 0.0, 1e-9, 0.5, 2.0, 29.0, 1e4)
+        if low <= point <= high
+    ]
+    grid = np.array(list(product(points, repeat=operator.arity)), dtype=np.float64)
+    return [np.ascontiguousarray(grid[:, i]) for i in range(operator.arity)]
+
+
+for _row in _ROWS:
+    register(_row)

@@ -1,0 +1,158 @@
+"""Can this loss train a GAN at all? Asked numerically, before any training, and answered with a reason.
+
+Of random trees fewer than 1 % pass. The screen bounds what is worth a training, not what is good.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from ganetic.loss.formula import Formula, Slot
+from ganetic.loss.numeric import Grid, Response, responses
+from ganetic.loss.ops import Array
+
+VANISHING_BOUND = 0.1
+"""|g(-5.5)| / |g(0)| below which G's gradient counts as vanishing where D is sure."""
+
+LARGEST = 1e30
+"""Values and gradients above this overflow float32 in the next operation."""
+
+SMALLEST_GRADIENT = 1e-8
+"""Adam's epsilon: a gradient that never exceeds it moves nothing."""
+
+SURE, RANGE, RIGHT_SHARE = 5.5, 6.0, 0.9
+
+
+class Orientation(StrEnum):
+    """Which images the discriminator puts higher. Nothing in a loss says that it must be the real ones."""
+
+    REAL_ABOVE_FAKE = "real_above_fake"
+    FAKE_ABOVE_REAL = "fake_above_real"
+
+
+class Rejection(StrEnum):
+    """Why a loss does not pass."""
+
+    NON_FINITE = "non_finite"
+    NO_GRADIENT = "no_gradient"
+    NO_SEPARATION = "no_separation"
+    WRONG_DIRECTION = "wrong_direction"
+    VANISHING = "vanishing"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The screen's answer.
+
+    Attributes:
+        passed: whether a training is worth trying.
+        reason: why not; None when it passed.
+        orientation: found as soon as D separates, also for losses that fail later.
+    """
+
+    passed: bool
+    reason: Rejection | None
+    orientation: Orientation | None
+
+
+@dataclass(frozen=True, eq=False)
+class Forces:
+    """Gradients by a logit in rising order of d, the opposite batch at 0; each of shape (N,).
+
+    For losses that read m this includes what flows through the mean.
+    """
+
+    d: Array
+    real: Array
+    fake: Array
+    generator: Array
+
+    def mirrored(self) -> "Forces":
+        """The same loss in u = -d."""
+        return Forces(-self.d[::-1], -self.real[::-1], -self.fake[::-1], -self.generator[::-1])
+
+
+def screen(formula: Formula, vanishing_bound: float = VANISHING_BOUND) -> Verdict:
+    """Ask the five questions in turn; under half a millisecond.
+
+    Is it finite out to |d| = 20; does each label, and G, have a gradient; does d_real' - d_fake' keep one sign (D
+    separates, in one direction); does G's gradient push fakes the way D pushes reals on 90 % of [-5.5, 0]; does it
+    survive where D is sure.
+
+    Args:
+        formula: the loss.
+        vanishing_bound: the smallest |g(-5.5)| / |g(0)| that passes. Whether a loss that vanishes can train depends
+            on the net: saturating BCE fails on a narrow one and works on a wide one.
+    """
+    return judge(*responses(formula), vanishing_bound)
+
+
+def judge(points: Grid, slots: dict[Slot, Response], vanishing_bound: float = VANISHING_BOUND) -> Verdict:
+    """`screen` on responses that are known already."""
+    if not all(_bounded(response) for response in slots.values()):
+        return Verdict(False, Rejection.NON_FINITE, None)
+    forces = _forces(points, slots)
+    inside = np.abs(forces.d) <= RANGE
+    if any(np.abs(force[inside]).max() <= SMALLEST_GRADIENT for force in (forces.real, forces.fake, forces.generator)):
+        return Verdict(False, Rejection.NO_GRADIENT, None)
+    orientation = _orientation((forces.real - forces.fake)[inside])
+    if orientation is None:
+        return Verdict(False, Rejection.NO_SEPARATION, None)
+    if orientation is Orientation.FAKE_ABOVE_REAL:
+        forces = forces.mirrored()
+    reason = _generator_fault(forces, vanishing_bound)
+    return Verdict(reason is None, reason, orientation)
+
+
+def gradient_scale(formula: Formula) -> float:
+    """Root mean square of D's loss gradient by its logits, on |d| ≤ 2."""
+    points, slots = responses(formula)
+    return rms(discriminator_gradients(slots)[:, points.near])
+
+
+def discriminator_gradients(slots: dict[Slot, Response]) -> Array:
+    """D's partial derivatives, shape (4, N): d_real and d_fake, by d and by m."""
+    real, fake = slots["d_real"], slots["d_fake"]
+    return np.stack((real.by_d, fake.by_d, real.by_m, fake.by_m))
+
+
+def rms(values: Array) -> float:
+    """Root mean square over all entries."""
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def _bounded(response: Response) -> bool:
+    # A comparison with NaN is false, so that one test finds NaN, infinity and what is about to overflow.
+    return all(bool((np.abs(part) <= LARGEST).all()) for part in (response.value, response.by_d, response.by_m))
+
+
+def _forces(points: Grid, slots: dict[Slot, Response]) -> Forces:
+    axis, cross = points.axis, points.cross
+    real, fake, generator = slots["d_real"], slots["d_fake"], slots["g_fake"].by_d[axis]
+    if "g_real" in slots:
+        generator = generator + slots["g_real"].by_m[cross]
+    return Forces(
+        points.d[axis],
+        real.by_d[axis] + fake.by_m[cross],
+        fake.by_d[axis] + real.by_m[cross],
+        generator,
+    )
+
+
+def _orientation(separation: Array) -> Orientation | None:
+    tolerance = 1e-9 * np.abs(separation).max()
+    falls, rises = bool((separation < -tolerance).any()), bool((separation > tolerance).any())
+    if falls == rises:
+        return None
+    return Orientation.REAL_ABOVE_FAKE if falls else Orientation.FAKE_ABOVE_REAL
+
+
+def _generator_fault(forces: Forces, vanishing_bound: float) -> Rejection | None:
+    fakes = (forces.d >= -SURE) & (forces.d <= 0)
+    pull = forces.generator[fakes]
+    if np.mean(pull < 0) < RIGHT_SHARE:
+        return Rejection.WRONG_DIRECTION
+    if not abs(pull[0]) >= vanishing_bound * abs(pull[-1]):
+        return Rejection.VANISHING
+    return None
