@@ -1,0 +1,1 @@
+"""The search: what evolves, in what order, and what comes of it."""

@@ -1,0 +1,94 @@
+"""Finals: the best of the search and the references, trained again on seeds that chose none of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ganetic.config import Config
+from ganetic.jobs.journal import Submission
+from ganetic.loss.library import LIBRARY
+from ganetic.proxy.trial import TrialResult
+from ganetic.search.evolution import Proposal
+from ganetic.search.individual import Individual, Scale
+from ganetic.search.ledger import ABOUT
+from ganetic.search.ranking import rank
+from ganetic.search.space import SearchSpace
+
+
+class FinalTrial(Config):
+    """What a final trial is for.
+
+    Attributes:
+        stop: how many trials the search had when it stopped; finals of an earlier stop are history.
+        contestant: ``individual 12``, or the name of a reference.
+        seed: counts the final seeds from 0.
+    """
+
+    stop: int
+    contestant: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One who enters the finals.
+
+    Attributes:
+        name: ``individual 12``, or the name of a reference.
+        individual: its number; -1 for a reference.
+        text: the formula's one line.
+    """
+
+    name: str
+    individual: int
+    text: str
+
+
+def assess(
+    space: SearchSpace, scale: Scale, submissions: Iterable[Submission], results: Mapping[int, TrialResult]
+) -> list[Individual]:
+    """Every individual with everything that is known of it, whether evolution was told of it yet or not."""
+    individuals: list[Individual] = []
+    for submission in submissions:
+        if submission.kind == "final":
+            continue
+        proposal = Proposal.model_validate(submission.payload[ABOUT])
+        if proposal.kind == "child":
+            individuals.append(
+                Individual(len(individuals), proposal.text, proposal.fingerprint, proposal.nodes, proposal.origin)
+            )
+        individual = individuals[proposal.individual]
+        individual.target = max(individual.target, proposal.rung)
+        individual.submitted[proposal.seed] = proposal.steps
+        if submission.number in results:
+            individual.take(proposal.seed, proposal.steps, results[submission.number], space.rungs, scale)
+    return individuals
+
+
+def leading(individuals: Sequence[Individual]) -> list[Individual]:
+    """The viable ones from best to worst: the highest rung first, there in NSGA-II's order."""
+    viable = [individual for individual in individuals if individual.viable]
+    ordered: list[Individual] = []
+    for rung in sorted({individual.rung for individual in viable}, reverse=True):
+        level = [individual for individual in viable if individual.rung == rung]
+        ordered += [level[i] for i in rank([individual.climb for individual in level]).sorted()]
+    return ordered
+
+
+def front(individuals: Sequence[Individual]) -> list[Individual]:
+    """The viable ones at the highest rung that anyone reached whom none there dominates, by rising fd."""
+    viable = [individual for individual in individuals if individual.viable]
+    if not viable:
+        return []
+    top = max(individual.rung for individual in viable)
+    level = [individual for individual in viable if individual.rung == top]
+    order = rank([individual.climb for individual in level])
+    return sorted((level[i] for i in range(len(level)) if order.rank[i] == 0), key=lambda one: one.fitness.fd)
+
+
+def contestants(space: SearchSpace, individuals: Sequence[Individual]) -> list[Contestant]:
+    """The finalists, best first, and the references of the space."""
+    finalists = leading(individuals)[: space.finals.finalists]
+    return [
+        *(Contestant(f"individual {one.number}", one.number, one.text) for one in finalists),
+        *(Contestant(name, -1, LIBRARY[name].formula.text) for name in space.finals.references),
+    ]

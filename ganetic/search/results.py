@@ -1,0 +1,266 @@
+"""A run as tables: read from its journal, also while it is being written."""
+
+import fcntl
+import math
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from ganetic.config import validate
+from ganetic.errors import UserError
+from ganetic.jobs.journal import Journal, Record, Submission
+from ganetic.loss.formula import Formula
+from ganetic.metrics.stability import fitness
+from ganetic.proxy.trial import TrialResult
+from ganetic.search.driver import FINISHED, STOP
+from ganetic.search.finals import FinalTrial, assess, front
+from ganetic.search.individual import Individual, seed_trace
+from ganetic.search.ledger import ABOUT, describe, results_of
+from ganetic.search.run_config import RunConfig
+
+JOURNAL = "journal.db"
+Status = Literal["running", "stopped", "finished"]
+
+
+class Run:
+    """A look at a run as it stood when it was opened; nothing is ever written.
+
+    Attributes:
+        directory: of the run.
+        config: the space, the data, the seed and the metric.
+        made_with: versions and hardware.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        if not directory.is_dir():
+            raise UserError(f"{directory}: there is no run here; `ganetic search` makes one under runs/")
+        path = directory / JOURNAL
+        if not path.exists():
+            raise UserError(f"{directory}: not a run, it holds no {JOURNAL}; name a directory under runs/")
+        with Journal.open_readonly(path) as journal:
+            meta = journal.meta
+            # Records first: a trial that ends in between is then known as running, never as a record of nothing.
+            self._records: list[Record] = journal.records()
+            self._submissions: list[Submission] = journal.submissions()
+            self._events = journal.events()
+        if "config" not in meta:
+            raise UserError(f"{path}: holds no configuration; it was not written by `ganetic search`")
+        self.config = validate(meta["config"], RunConfig, where=str(path))
+        self.made_with: dict[str, str] = meta.get("made_with", {})
+
+    @property
+    def status(self) -> Status:
+        """``running`` while a driver holds its lock; ``finished`` when its finals are over; else ``stopped``."""
+        return "running" if _is_locked(self.directory) else self.status_when_idle
+
+    @property
+    def status_when_idle(self) -> Status:
+        """The status as it is without a driver."""
+        return "finished" if self._events and self._events[-1].name == FINISHED else "stopped"
+
+    @property
+    def asked(self) -> int:
+        """Trials that the search has submitted, finals not counted."""
+        return sum(submission.kind != "final" for submission in self._submissions)
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the search last ended, such as ``max_trials``; None before it did."""
+        stops = [event for event in self._events if event.name == STOP]
+        return str(stops[-1].detail["reason"]) if stops else None
+
+    @cached_property
+    def results(self) -> dict[int, TrialResult]:
+        """What came of each trial that ended, by its number in the journal."""
+        return results_of(self._records)
+
+    def trials(self) -> pd.DataFrame:
+        """A row a trial: number, kind, individual, formula, seed, steps, state, reason, fd, seconds, times, node."""
+        records = {record.number: record for record in self._records}
+        return pd.DataFrame(
+            [self._trial_row(submission, records.get(submission.number)) for submission in self._submissions],
+            columns=(
+                *("number", "kind", "individual", "formula", "seed", "steps", "state", "reason", "fd"),
+                *("seconds", "submitted_at", "finished_at", "node"),
+            ),
+        )
+
+    def traces(self) -> pd.DataFrame:
+        """A row a measurement: number, individual, kind, seed, step, fd; step 0 is the untrained generator."""
+        rows = [
+            (submission.number, submission.subject, submission.kind, submission.payload["seed"], step, fd)
+            for submission in self._submissions
+            if submission.number in self.results
+            for step, fd in self.results[submission.number].trace
+        ]
+        return pd.DataFrame(rows, columns=("number", "individual", "kind", "seed", "step", "fd"))
+
+    def individuals(self) -> pd.DataFrame:
+        """A row an individual, in order of submission: what it is, how far it got, and how good it is there."""
+        ahead = {individual.number for individual in front(self._individuals)}
+        return pd.DataFrame(
+            [self._individual_row(individual, individual.number in ahead) for individual in self._individuals],
+            columns=(
+                *("individual", "name", "formula", "readable", "origin", "rung", "seeds", "failed", "fd"),
+                *("instability", "viable", "nodes", "fingerprint", "on_front"),
+            ),
+        )
+
+    def front(self) -> pd.DataFrame:
+        """The undominated viable individuals at the highest rung that anyone reached, by rising fd."""
+        table = self.individuals()
+        return table[table["on_front"].astype(bool)].sort_values("fd").reset_index(drop=True)
+
+    def finals(self) -> pd.DataFrame:
+        """A row a contestant of the last finals that has results, by rising fd.
+
+        Columns: individual (-1 for a reference), name, readable, formula, reference, seeds, failed, fd (geometric mean,
+        a failed seed counting as the untrained generator), fd_low and fd_high (best and worst seed), sd_ln_fd,
+        instability.
+        """
+        rows = [self._final_row(trials) for trials in self._final_trials().values()]
+        columns = (
+            *("individual", "name", "readable", "formula", "reference", "seeds", "failed", "fd"),
+            *("fd_low", "fd_high", "sd_ln_fd", "instability"),
+        )
+        return pd.DataFrame(rows, columns=columns).sort_values("fd", ignore_index=True)
+
+    def final_values(self) -> pd.DataFrame:
+        """A row a final trial: individual, name, seed, fd; a failed seed counts as the untrained generator."""
+        rows = [
+            (submission.subject, name, submission.payload["seed"], self._final_fd(result))
+            for name, trials in self._final_trials().items()
+            for submission, result in trials
+        ]
+        return pd.DataFrame(rows, columns=("individual", "name", "seed", "fd"))
+
+    def states(self) -> dict[str, int]:
+        """Ended trials by ``completed``, ``pruned: mode_collapse``, …."""
+        return dict(Counter(describe(result) for result in self.results.values()).most_common())
+
+    def rejections(self) -> dict[str, int]:
+        """Draws that were rejected without a training, by reason."""
+        counts: Counter[str] = Counter()
+        for submission in self._submissions:
+            counts.update(submission.payload[ABOUT].get("rejections", {}))
+        return dict(counts.most_common())
+
+    @cached_property
+    def _individuals(self) -> list[Individual]:
+        return assess(self.config.space, self.config.scale, self._submissions, self.results)
+
+    def _trial_row(self, submission: Submission, record: Record | None) -> tuple[Any, ...]:
+        result = self.results.get(submission.number)
+        trace = result.trace if result else ()
+        return (
+            *(submission.number, submission.kind, submission.subject, submission.text),
+            *(submission.payload["seed"], submission.payload["steps"]),
+            *(record.state if record else "running", record.reason if record else None),
+            trace[-1][1] if trace else math.nan,
+            record.seconds if record else math.nan,
+            submission.submitted_at,
+            record.finished_at if record else math.nan,
+            record.node if record else None,
+        )
+
+    def _individual_row(self, individual: Individual, on_front: bool) -> tuple[Any, ...]:
+        known = individual.fitness if individual.fitnesses else None
+        return (
+            individual.number,
+            individual.origin.removeprefix("library ") if individual.origin.startswith("library ") else "",
+            individual.text,
+            Formula.from_text(individual.text).readable,
+            individual.origin,
+            individual.rung,
+            self.config.space.rungs[individual.rung].seeds if known else len(individual.traces),
+            known.failed if known else sum(trace.failed for trace in individual.traces.values()),
+            known.fd if known else math.nan,
+            known.instability if known else math.nan,
+            individual.viable,
+            individual.nodes,
+            individual.fingerprint,
+            on_front,
+        )
+
+    def _final_fd(self, result: TrialResult) -> float:
+        trace = seed_trace(result)
+        return self.config.start_fd if trace.failed else trace.points[-1][1]
+
+    def _final_trials(self) -> dict[str, list[tuple[Submission, TrialResult]]]:
+        """The ended trials of the last finals by contestant."""
+        finals = [
+            (FinalTrial.model_validate(submission.payload[ABOUT]), submission)
+            for submission in self._submissions
+            if submission.kind == "final"
+        ]
+        last = max((about.stop for about, _ in finals), default=0)
+        table: dict[str, list[tuple[Submission, TrialResult]]] = {}
+        for about, submission in finals:
+            if about.stop == last and submission.number in self.results:
+                table.setdefault(about.contestant, []).append((submission, self.results[submission.number]))
+        return table
+
+    def _final_row(self, trials: list[tuple[Submission, TrialResult]]) -> tuple[Any, ...]:
+        submission = trials[0][0]
+        known = fitness([seed_trace(result) for _, result in trials], *self.config.scale)
+        values = np.log([self._final_fd(result) for _, result in trials])
+        about = FinalTrial.model_validate(submission.payload[ABOUT])
+        return (
+            submission.subject,
+            "" if submission.subject >= 0 else about.contestant,
+            Formula.from_text(submission.text).readable,
+            submission.text,
+            submission.subject < 0,
+            len(trials),
+            known.failed,
+            known.fd,
+            math.exp(values.min()),
+            math.exp(values.max()),
+            float(values.std(ddof=1)) if len(values) > 1 else math.nan,
+            known.instability,
+        )
+
+
+def open_run(directory: Path | str) -> Run:
+    """Open a run for reading, also while it is running.
+
+    Raises:
+        UserError: there is no run, or its journal is damaged.
+    """
+    return Run(Path(directory))
+
+
+def latest_run(root: Path = Path("runs")) -> Path:
+    """The run under a folder whose journal was written last.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = sorted(_runs_in(root), key=lambda path: (path / JOURNAL).stat().st_mtime)
+    if not found:
+        raise UserError(f"{root}: no run there yet; `ganetic search` makes one")
+    return found[-1]
+
+
+def _runs_in(root: Path) -> Iterator[Path]:
+    if root.is_dir():
+        yield from (path for path in root.iterdir() if (path / JOURNAL).is_file())
+
+
+def _is_locked(directory: Path) -> bool:
+    path = directory / "lock"
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(file, fcntl.LOCK_UN)
+    return False

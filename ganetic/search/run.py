@@ -1,0 +1,139 @@
+"""Start a search, or go on with one: the front door for Python and the command line."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ganetic.errors import UserError
+from ganetic.jobs.journal import Journal
+from ganetic.jobs.lock import run_lock
+from ganetic.proxy.materials import Materials
+from ganetic.search.driver import Driver
+from ganetic.search.interrupt import interruptible
+from ganetic.search.listener import Listener, Silence
+from ganetic.search.results import JOURNAL, Run, open_run
+from ganetic.search.run_config import RunConfig, differences, versions
+from ganetic.search.runtime import Runtime
+from ganetic.search.space import SearchSpace, Stop, load_space, read_space
+
+__all__ = ["Runtime", "open_run", "plan", "resume", "search"]
+
+SPACE_COPY = "space.json"
+
+
+def search(
+    space: str | Path | SearchSpace = "quick",
+    data: str | None = None,
+    run: Path | str | None = None,
+    seed: int = 0,
+    runtime: Runtime | None = None,
+    listener: Listener | None = None,
+) -> Run:
+    """Search for losses, from the first random tree to the finals.
+
+    Args:
+        space: a file, the name of a shipped space, or a space.
+        data: a data set; None for the space's own.
+        run: a new directory; None makes one under ``runs/``.
+        seed: everything random follows from it.
+        runtime: where and how long.
+        listener: who watches.
+
+    Returns:
+        The run: finished, or stopped by Ctrl-C and ready to be resumed.
+
+    Raises:
+        UserError: something given is wrong; no directory was made then.
+    """
+    listener, runtime = listener or Silence(), runtime or Runtime()
+    space = space if isinstance(space, SearchSpace) else load_space(space)
+    if runtime.max_trials is not None:
+        space = space.model_copy(update={"stop": Stop(max_trials=runtime.max_trials)})
+    data = data or space.data
+    directory = Path(run) if run is not None else _new_directory(space, data, seed)
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise UserError(f"{directory}: exists already; name a new directory, or use `ganetic resume {directory}`")
+    materials = runtime.materials(space, data, listener)
+    config = RunConfig.of(space, data, seed, materials)
+    directory.mkdir(parents=True, exist_ok=True)
+    with run_lock(directory):
+        (directory / SPACE_COPY).write_text(space.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        meta = {"config": config.model_dump(mode="json"), "made_with": versions()}
+        with Journal.create(directory / JOURNAL, meta) as journal:
+            listener.log(f"run directory {directory}")
+            _drive(config, journal, materials, runtime, listener)
+    return open_run(directory)
+
+
+def resume(directory: Path | str, runtime: Runtime | None = None, listener: Listener | None = None) -> Run:
+    """Go on with a run that was stopped or killed, to the result that it would have had.
+
+    Raises:
+        UserError: there is no run, it is finished, another driver works on it, or its configuration has changed.
+    """
+    listener, runtime = listener or Silence(), runtime or Runtime()
+    directory = Path(directory)
+    open_run(directory)  # refuse what is no run before a lock is written there
+    with run_lock(directory):
+        run = open_run(directory)
+        _refuse_finished(run, runtime)
+        space = read_space(directory / SPACE_COPY)
+        materials = runtime.materials(space, run.config.data, listener)
+        config = RunConfig.of(space, run.config.data, run.config.seed, materials)
+        if changes := differences(run.config, config):
+            more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
+            raise UserError(
+                f"{directory}: this is not the search that was begun: {'; '.join(changes[:5])}{more}; "
+                "undo the change, or start a new run"
+            )
+        _warn_of_versions(run, listener)
+        with Journal.open(directory / JOURNAL) as journal:
+            _drive(config, journal, materials, runtime, listener)
+    return open_run(directory)
+
+
+def plan(space: str | Path | SearchSpace, data: str | None = None, seed: int = 0) -> dict[str, Any]:
+    """What a search would do, without doing it: the settings with all defaults, and its size."""
+    space = space if isinstance(space, SearchSpace) else load_space(space)
+    final_trials = (space.finals.finalists + len(space.finals.references)) * space.finals.seeds
+    return {
+        "space": space.model_dump(mode="json"),
+        "data": data or space.data,
+        "seed": seed,
+        "trials": space.stop.max_trials,
+        "final_trials": final_trials,
+        "most_steps": space.stop.max_trials * space.rungs[-1].steps + final_trials * space.finals.steps,
+        "checkpoints": list(space.checkpoints(space.rungs[-1].steps)),
+    }
+
+
+def _drive(config: RunConfig, journal: Journal, materials: Materials, runtime: Runtime, listener: Listener) -> None:
+    longest = max(config.space.rungs[-1].steps, config.space.finals.steps)
+    max_trials = runtime.max_trials or config.space.stop.max_trials
+    window = config.space.evolution.window
+    with interruptible() as interrupt, runtime.executor(materials, longest) as executor:
+        if executor.slots > window / 4:
+            listener.log(
+                f"{executor.slots} workers share a window of {window} trials and will wait for one another; "
+                f"evolution.window = {4 * executor.slots} in the space would keep them busy"
+            )
+        Driver(config, journal, executor, listener, max_trials, runtime.time_budget_seconds).drive(interrupt)
+
+
+def _refuse_finished(run: Run, runtime: Runtime) -> None:
+    more = runtime.time_budget_seconds or (runtime.max_trials or 0) > run.asked
+    if run.status_when_idle == "finished" and not more:
+        raise UserError(
+            f"{run.directory}: this run is finished after {run.asked} trials; a larger --max-trials makes it go on"
+        )
+
+
+def _warn_of_versions(run: Run, listener: Listener) -> None:
+    for key, now in versions().items():
+        if (then := run.made_with.get(key)) != now:
+            listener.log(f"begun with {key} {then}, resumed with {now}: results may differ in their last digits")
+
+
+def _new_directory(space: SearchSpace, data: str, seed: int) -> Path:
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data).stem)
+    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{space.name}-{name}-s{seed}"

@@ -1,0 +1,131 @@
+"""One loss on a few seeds: no evolution, no kill rules."""
+
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ganetic.errors import UserError
+from ganetic.jobs.executor import Executor
+from ganetic.loss.card import resolve_loss
+from ganetic.metrics.stability import Fitness, fitness
+from ganetic.proxy.spec import TrialSpec
+from ganetic.proxy.trial import TrialResult
+from ganetic.search.individual import seed_trace
+from ganetic.search.ledger import describe, trial_result
+from ganetic.search.listener import Listener, Silence, Snapshot
+from ganetic.search.runtime import Runtime
+from ganetic.search.seeds import SEEDS_A_ROLE, training_seed
+from ganetic.search.space import SearchSpace, load_space
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What came of it.
+
+    Attributes:
+        name: of the loss.
+        readable: its formula.
+        metric: with its protocol.
+        floor_fd: real images against real ones.
+        steps: of each training.
+        seeds: a row a seed: seed, state, reason, fd, seconds.
+        fitness: over the seeds, a failed one counting as the untrained generator.
+    """
+
+    name: str
+    readable: str
+    metric: str
+    floor_fd: float
+    steps: int
+    seeds: pd.DataFrame
+    fitness: Fitness
+
+
+def score(
+    loss: str,
+    data: str | None = None,
+    seeds: int = 3,
+    space: str | Path | SearchSpace = "quick",
+    runtime: Runtime | None = None,
+    listener: Listener | None = None,
+) -> Score:
+    """Train a proxy with one loss on a few seeds, for the steps of the space's finals.
+
+    Args:
+        loss: a name of the library, a card's path, or an expression.
+        data: a data set; None for the space's own.
+        seeds: how many, at most 100.
+        space: whose proxy and finals are used.
+        runtime: where.
+        listener: who watches.
+
+    Raises:
+        UserError: something given is wrong.
+    """
+    listener, runtime = listener or Silence(), runtime or Runtime()
+    space = space if isinstance(space, SearchSpace) else load_space(space)
+    name, formula = resolve_loss(loss)
+    if not 1 <= seeds <= SEEDS_A_ROLE:
+        raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
+    materials = runtime.materials(space, data or space.data, listener)
+    steps = space.finals.steps
+    trials = [
+        TrialSpec(
+            formula=formula.text,
+            seed=training_seed(0, "final", number),
+            steps=steps,
+            checkpoints=space.checkpoints(steps),
+            proxy=space.proxy,
+        )
+        for number in range(seeds)
+    ]
+    with runtime.executor(materials, steps) as executor:
+        results = _train(trials, executor, listener)
+    return Score(
+        name=name,
+        readable=formula.readable,
+        metric=materials.protocol,
+        floor_fd=materials.floor_fd,
+        steps=steps,
+        seeds=pd.DataFrame(
+            [_row(trial, result) for trial, result in zip(trials, results, strict=True)],
+            columns=("seed", "state", "reason", "fd", "seconds"),
+        ),
+        fitness=fitness([seed_trace(result) for result in results], materials.start_fd, materials.floor_fd),
+    )
+
+
+def _train(trials: list[TrialSpec], executor: Executor, listener: Listener) -> list[TrialResult]:
+    began = time.monotonic()
+    results: dict[int, TrialResult] = {}
+    for number, trial in enumerate(trials):
+        executor.submit(number, trial.model_dump(mode="json"))
+    while executor.outstanding():
+        for outcome in executor.wait(1.0):
+            if outcome.status == "raised":
+                raise RuntimeError(f"the trial of seed {trials[outcome.number].seed} raised:\n{outcome.error}")
+            results[outcome.number] = trial_result(outcome.status, outcome.record, outcome.seconds)
+        listener.update(
+            Snapshot(
+                phase="finals",
+                submitted=len(trials),
+                finished=len(results),
+                running=min(executor.outstanding(), executor.slots),
+                target=len(trials),
+                elapsed_seconds=time.monotonic() - began,
+                states=dict(Counter(describe(result) for result in results.values())),
+                rejections={},
+                leaders=(),
+                slots=executor.slots,
+            )
+        )
+    return [results[number] for number in range(len(trials))]
+
+
+def _row(trial: TrialSpec, result: TrialResult) -> tuple[int, str, str | None, float, float]:
+    fd = result.trace[-1][1] if result.trace else math.nan
+    return trial.seed, str(result.state), result.reason, fd, result.seconds

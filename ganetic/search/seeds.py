@@ -1,0 +1,22 @@
+"""Which trainings use which seeds: those that choose never report."""
+
+from typing import Literal
+
+Role = Literal["search", "final"]
+
+_OFFSETS: dict[Role, int] = {"search": 0, "final": 100}
+SEEDS_A_ROLE = 100
+
+
+def training_seed(run_seed: int, role: Role, number: int) -> int:
+    """The seed of a training.
+
+    Equal seeds mean equal initial weights, latents and batches for every loss, so that losses are compared in pairs.
+
+    Args:
+        run_seed: of the whole run.
+        role: ``search`` seeds choose the finalists, ``final`` seeds the winner.
+        number: counts a role's seeds from 0, below 100.
+    """
+    assert 0 <= number < SEEDS_A_ROLE
+    return 1000 * run_seed + _OFFSETS[role] + number
