@@ -59,9 +59,10 @@ def constant(value: float, where: str = "expression") -> Const:
     Raises:
         UserError: it is not finite.
     """
-    if not math.isfinite(value):
+    rounded = round4(value)  # which may overflow
+    if not math.isfinite(rounded):
         raise UserError(f"{where}: a constant is not finite; rewrite the constant part of the expression")
-    return Const(round4(value))
+    return Const(rounded)
 
 
 def call(op: str, args: tuple[Node, ...], where: str = "expression") -> Node:

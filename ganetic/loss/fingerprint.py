@@ -8,10 +8,10 @@ import hashlib
 
 import numpy as np
 
-from ganetic.loss.formula import Formula, Slot
+from ganetic.loss.formula import SLOTS, Formula, Slot
 from ganetic.loss.numeric import Grid, Response, responses
 from ganetic.loss.ops import Array
-from ganetic.loss.screen import Orientation, discriminator_gradients, judge, rms
+from ganetic.loss.screen import Orientation, judge, rms
 
 RESOLUTION = 200
 """Steps a unit of asinh(gradient / rms): half a percent of the typical gradient, and of large ones."""
@@ -34,23 +34,23 @@ def of_responses(points: Grid, slots: dict[Slot, Response], orientation: Orienta
 
 
 def normalised_gradients(points: Grid, slots: dict[Slot, Response]) -> Array:
-    """Both players' partial derivatives, each player's over its rms on |d|, |m| ≤ 2; shape (8, N)."""
-    zeros = np.zeros_like(points.d)
-    generator = [part for slot in ("g_fake", "g_real") for part in _partials(slots, slot, zeros)]
-    players = [discriminator_gradients(slots), np.stack(generator)]
+    """Both players' partial derivatives, each player's over its rms on |d|, |m| ≤ 2; shape (8, N).
+
+    Rows: d_real, d_fake, g_fake, g_real by d, and the same by m; rows of a slot that is missing are 0.
+    """
+    gradients = np.zeros((2, 4, points.d.size))
+    for row, slot in enumerate(SLOTS):
+        if slot in slots:
+            gradients[0, row] = slots[slot].by_d
+            gradients[1, row] = slots[slot].by_m
     with np.errstate(all="ignore"):
-        return np.concatenate([player / (rms(player[:, points.near]) or 1.0) for player in players])
-
-
-def _partials(slots: dict[Slot, Response], slot: str, zeros: Array) -> tuple[Array, Array]:
-    for name, response in slots.items():
-        if name == slot:
-            return response.by_d, response.by_m
-    return zeros, zeros
+        for rows in (slice(0, 2), slice(2, 4)):
+            gradients[:, rows] /= rms(gradients[:, rows, points.near]) or 1.0
+    return gradients.reshape(8, -1)
 
 
 def _digest(points: Grid, gradients: Array) -> str:
     with np.errstate(all="ignore"):
         rounded = np.rint(RESOLUTION * np.arcsinh(gradients)) + 0.0  # + 0.0: no negative zero
-    content = rounded.astype(np.float32).tobytes() + bytes(bool(points.m.any()))
+    content = rounded.astype(np.float32).tobytes() + bytes(points.relativistic)
     return hashlib.blake2b(content, digest_size=8).hexdigest()

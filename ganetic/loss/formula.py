@@ -63,7 +63,7 @@ class Formula:
             if name not in expressions and name != "g_real":
                 raise UserError(f'{where}: the {form} form needs the expression "{name}"')
         trees = {
-            name: parse(expressions[name], VARIABLES[form], f"{where}: {name}")
+            name: parse(expressions[name], VARIABLES[form], where if form == "label" else f"{where}: {name}")
             for name in allowed
             if name in expressions
         }

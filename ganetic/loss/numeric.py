@@ -23,6 +23,10 @@ _HALF_GRID = (
     *(0.0, 0.07, 0.23, 0.41, 0.67, 0.89, 1.13, 1.37, 1.71, 1.97, 2.31, 2.63, 2.97, 3.41, 3.83, 4.27, 4.79, 5.5),
     *(6.1, 6.9, 7.7, 8.9, 10.3, 11.9, 13.7, 15.7, 17.7, 20.0),
 )
+_SURE = 5.5
+AXIS_POINTS = 2 * _HALF_GRID.index(_SURE) + 1
+"""Points from -5.5 to 5.5, where D is sure."""
+
 _SCATTERED = 24
 
 
@@ -33,16 +37,18 @@ class Grid:
     Attributes:
         d: critic outputs, shape (N,).
         m: mean critic outputs of the opposite batch, shape (N,).
-        near: where both are at most 2 in magnitude, shape (N,).
-        axis: indices of the points with m = 0, in rising order of d.
-        cross: indices of the points with d = 0, in rising order of m; the same as `axis` where m is always 0.
+        near: indices of the points where both are at most 2 in magnitude.
+        axis: indices of the points with m = 0 and |d| ≤ 5.5, in rising order of d; shape (AXIS_POINTS,).
+        cross: indices of the points with d = 0 and |m| ≤ 5.5, in rising order of m; `axis` where m is always 0.
+        relativistic: whether m varies.
     """
 
     d: Array
     m: Array
-    near: npt.NDArray[np.bool_]
+    near: npt.NDArray[np.intp]
     axis: npt.NDArray[np.intp]
     cross: npt.NDArray[np.intp]
+    relativistic: bool
 
     def flip(self, values: Array) -> Array:
         """Values at (-d, -m), along the last axis."""
@@ -75,12 +81,18 @@ def grid(relativistic: bool) -> Grid:
 
 def _mirrored(d: Array, m: Array) -> Grid:
     d, m = np.concatenate((d, -d)), np.concatenate((m, -m))
-    on_axis, on_cross = np.flatnonzero(m == 0), np.flatnonzero(d == 0)
-    axis = on_axis[np.argsort(d[on_axis], kind="stable")]
-    cross = on_cross[np.argsort(m[on_cross], kind="stable")] if m.any() else axis
-    keep = np.flatnonzero(np.diff(d[axis], prepend=-np.inf) > 0)
-    keep_cross = np.flatnonzero(np.diff((m if m.any() else d)[cross], prepend=-np.inf) > 0)
-    return Grid(d, m, (np.abs(d) <= 2) & (np.abs(m) <= 2), axis[keep], cross[keep_cross])
+    relativistic = bool(m.any())
+    axis = _along(d, m)
+    cross = _along(m, d) if relativistic else axis
+    near = np.flatnonzero((np.abs(d) <= 2) & (np.abs(m) <= 2))
+    return Grid(d, m, near, axis, cross, relativistic)
+
+
+def _along(own: Array, other: Array) -> npt.NDArray[np.intp]:
+    """Indices of the points on an axis, in rising order, 0 once."""
+    on_axis = np.flatnonzero((other == 0) & (np.abs(own) <= _SURE))
+    rising = on_axis[np.argsort(own[on_axis], kind="stable")]
+    return rising[np.diff(own[rising], prepend=-np.inf) > 0]
 
 
 def responses(formula: Formula) -> tuple[Grid, dict[Slot, Response]]:
@@ -126,15 +138,15 @@ def _tangents(by_d: Array, m: Array | None) -> Array:
 def _respond(formula: Formula, inputs: dict[str, Linear]) -> dict[Slot, Response]:
     value, tangents = inputs["d"]
     zero_value, zero_tangents = np.zeros_like(value), np.zeros_like(tangents)
-    known: dict[Node, Response] = {}
+    known: dict[int, Response] = {}  # by identity: the label form fills two slots with one tree
     with np.errstate(all="ignore"):
         for tree in formula.slots.values():
-            if tree not in known:
+            if id(tree) not in known:
                 value, tangents = _evaluate(tree, inputs)
                 tangents = tangents + zero_tangents
                 by_m = tangents[1] if len(tangents) > 1 else zero_value
-                known[tree] = Response(value + zero_value, tangents[0], by_m)
-    return {slot: known[tree] for slot, tree in formula.slots.items()}
+                known[id(tree)] = Response(value + zero_value, tangents[0], by_m)
+    return {slot: known[id(tree)] for slot, tree in formula.slots.items()}
 
 
 def _evaluate(node: Node, inputs: dict[str, Linear]) -> Linear:

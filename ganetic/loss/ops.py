@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.special import expit
 from torch import Tensor
 
 Array = npt.NDArray[np.float64]
@@ -187,8 +188,8 @@ def _linear_tanh(a: Array) -> Linearised:
 
 
 def logistic(a: Array) -> Array:
-    """The sigmoid of a float64 array, without overflow."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * a)))
+    """The sigmoid of a float64 array, without overflow and to full precision where it is small."""
+    return np.asarray(expit(a))
 
 
 def _linear_sigmoid(a: Array) -> Linearised:

@@ -3,13 +3,14 @@
 Of random trees fewer than 1 % pass. The screen bounds what is worth a training, not what is good.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from ganetic.loss.formula import Formula, Slot
-from ganetic.loss.numeric import Grid, Response, responses
+from ganetic.loss.numeric import AXIS_POINTS, Grid, Response, responses
 from ganetic.loss.ops import Array
 
 VANISHING_BOUND = 0.1
@@ -21,7 +22,11 @@ LARGEST = 1e30
 SMALLEST_GRADIENT = 1e-8
 """Adam's epsilon: a gradient that never exceeds it moves nothing."""
 
-SURE, RANGE, RIGHT_SHARE = 5.5, 6.0, 0.9
+RIGHT_SHARE = 0.9
+"""Share of the fakes' range on which G must be pushed the right way."""
+
+_WHERE_FAKES_ARE = slice(0, AXIS_POINTS // 2 + 1)
+"""Of the axis in rising order of d: from -5.5, where D is sure, to 0."""
 
 
 class Orientation(StrEnum):
@@ -58,19 +63,14 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Forces:
-    """Gradients by a logit in rising order of d, the opposite batch at 0; each of shape (N,).
+    """Gradients by a logit in rising order of d within ±6, the opposite batch at 0; each of shape (N,).
 
     For losses that read m this includes what flows through the mean.
     """
 
-    d: Array
     real: Array
     fake: Array
     generator: Array
-
-    def mirrored(self) -> "Forces":
-        """The same loss in u = -d."""
-        return Forces(-self.d[::-1], -self.real[::-1], -self.fake[::-1], -self.generator[::-1])
 
 
 def screen(formula: Formula, vanishing_bound: float = VANISHING_BOUND) -> Verdict:
@@ -90,25 +90,23 @@ def screen(formula: Formula, vanishing_bound: float = VANISHING_BOUND) -> Verdic
 
 def judge(points: Grid, slots: dict[Slot, Response], vanishing_bound: float = VANISHING_BOUND) -> Verdict:
     """`screen` on responses that are known already."""
-    if not all(_bounded(response) for response in slots.values()):
+    if not all(_bounded(response) for response in {id(response): response for response in slots.values()}.values()):
         return Verdict(False, Rejection.NON_FINITE, None)
     forces = _forces(points, slots)
-    inside = np.abs(forces.d) <= RANGE
-    if any(np.abs(force[inside]).max() <= SMALLEST_GRADIENT for force in (forces.real, forces.fake, forces.generator)):
+    if any(np.abs(force).max() <= SMALLEST_GRADIENT for force in (forces.real, forces.fake, forces.generator)):
         return Verdict(False, Rejection.NO_GRADIENT, None)
-    orientation = _orientation((forces.real - forces.fake)[inside])
+    orientation = _orientation(forces.real - forces.fake)
     if orientation is None:
         return Verdict(False, Rejection.NO_SEPARATION, None)
-    if orientation is Orientation.FAKE_ABOVE_REAL:
-        forces = forces.mirrored()
-    reason = _generator_fault(forces, vanishing_bound)
+    reason = _generator_fault(forces.generator, orientation, vanishing_bound)
     return Verdict(reason is None, reason, orientation)
 
 
 def gradient_scale(formula: Formula) -> float:
     """Root mean square of D's loss gradient by its logits, on |d| ≤ 2."""
     points, slots = responses(formula)
-    return rms(discriminator_gradients(slots)[:, points.near])
+    with np.errstate(all="ignore"):  # not finite is an answer
+        return rms(discriminator_gradients(slots)[:, points.near])
 
 
 def discriminator_gradients(slots: dict[Slot, Response]) -> Array:
@@ -119,39 +117,40 @@ def discriminator_gradients(slots: dict[Slot, Response]) -> Array:
 
 def rms(values: Array) -> float:
     """Root mean square over all entries."""
-    return float(np.sqrt(np.mean(np.square(values))))
+    flat = values.ravel()
+    return math.sqrt(float(flat @ flat) / flat.size)
 
 
 def _bounded(response: Response) -> bool:
-    # A comparison with NaN is false, so that one test finds NaN, infinity and what is about to overflow.
-    return all(bool((np.abs(part) <= LARGEST).all()) for part in (response.value, response.by_d, response.by_m))
+    # The largest of values with NaN is NaN, and a comparison with NaN is false: one test finds NaN, infinity and what
+    # is about to overflow.
+    return all(bool(np.abs(part).max() <= LARGEST) for part in (response.value, response.by_d, response.by_m))
 
 
 def _forces(points: Grid, slots: dict[Slot, Response]) -> Forces:
     axis, cross = points.axis, points.cross
     real, fake, generator = slots["d_real"], slots["d_fake"], slots["g_fake"].by_d[axis]
+    if not points.relativistic:
+        return Forces(real.by_d[axis], fake.by_d[axis], generator)
     if "g_real" in slots:
         generator = generator + slots["g_real"].by_m[cross]
-    return Forces(
-        points.d[axis],
-        real.by_d[axis] + fake.by_m[cross],
-        fake.by_d[axis] + real.by_m[cross],
-        generator,
-    )
+    return Forces(real.by_d[axis] + fake.by_m[cross], fake.by_d[axis] + real.by_m[cross], generator)
 
 
 def _orientation(separation: Array) -> Orientation | None:
-    tolerance = 1e-9 * np.abs(separation).max()
-    falls, rises = bool((separation < -tolerance).any()), bool((separation > tolerance).any())
+    low, high = float(separation.min()), float(separation.max())
+    tolerance = 1e-9 * max(-low, high)
+    falls, rises = low < -tolerance, high > tolerance
     if falls == rises:
         return None
     return Orientation.REAL_ABOVE_FAKE if falls else Orientation.FAKE_ABOVE_REAL
 
 
-def _generator_fault(forces: Forces, vanishing_bound: float) -> Rejection | None:
-    fakes = (forces.d >= -SURE) & (forces.d <= 0)
-    pull = forces.generator[fakes]
-    if np.mean(pull < 0) < RIGHT_SHARE:
+def _generator_fault(generator: Array, orientation: Orientation, vanishing_bound: float) -> Rejection | None:
+    if orientation is Orientation.FAKE_ABOVE_REAL:
+        generator = -generator[::-1]  # the same loss in u = -d
+    pull = generator[_WHERE_FAKES_ARE]
+    if np.count_nonzero(pull < 0) < RIGHT_SHARE * pull.size:
         return Rejection.WRONG_DIRECTION
     if not abs(pull[0]) >= vanishing_bound * abs(pull[-1]):
         return Rejection.VANISHING
