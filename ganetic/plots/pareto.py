@@ -1,0 +1,149 @@
+"""The front of a search, and its finalists beside the published losses on fresh seeds."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from ganetic.plots.style import BLUE, GREY, ORANGE, caption, plain_log_ticks, shorten, styled
+
+LABELLED = 6
+"""At most so many points of the front carry their number."""
+
+_LINE = 108
+"""Characters of a formula under the figure."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How the numbers of a run were measured.
+
+    Attributes:
+        metric: the name of the Fréchet distance.
+        floor_fd: the same for real images against real images.
+        search: steps and seeds of the highest rung, such as ``"400 steps, 2 seeds"``.
+        finals: the same for the finals.
+    """
+
+    metric: str
+    floor_fd: float
+    search: str
+    finals: str
+
+
+def draw_pareto(
+    individuals: pd.DataFrame, front: pd.DataFrame, finals: pd.DataFrame, final_values: pd.DataFrame, protocol: Protocol
+) -> Figure:
+    """Draw the search's losses with the front at the left and, once there are any, the finals at the right.
+
+    Args:
+        individuals: columns ``fd``, ``instability``, ``viable``, ``rung``, ``name``.
+        front: columns ``individual``, ``fd``, ``instability``, ``readable``, ``name``.
+        finals: columns ``contestant``, ``individual``, ``name``, ``readable``, ``fd``, ``fd_low``, ``fd_high``,
+            ``instability``, ``failed``, ``reference``; it may be empty.
+        final_values: columns ``contestant``, ``fd``; a row for each final training.
+        protocol: what to write on the axes.
+    """
+    shown = _spread(front, LABELLED)
+    lines = _formulas(shown, finals)
+    with styled():
+        height = 4.2 + 0.17 * len(lines)
+        figure = Figure(figsize=(10 if len(finals) else 7, height))
+        grid = figure.add_gridspec(2, 2 if len(finals) else 1, height_ratios=(4.2, 0.17 * len(lines) + 0.05))
+        _draw_front(figure.add_subplot(grid[0, 0]), individuals, front, shown, protocol)
+        if len(finals):
+            _draw_finals(figure.add_subplot(grid[0, 1]), finals, final_values, protocol)
+        caption(figure.add_subplot(grid[1, :]), lines)
+    return figure
+
+
+def label_of(individual: object, name: str) -> str:
+    """How a loss is called in a figure: its published name, or its number in the search."""
+    return name or f"#{individual}"
+
+
+def _spread(front: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Choose rows from end to end of the front, both ends included."""
+    if len(front) <= count:
+        return front
+    rows = sorted({round(index * (len(front) - 1) / (count - 1)) for index in range(count)})
+    return front.iloc[rows]
+
+
+def _formulas(shown: pd.DataFrame, finals: pd.DataFrame) -> list[str]:
+    rows = [*shown.to_dict("records"), *finals.to_dict("records")]
+    known = {label_of(row["individual"], row["name"]): row["readable"] for row in rows}
+    width = max((len(label) for label in known), default=0)
+    return [f"{label:<{width}}  {shorten(formula, _LINE)}" for label, formula in known.items()]
+
+
+def _draw_front(
+    axes: Axes, individuals: pd.DataFrame, front: pd.DataFrame, shown: pd.DataFrame, protocol: Protocol
+) -> None:
+    viable = individuals[individuals["viable"].astype(bool) & individuals["fd"].notna()]
+    top = viable["rung"] == viable["rung"].max()
+    below, reached = viable[~top], viable[top]
+    axes.scatter(below["fd"], below["instability"], s=9, color="#d5d5d5", label=f"fewer steps or seeds ({len(below)})")
+    axes.scatter(reached["fd"], reached["instability"], s=14, color=GREY, label=f"all steps and seeds ({len(reached)})")
+    published = reached[reached["name"] != ""]
+    if len(published):
+        axes.scatter(
+            published["fd"], published["instability"], s=40, marker="s", color=ORANGE, label="published", zorder=3
+        )
+    label = f"front ({len(front)})"
+    axes.plot(front["fd"], front["instability"], "-o", color=BLUE, markersize=6, label=label, zorder=4)
+    for rows, colour in ((published, ORANGE), (shown[shown["name"] == ""], BLUE)):
+        for row in rows.to_dict("records"):
+            _annotate(axes, label_of(row["individual"], row["name"]), (row["fd"], row["instability"]), colour)
+    axes.set_xscale("log")
+    plain_log_ticks(axes, "x")
+    axes.set_ylim(bottom=-0.07 * axes.get_ylim()[1])
+    axes.set_xlabel(f"{protocol.metric}  (real against real: {protocol.floor_fd:.1f})")
+    axes.set_ylabel("instability")
+    axes.set_title(f"Search: {protocol.search}")
+    axes.margins(x=0.1)
+    _legend_below(axes)
+
+
+def _annotate(axes: Axes, text: str, point: tuple[float, float], colour: str) -> None:
+    # Below and to the left of the front there is no point that trained as long: room for labels.
+    place: dict[str, Any] = {"xytext": (-4, -4), "textcoords": "offset points", "ha": "right", "va": "top"}
+    label = axes.annotate(text, point, **place, color=colour, fontsize=8, zorder=5)
+    label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+
+
+def _draw_finals(axes: Axes, finals: pd.DataFrame, values: pd.DataFrame, protocol: Protocol) -> None:
+    rows = finals.sort_values("fd", ascending=False, na_position="first").to_dict("records")
+    for height, row in enumerate(rows):
+        colour = ORANGE if row["reference"] else BLUE
+        axes.plot([row["fd_low"], row["fd_high"]], [height, height], color=colour, linewidth=2)
+        axes.plot([row["fd"]], [height], "s" if row["reference"] else "o", color=colour, markersize=8)
+        seeds = values.loc[values["contestant"] == row["contestant"], "fd"].dropna().tolist()
+        axes.plot(seeds, [height] * len(seeds), "|", color="black", markersize=9)
+    axes.set_yticks(range(len(rows)), [_row_label(row) for row in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.2)
+    axes.set_xscale("log")
+    plain_log_ticks(axes, "x")
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(f"{protocol.metric}: mean, range and each seed")
+    axes.set_title(f"Finals on fresh seeds: {protocol.finals}")
+    _finals_legend(axes)
+
+
+def _row_label(row: dict[Hashable, Any]) -> str:
+    failures = f", {row['failed']} failed" if row["failed"] else ""
+    return f"{label_of(row['individual'], row['name'])}\ninstability {row['instability']:.2f}{failures}"
+
+
+def _finals_legend(axes: Axes) -> None:
+    axes.plot([], [], "o-", color=BLUE, label="found")
+    axes.plot([], [], "s-", color=ORANGE, label="published")
+    _legend_below(axes)
+
+
+def _legend_below(axes: Axes) -> None:
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, fontsize=8, columnspacing=1.2)

@@ -1,0 +1,264 @@
+"""Runs, losses and scores: as tables for people, as plain data for programs, and a loss as files."""
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ganetic.errors import UserError
+from ganetic.loss.card import LossCard, write_card
+from ganetic.loss.export import latex, python_module
+from ganetic.loss.library import LIBRARY, LibraryLoss
+from ganetic.progress import counts_line
+from ganetic.search.results import Run
+
+if TYPE_CHECKING:  # not for a cycle: to show a run must not wait for Ray, which a score needs
+    from ganetic.search.score import Score
+
+Record = dict[str, Any]
+
+_SHOWN = 12
+"""Rows of a front on a terminal."""
+
+
+def to_json(data: object) -> str:
+    """Write plain data as strict JSON: UTF-8, no NaN, no infinity."""
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def records(frame: pd.DataFrame) -> list[Record]:
+    """Turn a data frame into plain rows; what is missing or not finite becomes None."""
+    # pandas writes NaN, infinity and NA alike as null, and numpy's numbers as plain ones.
+    rows: list[Record] = json.loads(frame.to_json(orient="records", double_precision=15))
+    return rows
+
+
+def run_record(run: Run) -> Record:
+    """Say all that `ganetic show` knows about a run."""
+    return {
+        "run": str(run.directory),
+        "status": run.status,
+        "space": run.config.space.name,
+        "data": run.config.data,
+        "seed": run.config.seed,
+        "metric": run.config.metric,
+        "floor_fd": run.config.floor_fd,
+        "states": dict(run.states()),
+        "under_way": _under_way(run),
+        "rejections": dict(run.rejections()),
+        "front": records(run.front()),
+        "finals": records(run.finals()),
+    }
+
+
+def run_page(run: Run) -> RenderableType:
+    """Lay out where a run stands, its front and its finals, for a terminal of 80 columns or more."""
+    states, rejections = run.states(), run.rejections()
+    head = [
+        f"{run.directory}: {run.config.space.name} on {run.config.data}, seed {run.config.seed}: {run.status}",
+        f"{run.config.metric} (real against real: {run.config.floor_fd:.1f})",
+        f"trials: {counts_line(states) or 'none ended yet'}, {_under_way(run)} under way",
+    ]
+    if rejections:
+        head.append(f"not trained: {counts_line(rejections)}")
+    parts: list[RenderableType] = [Text("\n".join(head)), Text(), front_table(run.front())]
+    finals = run.finals()
+    if len(finals):
+        parts += [Text(), finals_table(finals)]
+    return Group(*parts)
+
+
+def front_table(front: pd.DataFrame) -> RenderableType:
+    """Lay out a front, the lowest fd first."""
+    if not len(front):
+        return Text("Front: empty so far; no loss has been trained to the end")
+    table = _table(
+        f"Front: {len(front)} {'loss' if len(front) == 1 else 'losses'}", ("loss", "fd", "instability", "nodes")
+    )
+    for row in front.head(_SHOWN).to_dict("records"):
+        label = row["name"] or f"#{row['individual']}"
+        table.add_row(label, f"{row['fd']:.1f}", f"{row['instability']:.2f}", str(row["nodes"]), Text(row["readable"]))
+    if len(front) > _SHOWN:
+        return Group(table, Text(f"… and {len(front) - _SHOWN} more; --json lists all"))
+    return table
+
+
+def finals_table(finals: pd.DataFrame) -> Table:
+    """Lay out the finals, the lowest fd first: fresh seeds, references beside the finalists."""
+    table = _table("Finals on fresh seeds", ("loss", "fd", "range", "instability", "failed"))
+    for row in finals.sort_values("fd", na_position="last").to_dict("records"):
+        label = row["name"] or f"#{row['individual']}"
+        spread = f"{row['fd_low']:.1f}-{row['fd_high']:.1f}"
+        failed = f"{row['failed']}/{row['seeds']}"
+        style = "dim" if row["reference"] else ""
+        table.add_row(
+            label,
+            f"{row['fd']:.1f}",
+            spread,
+            f"{row['instability']:.2f}",
+            failed,
+            Text(row["readable"], style=style),
+        )
+    return table
+
+
+def verdict(run: Run, card: LossCard) -> Text:
+    """Say in a sentence how a loss did in the finals beside the best reference."""
+    finals = run.finals()
+    mine = finals[finals["individual"] == card.provenance.individual].to_dict("records")
+    references = finals[finals["reference"].astype(bool)].sort_values("fd").to_dict("records")
+    if not mine or not references:
+        return Text(f"The pick is #{card.provenance.individual}; it was in no finals.")
+    ours, best = mine[0], references[0]
+    return Text(
+        f"The pick is #{ours['individual']}: fd {number(ours['fd'])}, instability {number(ours['instability'], 2)}; "
+        f"the best published loss, {best['name']}: fd {number(best['fd'])}, "
+        f"instability {number(best['instability'], 2)}."
+    )
+
+
+def next_steps(run: Run, best: Path | None) -> Text:
+    """Name the commands that go on from here, with this run's paths."""
+    directory = run.directory
+    if best is None:
+        steps = [
+            (f"ganetic resume {directory}", "go on where it stopped"),
+            (f"ganetic show {directory}", "look again"),
+            (f"ganetic plot {directory} --kind progress", "see how it went"),
+        ]
+    else:
+        steps = [
+            (f"ganetic plot {directory} --kind samples", "images made with the winner"),
+            (f"ganetic export stable.json --run {directory} --pick stability", "another pick"),
+            (f"ganetic score {best} --seeds 5", "the winner on more seeds"),
+        ]
+    return Text("What next:\n" + "\n".join(f"  {command}\n      {purpose}" for command, purpose in steps))
+
+
+def losses_record() -> list[Record]:
+    """Say all that the library knows."""
+    return [_loss_record(loss) for loss in LIBRARY.values()]
+
+
+def losses_table() -> Table:
+    """Lay the library out: formulas slot by slot, what they are, and where they come from."""
+    table = Table(box=None, show_header=False, pad_edge=False, expand=True)
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(ratio=1, overflow="fold")
+    for loss in LIBRARY.values():
+        about = Text(loss.formula.readable.replace("; ", "\n"))
+        about.append(f"\n{loss.summary}\n{loss.source.paper}, {loss.source.place}\n{loss.source.url}\n", style="dim")
+        table.add_row(loss.name, about)
+    return table
+
+
+def score_record(score: "Score") -> Record:
+    """Say all that a score knows."""
+    return {
+        "name": score.name,
+        "readable": score.readable,
+        "metric": score.metric,
+        "floor_fd": score.floor_fd,
+        "steps": score.steps,
+        "fd": _finite(score.fitness.fd),
+        "instability": _finite(score.fitness.instability),
+        "failed": score.fitness.failed,
+        "seeds": records(score.seeds),
+    }
+
+
+def score_page(score: "Score") -> RenderableType:
+    """Lay out a row a seed, and what they say together beside the floor."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("seed", "fd", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("state")
+    for row in score.seeds.to_dict("records"):
+        state = f"{row['state']}: {row['reason']}" if row["reason"] else row["state"]
+        table.add_row(str(row["seed"]), number(row["fd"]), number(row["seconds"]), state.replace("_", " "))
+    summary = (
+        f"{score.metric}: {number(score.fitness.fd)} (real against real: {number(score.floor_fd)})\n"
+        f"instability {number(score.fitness.instability, 2)}; "
+        f"{score.fitness.failed} of {len(score.seeds)} seeds failed; {score.steps} steps each"
+    )
+    return Group(Text(f"{score.name}: {score.readable}"), table, Text(summary))
+
+
+def _under_way(run: Run) -> int:
+    """Trials that were submitted and have not ended; those of a stopped run are started again when it is resumed."""
+    return int((run.trials()["state"] == "running").sum())
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def number(value: float, digits: int = 1) -> str:
+    """Write a number, or a dash where there is none."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
+
+
+def write_loss(card: LossCard, path: Path) -> list[Path]:
+    """Write a card, and beside it a stand-alone torch module and a formula.
+
+    Returns:
+        The three files, the card first.
+
+    Raises:
+        UserError: the name does not end in ``.json``, or the place cannot be written.
+    """
+    if path.suffix != ".json":
+        raise UserError(f"{path}: a loss card is written to a file that ends in .json; .py and .tex go beside it")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: the folder {path.parent} does not exist")
+    texts = {path.with_suffix(".py"): python_module(card), path.with_suffix(".tex"): latex(card)}
+    write_card(card, path)
+    for file, text in texts.items():
+        _write_text(file, text)
+    return [path, *texts]
+
+
+def _write_text(path: Path, text: str) -> None:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def print_text(console: Console, part: RenderableType) -> None:
+    """Print without markup, so that no formula or path is taken for style."""
+    console.print(part, markup=False, highlight=False)
+
+
+def _table(title: str, numbers: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, expand=True, header_style="dim")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("formula", ratio=1, no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _loss_record(loss: LibraryLoss) -> Record:
+    return {
+        "name": loss.name,
+        "form": loss.formula.form,
+        "expressions": dict(loss.formula.expressions),
+        "infix": dict(loss.formula.infix),
+        "summary": loss.summary,
+        "paper": loss.source.paper,
+        "place": loss.source.place,
+        "url": loss.source.url,
+        "deviation": loss.deviation,
+        "fails_screen": None if loss.exempt is None else str(loss.exempt),
+        "reference_only": loss.reference_only,
+    }

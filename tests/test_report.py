@@ -1,0 +1,124 @@
+import io
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console, RenderableType
+
+from ganetic.loss.library import LIBRARY
+from ganetic.report import (
+    finals_table,
+    front_table,
+    losses_record,
+    losses_table,
+    next_steps,
+    number,
+    print_text,
+    records,
+    run_page,
+    run_record,
+    to_json,
+    verdict,
+)
+from ganetic.search.winner import pick_card
+from tests.plots.frames import finals, front
+from tests.small_run import small_run
+
+
+def lines_of(part: RenderableType, width: int = 80) -> list[str]:
+    file = io.StringIO()
+    print_text(Console(file=file, width=width), part)
+    return file.getvalue().splitlines()
+
+
+def test_records_are_plain_and_hold_no_nan() -> None:
+    table = pd.DataFrame({"a": np.array([1, 2]), "b": [0.1, math.nan], "c": ["x", None], "d": [math.inf, 2.5]})
+    rows = records(table)
+    assert rows == [{"a": 1, "b": 0.1, "c": "x", "d": None}, {"a": 2, "b": None, "c": None, "d": 2.5}]
+    assert type(rows[0]["a"]) is int
+
+
+def test_json_is_strict() -> None:
+    assert json.loads(to_json({"formula": "p³"})) == {"formula": "p³"}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_json({"fd": math.nan})
+
+
+def test_front_fits_eighty_columns_and_shortens_formulas() -> None:
+    lines = lines_of(front_table(front()))
+    assert max(map(len, lines)) <= 80
+    assert lines[0].strip() == "Front: 9 losses"
+    assert lines[2].split()[:4] == ["#100", "40.0", "0.50", "7"]
+    assert lines[2].rstrip().endswith("…")
+
+
+def test_a_long_front_says_how_many_are_left_out() -> None:
+    lines = lines_of(front_table(front(40)))
+    assert lines[-1] == "… and 28 more; --json lists all"
+    assert len(lines) == 1 + 1 + 12 + 1
+
+
+def test_an_empty_front() -> None:
+    assert lines_of(front_table(front().iloc[:0]))[0].startswith("Front: empty so far")
+
+
+def test_finals_are_ordered_and_nothing_is_taken_for_markup() -> None:
+    table = finals()
+    table.loc[0, "readable"] = "[red]p[/red]"
+    lines = lines_of(finals_table(table))
+    assert [line.split()[0] for line in lines[2:]] == ["#12", "bce", "#33"]
+    assert "44.0-52.0" in lines[2] and "[red]p[/red]" in lines[2]
+    assert "1/3" in lines[4]
+
+
+def test_page_of_a_run() -> None:
+    run = small_run()
+    lines = lines_of(run_page(run))
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= 80 or len(str(run.directory)) > 80
+    for part in ("small on digits, seed 0: finished", "fd@digits-cnn64/64", "Front:", "Finals on fresh seeds", "bce"):
+        assert part in text
+
+
+def test_record_of_a_run_survives_strict_json() -> None:
+    record = json.loads(to_json(run_record(small_run())))
+    assert record["status"] == "finished"
+    assert sum(record["states"].values()) == 40 + 5 * 3
+    assert {row["name"] for row in record["finals"] if row["reference"]} == {"bce", "ganetic"}
+    assert record["front"][0]["readable"]
+
+
+def test_every_loss_is_listed_with_its_formula_and_source() -> None:
+    text = "\n".join(lines_of(losses_table()))
+    rows = {row["name"]: row for row in losses_record()}
+    assert set(rows) == set(LIBRARY)
+    for name, loss in LIBRARY.items():
+        assert name in text and loss.source.url in text
+        assert rows[name]["expressions"] == loss.formula.expressions
+    assert rows["bce-minimax"]["fails_screen"] == "vanishing"
+    to_json(losses_record())
+
+
+def test_next_steps_name_real_paths() -> None:
+    run = small_run()
+    assert f"ganetic resume {run.directory}" in next_steps(run, None).plain
+    best = run.directory / "best.json"
+    assert f"ganetic score {best}" in next_steps(run, best).plain
+
+
+def test_verdict_names_the_pick_and_the_best_reference() -> None:
+    run = small_run()
+    finals = run.finals()
+    best = finals[finals["reference"]].iloc[0]
+    card = pick_card(run, "fid")
+    text = verdict(run, card).plain
+    assert f"The pick is #{finals[~finals['reference']].iloc[0]['individual']}: fd" in text
+    assert f"the best published loss, {best['name']}: fd {best['fd']:.1f}" in text
+    outside = next(n for n in range(len(run.individuals())) if n not in set(finals["individual"]))
+    assert "it was in no finals" in verdict(run, pick_card(run, str(outside))).plain
+
+
+def test_number() -> None:
+    assert (number(1.26), number(1.264, 2), number(math.nan)) == ("1.3", "1.26", "-")
