@@ -1,10 +1,9 @@
 """Genetic-programming search for the loss functions of generative adversarial networks."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
-__version__ = version("ganetic")
+__version__ = "0.1.0"
 
 _HOME = {"load_loss": "ganetic.loss.card", "search": "ganetic.search.run", "open_run": "ganetic.search.run"}
 

@@ -1,0 +1,71 @@
+"""What is shipped: the wheel holds all that the package reads, and works where no source tree lies beside it."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this tree and installed alone into an empty folder."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = folder.glob("ganetic-*.whl")
+    target = folder / "site"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--target", str(target), str(wheel)],
+        check=True,
+        capture_output=True,
+    )
+    return target
+
+
+def run_python(site: Path, code: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=site, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_carries_every_shipped_space(installed: Path) -> None:
+    code = (
+        "import ganetic; from ganetic.search.space import load_space, shipped_spaces; print(ganetic.__file__); "
+        "print(*(load_space(name).name for name in shipped_spaces()))"
+    )
+    file, names = run_python(installed, code).splitlines()
+    assert Path(file).is_relative_to(installed)
+    assert names.split() == sorted(path.stem for path in (ROOT / "search_spaces").glob("*.toml"))
+
+
+def test_the_wheel_carries_the_schema_of_cards_and_the_type_marker(installed: Path) -> None:
+    assert (installed / "ganetic" / "loss" / "card.schema.json").is_file()
+    assert (installed / "ganetic" / "py.typed").is_file()
+
+
+def test_a_command_of_the_wheel_runs(installed: Path) -> None:
+    code = "from ganetic.cli import run_command; raise SystemExit(run_command(['losses', '--json']))"
+    out = run_python(installed, code)
+    assert '"ganetic"' in out
+
+
+def test_every_dependency_says_who_uses_it() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    project = tomllib.loads(text)["project"]
+    for requirement in project["dependencies"]:
+        (line,) = [line for line in text.splitlines() if f'"{requirement}"' in line]
+        assert "#" in line, requirement
+        assert ">=" in requirement
+    assert requires("ganetic")
