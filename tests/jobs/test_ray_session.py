@@ -1,0 +1,146 @@
+"""A driver of its own process group: what it starts, where that listens, what Ctrl-C does to it, what it leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from ganetic.errors import UserError
+from ganetic.jobs.ray_executor import RayExecutor
+from tests.jobs.works import work
+
+DRIVER = """
+import signal, sys
+from ganetic.jobs.ray_executor import RayExecutor
+from tests.jobs.works import work
+
+interrupts = []
+signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
+with RayExecutor(work, {}, workers=2, wall_seconds=60.0) as executor:
+    executor.submit(0, {"do": "die_times", "times": 1, "file": sys.argv[1], "value": 1})
+    executor.submit(1, {"do": "process"})
+    while executor.outstanding():
+        executor.wait()
+    executor.submit(2, {"do": "sleep", "seconds": 1.5})
+    executor.submit(3, {"do": "sleep", "seconds": 1.5})
+    executor.wait(timeout=0.3)
+    print("running", flush=True)
+    outcomes = []
+    while executor.outstanding():
+        outcomes += executor.wait(timeout=0.2)
+    print(*sorted((o.number, o.status, o.attempts) for o in outcomes), len(interrupts), flush=True)
+    sys.stdin.readline()
+print("closed", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-W", "error", "-c", DRIVER, str(tmp_path / "deaths")]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    with process:
+        yield process
+        process.kill()
+
+
+def test_local_ray_is_private_quiet_deaf_to_ctrl_c_and_leaves_nothing(driver: "subprocess.Popen[str]") -> None:
+    assert driver.stdin is not None
+    assert driver.stdout is not None
+    assert driver.stderr is not None
+    assert driver.stdout.readline() == "running\n"
+    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does
+    assert driver.stdout.readline() == "(2, 'done', 1) (3, 'done', 1) 1\n"
+
+    processes = descendants(driver.pid)
+    assert len(processes) > 3
+    listening = listening_addresses({driver.pid, *processes})
+    assert listening
+    assert all(address.startswith("0100007F") or address.endswith("FFFF00000100007F") for address in listening)
+
+    driver.stdin.write("\n")
+    driver.stdin.flush()
+    assert driver.stdout.readline() == "closed\n"
+    assert not wait_for_death(processes)
+    driver.stdin.close()
+    assert driver.stdout.read() == ""
+    assert driver.stderr.read() == ""
+    assert driver.wait(timeout=10) == 0
+
+
+def test_a_killed_driver_leaves_no_workers(driver: "subprocess.Popen[str]") -> None:
+    assert driver.stdout is not None
+    assert driver.stdout.readline() == "running\n"
+    workers = {pid for pid in descendants(driver.pid) if "_Worker" in Path(f"/proc/{pid}/cmdline").read_text()}
+    assert workers
+    driver.kill()
+    assert not wait_for_death(workers)  # Ray's own agents follow within a minute
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "auto", "ray://127.0.0.1:10001"])
+def test_an_address_without_a_cluster_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(UserError, match=f'address "{address}": .*expected "auto" or "host:port"') as caught:
+        RayExecutor(work, {}, address=address, wall_seconds=60.0)
+    assert "\n" not in str(caught.value)
+    assert not ray.is_initialized()
+
+
+def test_no_room_on_this_machine_is_refused_and_ray_ended() -> None:
+    with pytest.raises(UserError, match="no GPU here has room"):
+        RayExecutor(work, {}, workers=1, gpus_per_job=1.0, wall_seconds=60.0)
+    assert not ray.is_initialized()
+
+
+def descendants(pid: int) -> set[int]:
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = stat.read_text()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(text.rpartition(")")[2].split()[1])
+    found, grown = {pid}, True
+    while grown:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        found |= more
+        grown = bool(more)
+    return found - {pid}
+
+
+def wait_for_death(processes: set[int], seconds: float = 15.0) -> set[int]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        processes = {pid for pid in processes if Path(f"/proc/{pid}").exists() and not is_zombie(pid)}
+        if not processes:
+            break
+        time.sleep(0.1)
+    return processes
+
+
+def is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def listening_addresses(processes: set[int]) -> list[str]:
+    """The local addresses, in the kernel's hexadecimal form, on which any of the processes accepts TCP connections."""
+    sockets = set()
+    for pid in processes:
+        for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+            try:
+                sockets.add(str(descriptor.readlink()))
+            except OSError:
+                continue
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:] + Path("/proc/net/tcp6").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return [row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
