@@ -1,0 +1,1 @@
+"""Generative adversarial networks: the nets, and one update of both players."""

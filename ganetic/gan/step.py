@@ -1,0 +1,87 @@
+"""One update of both players, as every training here does it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Loss(Protocol):
+    """What the step asks of a loss; `ganetic.loss.compile.GanLoss` is one."""
+
+    @property
+    def needs_real_logits(self) -> bool:
+        """Whether `generator` wants the real logits."""
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """D's loss, a scalar."""
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        """G's loss, a scalar."""
+
+
+class StepLosses(NamedTuple):
+    """Both losses of a step, detached scalars on the nets' device."""
+
+    discriminator: Tensor
+    generator: Tensor
+
+
+def adam(net: nn.Module, learning_rate: float, beta1: float, beta2: float) -> torch.optim.Adam:
+    """Return the fused Adam: one kernel for all parameters, on CPU and CUDA."""
+    return torch.optim.Adam(net.parameters(), lr=learning_rate, betas=(beta1, beta2), fused=True)
+
+
+def gan_step(
+    generator: nn.Module,
+    discriminator: nn.Module,
+    loss: Loss,
+    optimisers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
+    real: Tensor,
+    latents: Tensor,
+) -> StepLosses:
+    """Update D on a real and a generated batch, then G against the new D, on the same generated batch.
+
+    One forward pass of G serves both updates, and D's parameters are frozen while G learns, so that no gradient is
+    computed that nobody uses.
+
+    Args:
+        generator: latents ``(B, latent)`` to images.
+        discriminator: images to logits ``(B,)``.
+        loss: both players' losses.
+        optimisers: G's and D's, in this order.
+        real: images ``(B, C, H, W)`` in [−1, 1].
+        latents: ``(B, latent)``.
+    """
+    generator_optimiser, discriminator_optimiser = optimisers
+    fake = generator(latents)
+
+    d_loss = loss.discriminator(discriminator(real), discriminator(fake.detach()))
+    _update(discriminator_optimiser, d_loss)
+
+    with _frozen(discriminator):
+        fake_logits = discriminator(fake)
+        g_loss = loss.generator(fake_logits, discriminator(real) if loss.needs_real_logits else None)
+        _update(generator_optimiser, g_loss)
+    return StepLosses(d_loss.detach(), g_loss.detach())
+
+
+def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimiser.zero_grad()
+    if loss.requires_grad:  # a constant loss may have no graph at all; it teaches nothing
+        loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
+@contextmanager
+def _frozen(net: nn.Module) -> Iterator[None]:
+    parameters = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)

@@ -1,0 +1,81 @@
+"""The fitness of a loss over several seeds: how good its images get, and how reliably."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SeedTrace:
+    """What one seed's training left.
+
+    Attributes:
+        failed: whether the training failed, from whatever cause.
+        points: (step, fd) in order of steps, all finite and positive; read only where the training did not fail.
+    """
+
+    failed: bool
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """Both objectives of a loss, to be minimised; finite always.
+
+    Attributes:
+        fd: geometric mean over seeds of the final Fréchet distance, a failed seed counting as the untrained generator.
+        instability: a sum of four parts, see `fitness`.
+        failed: number of failed seeds. A loss that failed on every seed is not viable, whatever the two numbers are.
+    """
+
+    fd: float
+    instability: float
+    failed: int
+
+
+def fitness(traces: Sequence[SeedTrace], start_fd: float, floor_fd: float) -> Fitness:
+    """Judge a loss by its traces.
+
+    Instability is read from ln fd alone, because loss values and gradient norms do not compare between losses. It is
+    the sum of: the sd over seeds of the final ln fd; the mean of ln(final/best); the mean root mean square of the
+    upward moves between neighbouring checkpoints in the second half of the training; and λ times the share of failed
+    seeds. λ = ln(start/floor) is the whole way that a training can go, so that failing weighs more than any wobble. The
+    first three parts are over the seeds that did not fail; the sd of fewer than two is 0.
+
+    Args:
+        traces: one for each seed, at least one.
+        start_fd: distance of an untrained generator.
+        floor_fd: distance between two samples of real images, positive and below ``start_fd``.
+
+    Raises:
+        ValueError: there is no trace, a trace that did not fail is empty or not finite and positive, or start and floor
+            are not in order.
+    """
+    if not traces or not 0 < floor_fd < start_fd < math.inf:
+        raise ValueError(f"fitness of {len(traces)} traces between floor {floor_fd} and start {start_fd}")
+    alive = [_log_points(trace) for trace in traces if not trace.failed]
+    failed = len(traces) - len(alive)
+    ends = [points[-1][1] for points in alive]
+    log_fd = (sum(ends) + failed * math.log(start_fd)) / len(traces)
+    instability = math.log(start_fd / floor_fd) * failed / len(traces)
+    if alive:
+        instability += float(np.std(ends, ddof=1)) if len(ends) > 1 else 0.0
+        instability += float(np.mean([points[-1][1] - min(value for _, value in points) for points in alive]))
+        instability += float(np.mean([_upward_moves(points) for points in alive]))
+    return Fitness(fd=math.exp(log_fd), instability=instability, failed=failed)
+
+
+def _log_points(trace: SeedTrace) -> list[tuple[int, float]]:
+    if not trace.points or not all(0 < fd < math.inf for _, fd in trace.points):
+        raise ValueError(f"a trace that did not fail has the points {trace.points}")
+    return [(step, math.log(fd)) for step, fd in trace.points]
+
+
+def _upward_moves(points: Sequence[tuple[int, float]]) -> float:
+    """Root mean square of the positive moves of ln fd that end in the second half of the steps."""
+    half = points[-1][0] / 2
+    moves = [max(0.0, b - a) for (_, a), (step, b) in pairwise(points) if step > half]
+    return math.sqrt(sum(move**2 for move in moves) / len(moves)) if moves else 0.0

@@ -1,0 +1,1 @@
+"""The proxy: a short GAN training on small images that stands for a long one."""

@@ -1,0 +1,72 @@
+"""What a trial is told: the proxy's settings, the loss, the seed and the budget."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from ganetic.config import Config
+
+Steps = Annotated[int, Field(ge=1)]
+
+
+class ProxySpec(Config):
+    """The small DCGAN that stands for a long training, and its optimiser."""
+
+    width: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Channels of the wider image layers; a quarter-size layer has twice as many."""
+    batch: Annotated[int, Field(ge=2, le=4096)] = 32
+    """Images a step, real and generated each."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    """Adam's learning rate, of both players."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Adam's first decay rate."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Adam's second decay rate."""
+    latent: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Length of a latent vector."""
+    batch_norm: bool = True
+    """Batch norm in both nets. Without it losses differ more, and so do seeds."""
+    images: Annotated[int, Field(ge=64, le=50_000)] = 2000
+    """Images that a Fréchet distance compares with as many real ones; fewer where the data has not twice as many."""
+
+
+class KillRule(Config):
+    """Stops a trial that has failed so early that training on would be a waste."""
+
+    step: Steps
+    """The checkpoint at which the rule is applied."""
+    above: Annotated[float, Field(gt=0)]
+    """Stop when the Fréchet distance, divided by the untrained generator's, is above this."""
+
+
+class TrialSpec(Config):
+    """One loss, one seed, one budget."""
+
+    formula: str
+    """The loss, as `ganetic.loss.formula.Formula.text` writes it."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    """Decides initialisation, latents and the order of the images; the loss does not, so that losses can be paired."""
+    steps: Steps
+    """Updates of each player."""
+    checkpoints: tuple[Steps, ...] = ()
+    """Increasing steps at which the Fréchet distance is measured. Step 0 and the last step always are."""
+    kill: tuple[KillRule, ...] = ()
+    """Rules, each at a checkpoint or at the last step."""
+    proxy: ProxySpec = ProxySpec()
+    """The nets and the optimiser."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if list(self.checkpoints) != sorted(set(self.checkpoints)) or max(self.measured) > self.steps:
+            raise ValueError(f"checkpoints {self.checkpoints} do not increase within 1 … {self.steps}")
+        stray = [rule.step for rule in self.kill if rule.step not in self.measured]
+        if stray:
+            raise ValueError(
+                f"kill rule at step {stray[0]}, where nothing is measured; expected one of {self.measured}"
+            )
+        return self
+
+    @property
+    def measured(self) -> tuple[int, ...]:
+        """The steps at which the Fréchet distance is measured, without step 0."""
+        return tuple(dict.fromkeys((*self.checkpoints, self.steps)))

@@ -1,0 +1,219 @@
+"""A trial: one loss, one seed, one budget of steps."""
+
+import resource
+import time
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganetic.config import Config
+from ganetic.gan.dcgan import Discriminator, Generator, initialise
+from ganetic.gan.step import adam, gan_step
+from ganetic.loss.compile import GanLoss
+from ganetic.loss.formula import Formula
+from ganetic.metrics.features import to_uint8, to_unit
+from ganetic.proxy.diagnosis import Ill, diagnose
+from ganetic.proxy.materials import Extractor, Materials, device_for_trials, generate
+from ganetic.proxy.spec import TrialSpec
+from ganetic.reproducible import random_stream, reproducible
+
+WATCH = 10
+"""Every so many steps the training is looked at: is all finite, and does the generator move."""
+
+
+class TrialState(StrEnum):
+    """How a trial ended."""
+
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+
+
+class TrialResult(Config):
+    """What came out of a trial."""
+
+    state: TrialState
+    """How it ended. A trial itself never ends as timed out or crashed: whoever runs it finds that out."""
+    reason: str | None = None
+    """Why it was pruned or failed, as one of `ganetic.proxy.diagnosis.Ill`."""
+    trace: tuple[tuple[int, float], ...] = ()
+    """(step, Fréchet distance); step 0 is the untrained generator. All finite."""
+    steps: int = 0
+    """Updates of each player that were made."""
+    seconds: float = 0.0
+    """Wall time."""
+    peak_memory_bytes: int = 0
+    """The most GPU memory held by the trial; on a CPU, the most memory ever held by the process."""
+
+
+class NonFiniteError(ArithmeticError):
+    """A loss, a gradient, a parameter or an image is infinite or not a number."""
+
+
+class Training:
+    """A proxy GAN in training.
+
+    Everything random comes from streams of the seed alone: the same seed gives every loss the same initialisation,
+    latents and order of images, so that a comparison of two losses is a paired one.
+
+    Args:
+        spec: loss, seed and settings.
+        materials: the images.
+        device: where to train.
+    """
+
+    def __init__(self, spec: TrialSpec, materials: Materials, device: str) -> None:
+        proxy, (size, channels) = spec.proxy, materials.images.shape[2:]
+        self._device = device
+        self._images = torch.tensor(materials.images, device=device)
+        self._latent, self._batch, self._learning_rate = proxy.latent, proxy.batch, proxy.learning_rate
+        self._loss = GanLoss(Formula.from_text(spec.formula))
+        self.generator = Generator(proxy.latent, size, channels, proxy.width, proxy.batch_norm)
+        discriminator = Discriminator(size, channels, proxy.width, proxy.batch_norm)
+        initialise(self.generator, random_stream(spec.seed, "generator"))
+        initialise(discriminator, random_stream(spec.seed, "discriminator"))
+        for net in (self.generator, discriminator):
+            net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._discriminator = discriminator
+        rates = (proxy.learning_rate, proxy.beta1, proxy.beta2)
+        self._optimisers = (adam(self.generator, *rates), adam(discriminator, *rates))
+        self._latents = random_stream(spec.seed, "latents")
+        self._order = random_stream(spec.seed, "order")
+        self._queue = torch.empty(0, dtype=torch.int64)
+        self._losses = torch.zeros((), dtype=torch.float64, device=device)
+        self.step = 0
+        self.updates: list[tuple[int, float]] = []
+        """(step, the generator's ‖Δθ‖ as a share of one learning rate for every parameter), every `WATCH` steps."""
+
+    def advance(self, step: int) -> None:
+        """Train up to a step.
+
+        Raises:
+            NonFiniteError: something is infinite or not a number.
+        """
+        while self.step < step:
+            self.step += 1
+            if self.step % WATCH == 0 or self.step == step:
+                before = _vector(self.generator)
+                self._one_step()
+                after = _vector(self.generator)
+                self._check(after)
+                full = self._learning_rate * len(after) ** 0.5
+                self.updates.append((self.step, float((after - before).norm()) / full))
+            else:
+                self._one_step()
+
+    def images(self, latents: Tensor) -> Tensor:
+        """Generate uint8 images ``(N, H, W, C)`` for CPU latents ``(N, latent)``.
+
+        Raises:
+            NonFiniteError: a pixel is not finite.
+        """
+        images = generate(self.generator, latents.to(self._device))
+        if not bool(images.isfinite().all()):
+            raise NonFiniteError(f"images at step {self.step}")
+        return to_uint8(images)
+
+    def _one_step(self) -> None:
+        real = to_unit(self._images[self._next_batch()])
+        latents = torch.randn(self._batch, self._latent, generator=self._latents).to(self._device)
+        losses = gan_step(self.generator, self._discriminator, self._loss, self._optimisers, real, latents)
+        # A sum of losses remembers any that was not finite, and is read only now and then.
+        self._losses += losses.discriminator + losses.generator
+
+    def _next_batch(self) -> Tensor:
+        """Indices of the next images, epoch after epoch in a new order."""
+        while len(self._queue) < self._batch:
+            epoch = torch.randperm(len(self._images), generator=self._order)
+            self._queue = torch.cat([self._queue, epoch])
+        batch, self._queue = self._queue[: self._batch], self._queue[self._batch :]
+        return batch.to(self._device)
+
+    def _check(self, parameters: Tensor) -> None:
+        # Adam never forgets an infinite gradient: its second moment stays infinite, and its parameter stands still.
+        moments = [state["exp_avg_sq"].max() for optimiser in self._optimisers for state in optimiser.state.values()]
+        seen = torch.stack([self._losses, parameters.sum().double(), *(moment.double() for moment in moments)])
+        if not bool(seen.isfinite().all()):
+            raise NonFiniteError(f"losses, gradients or parameters at step {self.step}")
+
+
+def run_trial(spec: TrialSpec, materials: Materials) -> TrialResult:
+    """Train one loss and measure it; a bad loss is a result, not an exception.
+
+    The same spec and materials give the same result, bit for bit, on one kind of hardware, except for seconds and
+    memory.
+    """
+    began = time.perf_counter()
+    device = device_for_trials()
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    trace: list[tuple[int, float]] = []
+    with reproducible():
+        training = Training(spec, materials, device)
+        try:
+            state, reason = _train_and_judge(spec, materials, training, trace)
+        except NonFiniteError:
+            state, reason = TrialState.FAILED, Ill.NON_FINITE
+    return TrialResult(
+        state=state,
+        reason=reason,
+        trace=tuple(trace),
+        steps=training.step,
+        seconds=time.perf_counter() - began,
+        peak_memory_bytes=_peak_memory(device),
+    )
+
+
+def sample_images(spec: TrialSpec, materials: Materials, count: int) -> NDArray[np.uint8]:
+    """Train as a trial does and return images ``(count, H, W, C)`` of the final generator.
+
+    Raises:
+        NonFiniteError: the training did not stay finite.
+    """
+    with reproducible():
+        training = Training(spec, materials, device_for_trials())
+        training.advance(spec.steps)
+        latents = torch.randn(count, spec.proxy.latent, generator=random_stream(spec.seed, "evaluation"))
+        return training.images(latents).cpu().numpy()
+
+
+def work(materials: Materials, payload: dict[str, Any]) -> dict[str, Any]:
+    """Run the trial that a plain payload describes and return its result as plain data: the job of an executor."""
+    return run_trial(TrialSpec.model_validate(payload), materials).model_dump(mode="json")
+
+
+def _train_and_judge(
+    spec: TrialSpec, materials: Materials, training: Training, trace: list[tuple[int, float]]
+) -> tuple[TrialState, Ill | None]:
+    """Train from checkpoint to checkpoint, fill the trace, and say how it ended."""
+    extractor = Extractor(materials.weights, materials.inception, device_for_trials())
+    kill = {rule.step: rule.above for rule in spec.kill}
+    latents = torch.randn(materials.sample_size, spec.proxy.latent, generator=random_stream(spec.seed, "evaluation"))
+    for step in (0, *spec.measured):
+        training.advance(step)
+        images = training.images(latents)
+        trace.append((step, materials.reference.distance_to(extractor.distance_features(images))))
+        pruned = step in kill and trace[-1][1] > kill[step] * trace[0][1]
+        if pruned or step == spec.steps:
+            late = [update for at, update in training.updates if at > step / 2]
+            ill = diagnose(trace, materials.floor_fd, late, extractor.diversity(images), materials.diversity)
+            if pruned:
+                return TrialState.PRUNED, ill or Ill.NON_CONVERGENCE
+            return (TrialState.COMPLETED, None) if ill is None else (TrialState.FAILED, ill)
+    raise AssertionError("the last measured step ends a trial")
+
+
+def _vector(net: torch.nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in net.parameters()])
+
+
+def _peak_memory(device: str) -> int:
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

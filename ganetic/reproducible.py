@@ -1,0 +1,40 @@
+"""The same numbers whatever the process did before: one thread, fixed precision, deterministic kernels."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Run with one CPU thread, float32 as default and deterministic kernels; restore everything afterwards.
+
+    The number of threads changes the order of sums, and with it the last bits; a short GAN training turns last bits
+    into other images. One thread a worker is also the fastest way to fill a machine with independent trainings.
+    """
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    precision = torch.get_float32_matmul_precision()
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float32)
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with (
+            torch.random.fork_rng(devices=[]),  # torch's layers draw an initialisation when they are made
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False),
+        ):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
+        torch.set_float32_matmul_precision(precision)
+
+
+def random_stream(seed: int, name: str) -> torch.Generator:
+    """Return a CPU generator that depends on the seed and the name of its use, and on nothing else.
+
+    Streams of different names are independent, so that drawing more from one never shifts another.
+    """
+    words = np.random.SeedSequence([seed, *name.encode()]).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed((int(words[0]) << 32 | int(words[1])) >> 1)

@@ -1,0 +1,209 @@
+import json
+import math
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from ganetic.loss.formula import Formula
+from ganetic.loss.library import LIBRARY
+from ganetic.loss.ops import OPERATORS
+from ganetic.proxy import trial as trial_module
+from ganetic.proxy.diagnosis import Ill
+from ganetic.proxy.materials import Materials
+from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
+from ganetic.proxy.trial import NonFiniteError, TrialResult, TrialState, run_trial, sample_images, work
+from tests.proxy.conftest import TINY
+
+BCE = LIBRARY["bce"].formula.text
+ZERO = "mul(0, p)"
+CONSTANT = "d_real=3; d_fake=3; g_fake=3"
+NEGATED_GENERATOR = "d_real=softplus(neg(d)); d_fake=softplus(d); g_fake=neg(softplus(neg(d)))"
+
+
+def spec(formula: str = BCE, seed: int = 0, steps: int = 20, **more: object) -> TrialSpec:
+    return TrialSpec.model_validate({"formula": formula, "seed": seed, "steps": steps, "proxy": TINY, **more})
+
+
+def plain(result: TrialResult) -> TrialResult:
+    return result.model_copy(update={"seconds": 0.0, "peak_memory_bytes": 0})
+
+
+def test_a_result_says_what_happened(materials: Materials) -> None:
+    result = run_trial(spec(checkpoints=(5, 10)), materials)
+    assert [step for step, _ in result.trace] == [0, 5, 10, 20]
+    assert all(0 < fd < math.inf for _, fd in result.trace)
+    assert result.steps == 20
+    assert result.seconds > 0
+    assert result.peak_memory_bytes > 1 << 20
+
+
+def test_step_0_is_the_untrained_generator(materials: Materials) -> None:
+    first, second = run_trial(spec(steps=2), materials), run_trial(spec(ZERO, steps=3), materials)
+    assert first.trace[0] == second.trace[0]
+    assert first.trace[0][1] == pytest.approx(materials.start_fd, rel=1e-3)
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_same_spec_same_trace_whatever_the_process_did_before(materials: Materials, batch_norm: bool) -> None:
+    one = spec(checkpoints=(5, 10), steps=15, proxy=TINY.model_copy(update={"batch_norm": batch_norm}))
+    first = run_trial(one, materials)
+    torch.manual_seed(99)
+    np.random.seed(3)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    torch.set_default_dtype(torch.float64)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        run_trial(spec("sub(p, y)", seed=5), materials)
+        state = torch.get_rng_state()
+        second = run_trial(one, materials)
+        assert torch.equal(torch.get_rng_state(), state)
+        assert torch.get_num_threads() == 2
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(torch.float32)
+        torch.set_float32_matmul_precision("highest")
+    assert plain(first) == plain(second)
+    assert plain(first) != plain(run_trial(one.model_copy(update={"seed": 1}), materials))
+
+
+def test_a_longer_trial_begins_like_a_shorter_one(materials: Materials) -> None:
+    short = run_trial(spec(steps=10), materials)
+    long = run_trial(spec(steps=20, checkpoints=(10,)), materials)
+    assert short.trace == long.trace[:2]
+
+
+def test_what_travels_gives_the_same_result(materials: Materials) -> None:
+    sent = pickle.loads(pickle.dumps(materials))
+    sent.images.setflags(write=False)
+    for array in sent.weights.values():
+        array.setflags(write=False)
+    record = work(sent, json.loads(json.dumps(spec(steps=10).model_dump(mode="json"))))
+    assert json.loads(json.dumps(record)) == record
+    assert plain(TrialResult.model_validate(record)) == plain(run_trial(spec(steps=10), materials))
+
+
+@pytest.mark.parametrize("formula", [ZERO, CONSTANT, "mul(y, 1)", NEGATED_GENERATOR])
+def test_learning_nothing_is_a_failure(formula: str, materials: Materials) -> None:
+    result = run_trial(spec(formula, steps=60, checkpoints=(20, 40)), materials)
+    assert result.state == TrialState.FAILED
+    assert result.reason in {Ill.VANISHING_GRADIENT, Ill.LEARNT_NOTHING, Ill.MODE_COLLAPSE, Ill.NON_CONVERGENCE}
+
+
+def test_no_gradient_is_named(materials: Materials) -> None:
+    for formula in (ZERO, CONSTANT):
+        assert run_trial(spec(formula), materials).reason == Ill.VANISHING_GRADIENT
+    rule = KillRule(step=10, above=0.9)
+    pruned = run_trial(spec(ZERO, checkpoints=(10,), kill=(rule,)), materials)
+    assert (pruned.state, pruned.reason, pruned.steps) == (TrialState.PRUNED, Ill.VANISHING_GRADIENT, 10)
+    assert [step for step, _ in pruned.trace] == [0, 10]
+
+
+def test_kill_rules_stop_only_what_is_above(materials: Materials) -> None:
+    whole = run_trial(spec(checkpoints=(10,)), materials)
+    ratio = whole.trace[1][1] / whole.trace[0][1]
+    spared = run_trial(spec(checkpoints=(10,), kill=(KillRule(step=10, above=ratio * 1.001),)), materials)
+    killed = run_trial(spec(checkpoints=(10,), kill=(KillRule(step=10, above=ratio * 0.999),)), materials)
+    assert plain(spared) == plain(whole)
+    assert killed.state == TrialState.PRUNED
+    assert killed.reason in set(Ill)
+    assert killed.trace == whole.trace[:2]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "mul(1e25, d)",  # finite, but its square in Adam's second moment is not
+        "square(square(square(cube(cube(mul(1000, d))))))",
+    ],
+)
+def test_what_is_not_finite_is_a_failed_trial(formula: str, materials: Materials) -> None:
+    text = f"d_real=neg({formula}); d_fake={formula}; g_fake=neg({formula})"
+    proxy = TINY.model_copy(update={"learning_rate": 1.0})
+    result = run_trial(spec(Formula.from_text(text).text, steps=30, checkpoints=(10, 20), proxy=proxy), materials)
+    assert (result.state, result.reason) == (TrialState.FAILED, Ill.NON_FINITE)
+    assert all(math.isfinite(fd) for _, fd in result.trace)
+
+
+def test_relativistic_losses_get_the_real_logits(materials: Materials) -> None:
+    text = (
+        LIBRARY["rahinge"].formula.text
+        if "rahinge" in LIBRARY
+        else "d_real=sub(m, d); d_fake=sub(d, m); g_fake=sub(m, d)"
+    )
+    assert run_trial(spec(text), materials).state in {TrialState.COMPLETED, TrialState.FAILED}
+
+
+def test_samples_are_those_of_the_trial(materials: Materials) -> None:
+    first = sample_images(spec(), materials, 6)
+    assert first.shape == (6, 28, 28, 1)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, sample_images(spec(), materials, 6))
+    assert not np.array_equal(first, sample_images(spec(seed=1), materials, 6))
+
+
+def random_expression(random: np.random.Generator, variables: tuple[str, ...], depth: int) -> str:
+    if depth == 0 or random.random() < 0.15:
+        return f"{random.normal(0, 3):.4g}" if random.random() < 0.25 else str(random.choice(variables))
+    operator = OPERATORS[str(random.choice(sorted(OPERATORS)))]
+    arguments = (random_expression(random, variables, depth - 1) for _ in range(operator.arity))
+    return f"{operator.name}({', '.join(arguments)})"
+
+
+def random_formula(random: np.random.Generator) -> str:
+    depth = int(random.integers(1, 7))
+    if random.random() < 0.5:
+        return random_expression(random, ("y", "p"), depth)
+    slots = ("d_real", "d_fake", "g_fake", "g_real")[: 3 + int(random.integers(2))]
+    return "; ".join(f"{slot}={random_expression(random, ('d', 'm'), depth)}" for slot in slots)
+
+
+@pytest.mark.parametrize("quarter", range(4))  # together a thousand
+def test_random_expressions_each_have_a_state(quarter: int, materials: Materials) -> None:
+    random = np.random.default_rng(quarter)
+    proxy = ProxySpec(width=2, batch=4, latent=2, images=64, learning_rate=0.05)
+    small = replace(materials, images=materials.images[:32])
+    states: dict[tuple[str, str | None], int] = {}
+    for seed in range(250):
+        text = Formula.from_text(random_formula(random)).text
+        result = run_trial(TrialSpec(formula=text, seed=seed, steps=2, proxy=proxy), small)
+        assert all(math.isfinite(fd) for _, fd in result.trace)
+        assert (result.reason is None) == (result.state == TrialState.COMPLETED)
+        states[result.state, result.reason] = states.get((result.state, result.reason), 0) + 1
+    assert sum(states.values()) == 250
+    assert {state for state, _ in states} <= {TrialState.COMPLETED, TrialState.FAILED}
+    assert states[TrialState.FAILED, Ill.VANISHING_GRADIENT] > 25
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"checkpoints": (10, 5)},
+        {"checkpoints": (5, 5)},
+        {"checkpoints": (5, 50)},
+        {"kill": ({"step": 7, "above": 1.0},)},
+        {"steps": 0},
+        {"seed": -1},
+        {"proxy": {"width": 0}},
+        {"proxy": {"widht": 8}},
+        {"batch": 3},
+    ],
+)
+def test_a_spec_that_makes_no_sense_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TrialSpec.model_validate({"formula": BCE, "seed": 0, "steps": 20, **bad})
+
+
+def test_our_own_errors_are_not_hidden(materials: Materials, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(trial_module, "gan_step", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_trial(spec(), materials)
+    assert issubclass(NonFiniteError, ArithmeticError)
