@@ -53,17 +53,19 @@ class Driver:
         self._began = time.monotonic()
         self._phase: Phase = "searching"
         self._target: int | None = None
-        self._submitted = self._finished = 0
+        self._of_phase: set[int] = set()
+        self._finished = 0
         self._began_phase = self._began
 
     def drive(self, interrupt: Interrupt) -> bool:
         """Search until something ends it, drain, and run the finals; returns whether the run is finished."""
         self._replay()
         reason = self._search(interrupt)
-        self._drain()
+        self._phase = "draining"
+        self._drain(interrupt)
         if interrupt.requested:
             return False
-        self._journal.event(len(self._asked), STOP, {"reason": reason})
+        self._write_stop(reason)
         self._listener.log(f"search stopped after {len(self._asked)} trials ({reason})")
         if not self._finals(interrupt):
             return False
@@ -101,10 +103,21 @@ class Driver:
                 return "space_exhausted"
             self._submit(proposal)
 
-    def _drain(self) -> None:
-        self._phase = "draining"
+    def _drain(self, interrupt: Interrupt) -> bool:
+        """Wait for all trials, but once interrupted for those alone that run; returns whether all came back."""
+        complete = True
         while self._ledger.outstanding:
+            if interrupt.requested and self._ledger.withhold():
+                complete = False
             self._collect()
+        return complete
+
+    def _write_stop(self, reason: str) -> None:
+        """Note the stop, unless a former driver did and was killed in the finals."""
+        stops = [event for event in self._journal.events() if event.name in (STOP, FINISHED)]
+        stop = (len(self._asked), STOP, {"reason": reason})
+        if not stops or stops[-1][:3] != stop:
+            self._journal.event(*stop)
 
     def _finals(self, interrupt: Interrupt) -> bool:
         """Train the contestants on the final seeds; returns whether it came to the end."""
@@ -124,10 +137,7 @@ class Driver:
             for entry in entries:
                 if (entry.name, seed) not in submitted:
                     self._submit_final(entry, FinalTrial(stop=stop, contestant=entry.name, seed=seed))
-        while self._ledger.outstanding and not interrupt.requested:
-            self._collect()
-        self._drain()
-        return not interrupt.requested
+        return self._drain(interrupt)
 
     def _tell(self, count: int) -> bool:
         """Tell evolution of results, in order of submission, up to a count; returns whether they are all there."""
@@ -145,13 +155,13 @@ class Driver:
         )
         number = self._ledger.submit(proposal.kind, proposal.individual, trial, proposal.model_dump(mode="json"))
         self._note(number, proposal)
-        self._submitted += 1
+        self._of_phase.add(number)
 
     def _submit_final(self, entry: Contestant, about: FinalTrial) -> None:
         seed = training_seed(self._config.seed, "final", about.seed)
         trial = self._trial(entry.text, seed, self._space.finals.steps, prunable=False)
-        self._ledger.submit("final", entry.individual, trial, about.model_dump(mode="json"))
-        self._submitted += 1
+        number = self._ledger.submit("final", entry.individual, trial, about.model_dump(mode="json"))
+        self._of_phase.add(number)
 
     def _trial(self, text: str, seed: int, steps: int, prunable: bool) -> TrialSpec:
         return TrialSpec(
@@ -169,7 +179,7 @@ class Driver:
 
     def _collect(self) -> None:
         for number in self._ledger.collect(TICK_SECONDS):
-            self._finished += 1
+            self._finished += number in self._of_phase
             if self._ledger.results[number].state is TrialState.TIMED_OUT:
                 self._journal.event(len(self._asked), TIMING_AFFECTED, {"number": number})
                 self._listener.log(
@@ -179,10 +189,9 @@ class Driver:
 
     def _enter(self, phase: Phase, target: int | None, numbers: Iterable[int]) -> None:
         """Begin a phase of which these trials were submitted by a former driver."""
-        before = list(numbers)
         self._phase, self._target, self._began_phase = phase, target, time.monotonic()
-        self._submitted = len(before)
-        self._finished = sum(number in self._ledger.results for number in before)
+        self._of_phase = set(numbers)
+        self._finished = sum(number in self._ledger.results for number in self._of_phase)
 
     def _show(self, phase: Phase) -> None:
         self._phase = phase
@@ -190,7 +199,7 @@ class Driver:
         self._listener.update(
             Snapshot(
                 phase=phase,
-                submitted=self._submitted,
+                submitted=len(self._of_phase),
                 finished=self._finished,
                 running=running,
                 target=self._target,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ganetic.config import Config
 from ganetic.jobs.journal import Submission
+from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.library import LIBRARY
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.evolution import Proposal
@@ -86,8 +87,10 @@ def front(individuals: Sequence[Individual]) -> list[Individual]:
 
 
 def contestants(space: SearchSpace, individuals: Sequence[Individual]) -> list[Contestant]:
-    """The finalists, best first, and the references of the space."""
-    finalists = leading(individuals)[: space.finals.finalists]
+    """The finalists, best first, and the references of the space; a reference found again is no finalist."""
+    known = {fingerprint(LIBRARY[name].formula) for name in space.finals.references}
+    found = [one for one in leading(individuals) if one.fingerprint not in known]
+    finalists = found[: space.finals.finalists]
     return [
         *(Contestant(f"individual {one.number}", one.number, one.text) for one in finalists),
         *(Contestant(name, -1, LIBRARY[name].formula.text) for name in space.finals.references),

@@ -108,7 +108,8 @@ class Genome:
 
     def _prefix(self, node: Node, primitives: Any) -> list[Any]:
         if isinstance(node, Const):
-            terminal = primitives.mapping[_CONSTANT]()
+            constant = primitives.mapping[_CONSTANT]
+            terminal = constant.__new__(constant)  # calling the class would draw a value from the stream
             terminal.value = node.value
             return [terminal]
         if isinstance(node, Var):

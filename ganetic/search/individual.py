@@ -37,6 +37,7 @@ class Individual:
         trained: steps of the longest trial that came back, by seed number.
         traces: what it measured, by seed number.
         fitnesses: at each rung reached.
+        judged: what each of them was made of, by seed number.
         dead: a rung showed that it does not train.
     """
 
@@ -50,6 +51,7 @@ class Individual:
     trained: dict[int, int] = field(default_factory=dict)
     traces: dict[int, SeedTrace] = field(default_factory=dict)
     fitnesses: list[Fitness] = field(default_factory=list)
+    judged: list[list[SeedTrace]] = field(default_factory=list)
     dead: bool = False
 
     @property
@@ -84,10 +86,10 @@ class Individual:
         """Take in the result of a trial; returns how many rungs it completed, a fatal one included."""
         if steps >= self.trained.get(seed, 0):
             self.trained[seed], self.traces[seed] = steps, seed_trace(result)
-        before = self.rung
+        before, was_dead = self.rung, self.dead
         while not self.dead and self.rung < self.target and self._has_trained(rungs[self.rung + 1]):
             self._judge(rungs[self.rung + 1], scale)
-        return self.rung - before + self.dead
+        return self.rung - before + (self.dead and not was_dead)
 
     def _has_trained(self, rung: Rung) -> bool:
         return all(self.trained.get(seed, 0) >= rung.steps for seed in range(rung.seeds))
@@ -97,6 +99,7 @@ class Individual:
         self.dead = sum(trace.failed for trace in traces) > DEAD_SHARE * rung.seeds
         if not self.dead:
             self.fitnesses.append(fitness(traces, *scale))
+            self.judged.append(traces)
 
 
 def objectives(fitness: Fitness) -> Objectives:

@@ -1,11 +1,11 @@
 """The run's sequence of trials: numbered, written down, handed to the executor, and taken back."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
-from ganetic.jobs.executor import Executor
+from ganetic.jobs.executor import Executor, Payload
 from ganetic.jobs.journal import Journal, Record, Submission
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import TrialResult, TrialState
@@ -24,14 +24,15 @@ class Ledger:
 
     def __init__(self, journal: Journal, executor: Executor) -> None:
         self._journal, self._executor = journal, executor
+        self._waiting: deque[tuple[int, Payload]] = deque()
         self.submissions: list[Submission] = journal.submissions()
         self.results = results_of(journal.records())
         self.states: Counter[str] = Counter(describe(result) for result in self.results.values())
 
     @property
     def outstanding(self) -> int:
-        """Trials with the executor."""
-        return self._executor.outstanding()
+        """Trials that are to come back."""
+        return len(self._waiting) + self._executor.outstanding()
 
     @property
     def slots(self) -> int:
@@ -45,15 +46,29 @@ class Ledger:
         submission = Submission(number, kind, subject, trial.formula, {**payload, ABOUT: dict(about)}, time.time())
         self._journal.submit_all([submission])
         self.submissions.append(submission)
-        self._executor.submit(number, payload)
+        self._waiting.append((number, payload))
+        self._hand_out()
         return number
 
     def resubmit(self) -> int:
         """Hand what a former driver submitted and never got back to the executor; returns how many."""
         lost = [submission for submission in self.submissions if submission.number not in self.results]
         for submission in lost:
-            self._executor.submit(submission.number, {k: v for k, v in submission.payload.items() if k != ABOUT})
+            payload = {key: value for key, value in submission.payload.items() if key != ABOUT}
+            self._waiting.append((submission.number, payload))
+        self._hand_out()
         return len(lost)
+
+    def withhold(self) -> int:
+        """Forget what was not handed to the executor yet, until it is resubmitted; returns how many."""
+        count = len(self._waiting)
+        self._waiting.clear()
+        return count
+
+    def _hand_out(self) -> None:
+        """Keep one trial in reserve for each that runs, and no more, so that an interrupted search soon ends."""
+        while self._waiting and self._executor.outstanding() < 2 * max(1, self._executor.slots):
+            self._executor.submit(*self._waiting.popleft())
 
     def collect(self, timeout_seconds: float) -> list[int]:
         """Wait for trials to end, write down what came of them, and return their numbers.
@@ -70,6 +85,7 @@ class Ledger:
             result = trial_result(state, outcome.record, outcome.seconds)
             self.results[outcome.number] = result
             self.states[describe(result)] += 1
+        self._hand_out()
         for outcome in outcomes:
             if outcome.status == "raised":
                 raise RuntimeError(f"trial {outcome.number} raised:\n{outcome.error}")

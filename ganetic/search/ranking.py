@@ -52,7 +52,7 @@ def rank(climbs: Sequence[Sequence[Objectives]]) -> Order:
 
 def _dominance(climbs: Sequence[Sequence[Objectives]]) -> npt.NDArray[np.bool_]:
     """Entry (i, j): i dominates j; shape (N, N)."""
-    reached = np.array([len(climb) - 1 for climb in climbs])
+    reached = np.array([len(climb) - 1 for climb in climbs], dtype=np.intp)
     table = np.zeros((len(climbs), int(reached.max(initial=0)) + 1, 2))
     for i, climb in enumerate(climbs):
         table[i, : len(climb)] = climb

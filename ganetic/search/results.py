@@ -3,8 +3,9 @@
 import fcntl
 import math
 from collections import Counter
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,14 +15,17 @@ import pandas as pd
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.jobs.journal import Journal, Record, Submission
+from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
-from ganetic.metrics.stability import fitness
+from ganetic.loss.library import LIBRARY
+from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.driver import FINISHED, STOP
 from ganetic.search.finals import FinalTrial, assess, front
 from ganetic.search.individual import Individual, seed_trace
 from ganetic.search.ledger import ABOUT, describe, results_of
 from ganetic.search.run_config import RunConfig
+from ganetic.search.seeds import training_seed
 
 JOURNAL = "journal.db"
 Status = Literal["running", "stopped", "finished"]
@@ -34,13 +38,15 @@ class Run:
         directory: of the run.
         config: the space, the data, the seed and the metric.
         made_with: versions and hardware.
+        results: what came of each trial that ended, by its number in the journal.
+        stop_reason: why the search last ended, such as ``max_trials``; None before it did.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         if not directory.is_dir():
             raise UserError(f"{directory}: there is no run here; `ganetic search` makes one under runs/")
-        path = directory / JOURNAL
+        self._path = path = directory / JOURNAL
         if not path.exists():
             raise UserError(f"{directory}: not a run, it holds no {JOURNAL}; name a directory under runs/")
         with Journal.open_readonly(path) as journal:
@@ -52,7 +58,15 @@ class Run:
         if "config" not in meta:
             raise UserError(f"{path}: holds no configuration; it was not written by `ganetic search`")
         self.config = validate(meta["config"], RunConfig, where=str(path))
-        self.made_with: dict[str, str] = meta.get("made_with", {})
+        with _as_written(path):
+            self.made_with: dict[str, str] = dict(meta.get("made_with", {}))
+            self.results: dict[int, TrialResult] = results_of(self._records)
+            self._budgets = [(int(one.payload["seed"]), int(one.payload["steps"])) for one in self._submissions]
+            self._individuals = assess(self.config.space, self.config.scale, self._submissions, self.results)
+            self._finals = self._last_finals()
+            self._final_rows = [self._final_row(trials) for trials in self._finals.values()]
+            stops = [event for event in self._events if event.name == STOP]
+            self.stop_reason: str | None = stops[-1].detail["reason"] if stops else None
 
     @property
     def status(self) -> Status:
@@ -62,29 +76,23 @@ class Run:
     @property
     def status_when_idle(self) -> Status:
         """The status as it is without a driver."""
-        return "finished" if self._events and self._events[-1].name == FINISHED else "stopped"
+        last = self._events[-1] if self._events else None
+        # A finished run may have been resumed since: its finals are then those of an earlier stop.
+        return "finished" if last is not None and (last.name, last.at) == (FINISHED, self.asked) else "stopped"
 
     @property
     def asked(self) -> int:
         """Trials that the search has submitted, finals not counted."""
         return sum(submission.kind != "final" for submission in self._submissions)
 
-    @property
-    def stop_reason(self) -> str | None:
-        """Why the search last ended, such as ``max_trials``; None before it did."""
-        stops = [event for event in self._events if event.name == STOP]
-        return str(stops[-1].detail["reason"]) if stops else None
-
-    @cached_property
-    def results(self) -> dict[int, TrialResult]:
-        """What came of each trial that ended, by its number in the journal."""
-        return results_of(self._records)
-
     def trials(self) -> pd.DataFrame:
         """A row a trial: number, kind, individual, formula, seed, steps, state, reason, fd, seconds, times, node."""
         records = {record.number: record for record in self._records}
         return pd.DataFrame(
-            [self._trial_row(submission, records.get(submission.number)) for submission in self._submissions],
+            [
+                self._trial_row(submission, budget, records.get(submission.number))
+                for submission, budget in zip(self._submissions, self._budgets, strict=True)
+            ],
             columns=(
                 *("number", "kind", "individual", "formula", "seed", "steps", "state", "reason", "fd"),
                 *("seconds", "submitted_at", "finished_at", "node"),
@@ -94,51 +102,60 @@ class Run:
     def traces(self) -> pd.DataFrame:
         """A row a measurement: number, individual, kind, seed, step, fd; step 0 is the untrained generator."""
         rows = [
-            (submission.number, submission.subject, submission.kind, submission.payload["seed"], step, fd)
-            for submission in self._submissions
+            (submission.number, submission.subject, submission.kind, seed, step, fd)
+            for submission, (seed, _) in zip(self._submissions, self._budgets, strict=True)
             if submission.number in self.results
             for step, fd in self.results[submission.number].trace
         ]
         return pd.DataFrame(rows, columns=("number", "individual", "kind", "seed", "step", "fd"))
 
     def individuals(self) -> pd.DataFrame:
-        """A row an individual, in order of submission: what it is, how far it got, and how good it is there."""
-        ahead = {individual.number for individual in front(self._individuals)}
-        return pd.DataFrame(
-            [self._individual_row(individual, individual.number in ahead) for individual in self._individuals],
-            columns=(
-                *("individual", "name", "formula", "readable", "origin", "rung", "seeds", "failed", "fd"),
-                *("instability", "viable", "nodes", "fingerprint", "on_front"),
-            ),
-        )
+        """A row an individual, in order of submission: what it is, how far it got, and how good it is there.
+
+        `name` is that of the published loss that it is, whether it was seeded or found again.
+        """
+        return self._table(self._individuals)
 
     def front(self) -> pd.DataFrame:
         """The undominated viable individuals at the highest rung that anyone reached, by rising fd."""
-        table = self.individuals()
-        return table[table["on_front"].astype(bool)].sort_values("fd").reset_index(drop=True)
+        return self._table(self._front)
 
     def finals(self) -> pd.DataFrame:
         """A row a contestant of the last finals that has results, by rising fd.
 
-        Columns: individual (-1 for a reference), name, readable, formula, reference, seeds, failed, fd (geometric mean,
-        a failed seed counting as the untrained generator), fd_low and fd_high (best and worst seed), sd_ln_fd,
-        instability.
+        Columns: contestant, individual (-1 for a reference), name (of a reference), readable, formula, reference,
+        seeds, failed, fd (geometric mean, a failed seed counting as untrained), fd_low and fd_high (best and
+        worst seed), sd_ln_fd, instability.
         """
-        rows = [self._final_row(trials) for trials in self._final_trials().values()]
         columns = (
-            *("individual", "name", "readable", "formula", "reference", "seeds", "failed", "fd"),
+            *("contestant", "individual", "name", "readable", "formula", "reference", "seeds", "failed", "fd"),
             *("fd_low", "fd_high", "sd_ln_fd", "instability"),
         )
-        return pd.DataFrame(rows, columns=columns).sort_values("fd", ignore_index=True)
+        return pd.DataFrame(self._final_rows, columns=columns).sort_values("fd", ignore_index=True)
 
     def final_values(self) -> pd.DataFrame:
-        """A row a final trial: individual, name, seed, fd; a failed seed counts as the untrained generator."""
+        """A row a final trial: contestant, individual, name, seed, fd; a failed seed counts as untrained."""
         rows = [
-            (submission.subject, name, submission.payload["seed"], self._final_fd(result))
-            for name, trials in self._final_trials().items()
+            (
+                name,
+                submission.subject,
+                "" if submission.subject >= 0 else name,
+                submission.payload["seed"],
+                self._last_fd(seed_trace(result)),
+            )
+            for name, trials in self._finals.items()
             for submission, result in trials
         ]
-        return pd.DataFrame(rows, columns=("individual", "name", "seed", "fd"))
+        return pd.DataFrame(rows, columns=("contestant", "individual", "name", "seed", "fd"))
+
+    def search_values(self, number: int) -> pd.DataFrame:
+        """A row a seed of an individual at its highest rung: seed, fd, as in `final_values`; none before the first."""
+        judged = self._individuals[number].judged
+        rows = [
+            (training_seed(self.config.seed, "search", seed), self._last_fd(trace))
+            for seed, trace in enumerate(judged[-1] if judged else ())
+        ]
+        return pd.DataFrame(rows, columns=("seed", "fd"))
 
     def states(self) -> dict[str, int]:
         """Ended trials by ``completed``, ``pruned: mode_collapse``, …."""
@@ -152,15 +169,25 @@ class Run:
         return dict(counts.most_common())
 
     @cached_property
-    def _individuals(self) -> list[Individual]:
-        return assess(self.config.space, self.config.scale, self._submissions, self.results)
+    def _front(self) -> list[Individual]:
+        return front(self._individuals)
 
-    def _trial_row(self, submission: Submission, record: Record | None) -> tuple[Any, ...]:
+    def _table(self, individuals: Sequence[Individual]) -> pd.DataFrame:
+        ahead = {individual.number for individual in self._front}
+        return pd.DataFrame(
+            [self._individual_row(individual, individual.number in ahead) for individual in individuals],
+            columns=(
+                *("individual", "name", "formula", "readable", "origin", "rung", "seeds", "failed", "fd"),
+                *("instability", "viable", "nodes", "fingerprint", "on_front"),
+            ),
+        )
+
+    def _trial_row(self, submission: Submission, budget: tuple[int, int], record: Record | None) -> tuple[Any, ...]:
         result = self.results.get(submission.number)
         trace = result.trace if result else ()
         return (
             *(submission.number, submission.kind, submission.subject, submission.text),
-            *(submission.payload["seed"], submission.payload["steps"]),
+            *budget,
             *(record.state if record else "running", record.reason if record else None),
             trace[-1][1] if trace else math.nan,
             record.seconds if record else math.nan,
@@ -173,9 +200,9 @@ class Run:
         known = individual.fitness if individual.fitnesses else None
         return (
             individual.number,
-            individual.origin.removeprefix("library ") if individual.origin.startswith("library ") else "",
+            _published().get(individual.fingerprint, ""),
             individual.text,
-            Formula.from_text(individual.text).readable,
+            Formula.from_text(individual.text, f"{self._path}: individual {individual.number}").readable,
             individual.origin,
             individual.rung,
             self.config.space.rungs[individual.rung].seeds if known else len(individual.traces),
@@ -188,11 +215,10 @@ class Run:
             on_front,
         )
 
-    def _final_fd(self, result: TrialResult) -> float:
-        trace = seed_trace(result)
+    def _last_fd(self, trace: SeedTrace) -> float:
         return self.config.start_fd if trace.failed else trace.points[-1][1]
 
-    def _final_trials(self) -> dict[str, list[tuple[Submission, TrialResult]]]:
+    def _last_finals(self) -> dict[str, list[tuple[Submission, TrialResult]]]:
         """The ended trials of the last finals by contestant."""
         finals = [
             (FinalTrial.model_validate(submission.payload[ABOUT]), submission)
@@ -209,12 +235,13 @@ class Run:
     def _final_row(self, trials: list[tuple[Submission, TrialResult]]) -> tuple[Any, ...]:
         submission = trials[0][0]
         known = fitness([seed_trace(result) for _, result in trials], *self.config.scale)
-        values = np.log([self._final_fd(result) for _, result in trials])
+        values = np.log([self._last_fd(seed_trace(result)) for _, result in trials])
         about = FinalTrial.model_validate(submission.payload[ABOUT])
         return (
+            about.contestant,
             submission.subject,
             "" if submission.subject >= 0 else about.contestant,
-            Formula.from_text(submission.text).readable,
+            Formula.from_text(submission.text, f"{self._path}: trial {submission.number}").readable,
             submission.text,
             submission.subject < 0,
             len(trials),
@@ -251,6 +278,24 @@ def latest_run(root: Path = Path("runs")) -> Path:
 def _runs_in(root: Path) -> Iterator[Path]:
     if root.is_dir():
         yield from (path for path in root.iterdir() if (path / JOURNAL).is_file())
+
+
+@contextmanager
+def _as_written(path: Path) -> Iterator[None]:
+    """Turn what comes of a journal that says what no search writes, because its bytes were changed, into a `UserError`."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        what = " ".join(str(error).split())[:150]
+        raise UserError(
+            f"{path}: is damaged, it says what no search writes ({what}); restore it from a copy or start a new run"
+        ) from None
+
+
+@cache
+def _published() -> dict[str, str]:
+    """Names of the library by fingerprint."""
+    return {fingerprint(loss.formula): name for name, loss in LIBRARY.items()}
 
 
 def _is_locked(directory: Path) -> bool:

@@ -4,12 +4,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ganetic.config import validate
 from ganetic.errors import UserError
+from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
 from ganetic.jobs.lock import run_lock
-from ganetic.proxy.materials import Materials
 from ganetic.search.driver import Driver
-from ganetic.search.interrupt import interruptible
+from ganetic.search.interrupt import Interrupt, interruptible
 from ganetic.search.listener import Listener, Silence
 from ganetic.search.results import JOURNAL, Run, open_run
 from ganetic.search.run_config import RunConfig, differences, versions
@@ -19,6 +20,7 @@ from ganetic.search.space import SearchSpace, Stop, load_space, read_space
 __all__ = ["Runtime", "open_run", "plan", "resume", "search"]
 
 SPACE_COPY = "space.json"
+MAX_SEED = 10**12
 
 
 def search(
@@ -48,20 +50,24 @@ def search(
     listener, runtime = listener or Silence(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     if runtime.max_trials is not None:
-        space = space.model_copy(update={"stop": Stop(max_trials=runtime.max_trials)})
+        stop = validate({"max_trials": runtime.max_trials}, Stop, where="stop")
+        space = space.model_copy(update={"stop": stop})
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"seed is {seed}; expected 0 to {MAX_SEED}")
     data = data or space.data
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UserError(f"{directory}: exists already; name a new directory, or use `ganetic resume {directory}`")
     materials = runtime.materials(space, data, listener)
     config = RunConfig.of(space, data, seed, materials)
-    directory.mkdir(parents=True, exist_ok=True)
-    with run_lock(directory):
-        (directory / SPACE_COPY).write_text(space.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        meta = {"config": config.model_dump(mode="json"), "made_with": versions()}
-        with Journal.create(directory / JOURNAL, meta) as journal:
-            listener.log(f"run directory {directory}")
-            _drive(config, journal, materials, runtime, listener)
+    with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
+        directory.mkdir(parents=True, exist_ok=True)  # not before all that can be wrong has been tried
+        with run_lock(directory):
+            (directory / SPACE_COPY).write_text(space.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            meta = {"config": config.model_dump(mode="json"), "made_with": versions()}
+            with Journal.create(directory / JOURNAL, meta) as journal:
+                listener.log(f"run directory {directory}")
+                _drive(config, journal, executor, interrupt, runtime, listener)
     return open_run(directory)
 
 
@@ -87,8 +93,12 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
                 "undo the change, or start a new run"
             )
         _warn_of_versions(run, listener)
-        with Journal.open(directory / JOURNAL) as journal:
-            _drive(config, journal, materials, runtime, listener)
+        with (
+            interruptible() as interrupt,
+            runtime.executor(materials, _longest(space)) as executor,
+            Journal.open(directory / JOURNAL) as journal,
+        ):
+            _drive(config, journal, executor, interrupt, runtime, listener)
     return open_run(directory)
 
 
@@ -107,22 +117,27 @@ def plan(space: str | Path | SearchSpace, data: str | None = None, seed: int = 0
     }
 
 
-def _drive(config: RunConfig, journal: Journal, materials: Materials, runtime: Runtime, listener: Listener) -> None:
-    longest = max(config.space.rungs[-1].steps, config.space.finals.steps)
+def _drive(
+    config: RunConfig, journal: Journal, executor: Executor, interrupt: Interrupt, runtime: Runtime, listener: Listener
+) -> None:
     max_trials = runtime.max_trials or config.space.stop.max_trials
     window = config.space.evolution.window
-    with interruptible() as interrupt, runtime.executor(materials, longest) as executor:
-        if executor.slots > window / 4:
-            listener.log(
-                f"{executor.slots} workers share a window of {window} trials and will wait for one another; "
-                f"evolution.window = {4 * executor.slots} in the space would keep them busy"
-            )
-        Driver(config, journal, executor, listener, max_trials, runtime.time_budget_seconds).drive(interrupt)
+    if executor.slots > window / 4:
+        listener.log(
+            f"{executor.slots} workers share a window of {window} trials and will wait for one another; "
+            f"evolution.window = {4 * executor.slots} in the space would keep them busy"
+        )
+    Driver(config, journal, executor, listener, max_trials, runtime.time_budget_seconds).drive(interrupt)
+
+
+def _longest(space: SearchSpace) -> int:
+    return max(space.rungs[-1].steps, space.finals.steps)
 
 
 def _refuse_finished(run: Run, runtime: Runtime) -> None:
-    more = runtime.time_budget_seconds or (runtime.max_trials or 0) > run.asked
-    if run.status_when_idle == "finished" and not more:
+    asked_for_more = runtime.max_trials is not None or runtime.time_budget_seconds is not None
+    more = (runtime.max_trials or run.config.space.stop.max_trials) > run.asked
+    if run.status_when_idle == "finished" and not (asked_for_more and more):
         raise UserError(
             f"{run.directory}: this run is finished after {run.asked} trials; a larger --max-trials makes it go on"
         )

@@ -49,8 +49,9 @@ class Runtime:
         Raises:
             UserError: it cannot be loaded or is not fit for a search.
         """
+        images = load_images(data, download=self.download)
         listener.log(f"preparing {data}: feature net and reference statistics, once for each data set")
-        materials = prepare(load_images(data, download=self.download), space.proxy, self.inception_weights)
+        materials = prepare(images, space.proxy, self.inception_weights)
         listener.log(
             f"{materials.protocol}: untrained generator {materials.start_fd:.4g}, "
             f"real images against real ones {materials.floor_fd:.3g}. {materials.shared}".rstrip()

@@ -53,7 +53,7 @@ def score(
     runtime: Runtime | None = None,
     listener: Listener | None = None,
 ) -> Score:
-    """Train a proxy with one loss on a few seeds, for the steps of the space's finals.
+    """Train a proxy with one loss on a few seeds, which chose no loss of any run, for the steps of the space's finals.
 
     Args:
         loss: a name of the library, a card's path, or an expression.
@@ -76,7 +76,7 @@ def score(
     trials = [
         TrialSpec(
             formula=formula.text,
-            seed=training_seed(0, "final", number),
+            seed=training_seed(0, "confirmation", number),
             steps=steps,
             checkpoints=space.checkpoints(steps),
             proxy=space.proxy,

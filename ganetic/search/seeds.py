@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-Role = Literal["search", "final"]
+Role = Literal["search", "final", "confirmation"]
 
-_OFFSETS: dict[Role, int] = {"search": 0, "final": 100}
+_OFFSETS: dict[Role, int] = {"search": 0, "final": 100, "confirmation": 200}
 SEEDS_A_ROLE = 100
 
 
@@ -15,7 +15,8 @@ def training_seed(run_seed: int, role: Role, number: int) -> int:
 
     Args:
         run_seed: of the whole run.
-        role: ``search`` seeds choose the finalists, ``final`` seeds the winner.
+        role: ``search`` seeds choose the finalists, ``final`` seeds the winner,
+            ``confirmation`` seeds nothing.
         number: counts a role's seeds from 0, below 100.
     """
     assert 0 <= number < SEEDS_A_ROLE

@@ -6,7 +6,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
@@ -16,9 +16,12 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
 from ganetic.loss.screen import VANISHING_BOUND
 from ganetic.proxy.spec import KillRule, ProxySpec
+from ganetic.search.seeds import SEEDS_A_ROLE
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[FiniteFloat, Field(ge=0)]
+Seeds = Annotated[int, Field(ge=1, le=SEEDS_A_ROLE)]
 
 
 class Trees(Config):
@@ -30,24 +33,24 @@ class Trees(Config):
     """Levels below the root; deeper offspring are drawn again."""
     initial_depth: tuple[Positive, Positive] = (2, 5)
     """Shallowest and deepest random tree (DEAP's ramped half-and-half)."""
-    constants: tuple[float, float] = (-5.0, 5.0)
+    constants: tuple[FiniteFloat, FiniteFloat] = (-5.0, 5.0)
     """Range of a random constant, drawn evenly and rounded to 4 significant digits."""
 
 
 class Variation(Config):
     """How a child is made of its parents: weights, which need not add up to 1."""
 
-    crossover: Annotated[float, Field(ge=0)] = 0.4
+    crossover: Weight = 0.4
     """Exchange of subtrees between two parents."""
-    subtree: Annotated[float, Field(ge=0)] = 0.2
+    subtree: Weight = 0.2
     """A subtree is replaced by a random one."""
-    node: Annotated[float, Field(ge=0)] = 0.1
+    node: Weight = 0.1
     """A node is replaced by another of the same arity."""
-    ephemeral: Annotated[float, Field(ge=0)] = 0.15
+    ephemeral: Weight = 0.15
     """A constant is drawn again."""
-    shrink: Annotated[float, Field(ge=0)] = 0.05
+    shrink: Weight = 0.05
     """A subtree is replaced by one of its branches."""
-    insert: Annotated[float, Field(ge=0)] = 0.1
+    insert: Weight = 0.1
     """A subtree becomes an argument of a new node."""
 
     @model_validator(mode="after")
@@ -69,7 +72,7 @@ class Evolution(Config):
     """Contestants for each parent."""
     parsimony: Share = 0.3
     """How often a tie in rank goes to the smaller individual instead of to the lonelier one."""
-    reduction: Annotated[float, Field(gt=1)] = 3.0
+    reduction: Annotated[FiniteFloat, Field(gt=1)] = 3.0
     """One in so many of a rung's individuals is trained on the next rung."""
     variation: Variation = Variation()
 
@@ -78,14 +81,14 @@ class Rung(Config):
     """A level of scrutiny: individuals of one rung have trained equally long on the same seeds."""
 
     steps: Positive
-    seeds: Positive
+    seeds: Seeds
 
 
 class Finals(Config):
     """The front's best and the references, on seeds that chose none of them."""
 
     finalists: Positive = 3
-    seeds: Positive = 3
+    seeds: Seeds = 3
     steps: Positive
     references: tuple[str, ...] = ("bce", "ganetic")
     """Losses of the library, trained beside the finalists."""
@@ -192,6 +195,8 @@ def _check_rungs(space: SearchSpace) -> None:
     for index, rule in enumerate(space.kill):
         if rule.step >= space.rungs[0].steps:
             raise ValueError(f"kill[{index}].step is {rule.step}; it must lie before rungs[0].steps")
+        if index > 0 and rule.step <= space.kill[index - 1].step:
+            raise ValueError(f"kill[{index}].step is {rule.step}; steps must rise from rule to rule")
 
 
 def _check_library_seed(space: SearchSpace, name: str) -> None:
@@ -209,9 +214,10 @@ def _check_library_seed(space: SearchSpace, name: str) -> None:
 
 def shipped_spaces() -> dict[str, Traversable]:
     """The spaces that come with the package, by name."""
-    folder = files("ganetic") / "search_spaces"
-    if not folder.is_dir():  # an editable install: the folder stands beside the package
-        folder = Path(__file__).resolve().parents[2] / "search_spaces"
+    package = files("ganetic")
+    folder = package / "search_spaces"
+    if not folder.is_dir():  # an editable install: the folder stands beside the package, not in it as in a wheel
+        folder = Path(str(package)).parent / "search_spaces"
     found = {Path(entry.name).stem: entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
     return dict(sorted(found.items()))
 

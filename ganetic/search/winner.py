@@ -1,0 +1,158 @@
+"""From a run to the card of a loss: who is picked, and what is said of it."""
+
+import math
+import re
+import statistics
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+from ganetic.errors import UserError
+from ganetic.loss.card import LossCard, Provenance, Reference, Result, Training
+from ganetic.loss.formula import Formula
+from ganetic.loss.reduce import reduce
+from ganetic.search.individual import DEAD_SHARE
+from ganetic.search.results import Run
+
+PICKS = ("knee", "fid", "stability")
+
+Row = dict[str, Any]
+"""A row of a table of `Run`, by column."""
+
+
+def pick_card(run: Run, pick: str = "knee") -> LossCard:
+    """The card of one of a run's losses, in its reduced form, with its results and those of the references.
+
+    Args:
+        run: the run.
+        pick: ``fid``: the smallest Fréchet distance; ``stability``: the smallest instability among those that are not
+            worse than the best reference; ``knee``: the nearest to both minima; or an individual's number. The finals
+            decide, among those who survived them; or the front while they are not over.
+
+    Raises:
+        UserError: an unknown pick, or nobody to pick.
+    """
+    finals = _rows(run.finals()) if run.status_when_idle == "finished" else []
+    individuals = _rows(run.individuals())
+    candidates = [row for row in finals if not row["reference"] and row["failed"] <= DEAD_SHARE * row["seeds"]]
+    if not finals:
+        candidates = _rows(run.front())
+    references = [row for row in finals if row["reference"]]
+    number = int(pick) if re.fullmatch(r"\d{1,9}", pick) else choose(candidates, references, pick, str(run.directory))
+    if number >= len(individuals):
+        raise UserError(f"{run.directory}: there is no individual {number}; expected 0 to {len(individuals) - 1}")
+    return _card(run, individuals[number], finals)
+
+
+def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, where: str) -> int:
+    """The number of the individual that a pick means.
+
+    Args:
+        candidates: individual, fd and instability of those who may be picked.
+        references: fd of the published losses trained beside them, if any.
+        pick: one of `PICKS`.
+        where: the run, for errors.
+
+    Raises:
+        UserError: an unknown pick, or nobody to pick.
+    """
+    if pick not in PICKS:
+        raise UserError(f'unknown pick "{pick}"; expected {", ".join(PICKS)} or the number of an individual')
+    if not candidates:
+        raise UserError(f"{where}: no loss has trained yet; let the search run on (`ganetic resume {where}`)")
+    if pick == "fid":
+        picked = min(candidates, key=lambda row: row["fd"])
+    elif pick == "stability":
+        picked = min(_not_worse(candidates, references, where), key=lambda row: row["instability"])
+    else:
+        across = _scaled([math.log(row["fd"]) for row in candidates])
+        up = _scaled([row["instability"] for row in candidates])
+        picked = candidates[min(range(len(candidates)), key=lambda i: math.hypot(across[i], up[i]))]
+    return int(picked["individual"])
+
+
+def _not_worse(candidates: Sequence[Row], references: Sequence[Row], where: str) -> Sequence[Row]:
+    best = min((row["fd"] for row in references), default=math.inf)
+    good = [row for row in candidates if row["fd"] <= best]
+    if not good:
+        raise UserError(
+            f"{where}: no finalist is as good as the best reference (fd {best:.4g}), and a stable but worse loss is "
+            "not worth exporting; use --pick knee or --pick fid to export one all the same"
+        )
+    return good
+
+
+def _scaled(values: list[float]) -> list[float]:
+    """Values between 0 for the smallest and 1 for the largest."""
+    low, spread = min(values), max(values) - min(values)
+    return [(value - low) / (spread or 1.0) for value in values]
+
+
+def _rows(table: pd.DataFrame) -> list[Row]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
+    config, number, formula = run.config, int(individual["individual"]), Formula.from_text(individual["formula"])
+    proxy, short = config.space.proxy, reduce(formula)
+    measured = {row["contestant"]: _final_result(run, row) for row in finals}
+    final = measured.get(f"individual {number}")
+    own = final or _search_result(run, individual)
+    return LossCard.of(
+        name=f"{config.space.name}-s{config.seed}-{number}",
+        formula=short,
+        results=[own] if own else [],
+        references=[
+            Reference(name=row["name"], results=(measured[row["contestant"]],))
+            for row in finals
+            if row["reference"] and final  # beside a result of the search they would compare other seeds and steps
+        ],
+        provenance=Provenance(
+            run=run.directory.name,
+            space=config.space.name,
+            seed=config.seed,
+            individual=number,
+            ganetic=run.made_with.get("ganetic"),
+            torch=run.made_with.get("torch"),
+        ),
+        training=Training(
+            learning_rate=proxy.learning_rate,
+            beta1=proxy.beta1,
+            beta2=proxy.beta2,
+            batch=proxy.batch,
+            batch_norm=proxy.batch_norm,
+        ),
+        found_as=None if short == formula else formula.text,
+    )
+
+
+def _final_result(run: Run, row: Row) -> Result:
+    values = [value for value in _rows(run.final_values()) if value["contestant"] == row["contestant"]]
+    return _result(run, "final", run.config.space.finals.steps, values, row)
+
+
+def _search_result(run: Run, row: Row) -> Result | None:
+    """What the search itself measured, for one that was in no finals."""
+    if row["rung"] < 0:
+        return None
+    values = _rows(run.search_values(int(row["individual"])))
+    return _result(run, "search", run.config.space.rungs[int(row["rung"])].steps, values, row)
+
+
+def _result(run: Run, role: Literal["search", "final"], steps: int, values: list[Row], row: Row) -> Result:
+    config, fds = run.config, [float(value["fd"]) for value in values]
+    return Result(
+        metric=config.metric,
+        floor=round(config.floor_fd, 4),
+        data=config.images,
+        model=config.model,
+        steps=steps,
+        role=role,
+        seeds=tuple(int(value["seed"]) for value in values),
+        values=tuple(round(fd, 4) for fd in fds),
+        mean=round(statistics.fmean(fds), 4),
+        sd=round(statistics.stdev(fds), 4) if len(fds) > 1 else None,
+        failed=int(row["failed"]),
+        instability=round(float(row["instability"]), 4),
+    )
