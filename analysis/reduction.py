@@ -2,7 +2,7 @@
 
     python analysis/reduction.py RUN
 
-For every viable individual at the highest rung: nodes before and after, and the formulas of those that are on the front.
+For every viable individual: nodes before and after, and the formulas of those that are on the front.
 The fingerprint is the same before and after; that is the rule of the reduction, and it is checked again here.
 """
 

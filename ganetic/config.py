@@ -42,7 +42,9 @@ def validate(data: object, model: type[ConfigT], where: str) -> ConfigT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise UserError(f"{where}: {_one_line(error.errors()[0], model)}") from None
+        # A misspelt key is both unknown and missing; the unknown one tells more.
+        problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+        raise UserError(f"{where}: {_one_line(problems[0], model)}") from None
 
 
 def _one_line(problem: ErrorDetails, model: type[BaseModel]) -> str:

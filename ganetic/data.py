@@ -253,6 +253,8 @@ def _npz(path: Path) -> ImageSet:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
+        if "pickle" in reason:  # numpy's own message advises to load it unsafely
+            reason = "it is no zip file, or holds Python objects, which are never loaded"
         raise UserError(f"{path}: not a readable npz archive of plain arrays ({reason})") from None
     if "images" not in arrays:
         raise UserError(f"{path}: has no array images; found {found}")

@@ -29,7 +29,7 @@ def modules() -> list[Path]:
 
 
 def imported_parts(path: Path) -> set[str]:
-    parts = set()
+    parts: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         names = (
             [node.module]

@@ -27,11 +27,11 @@ STILL = 1e-6
 STILL_SHARE = 0.2
 """Share of the watched steps of the second half in which a generator with a gradient may stand still."""
 FEEBLE = 0.01
-"""Share of a full Adam step, in the median, below which a generator that learnt nothing had no gradient to learn from."""
+"""Share of a full Adam step, in the median, below which a generator that learnt nothing had no gradient for it."""
 
 # The thresholds were set on a few dozen trainings, on MNIST, of losses known to work or to fail; none of them touches a
-# published loss that trains. A living training takes 0.1 to 0.5 of a full Adam step, the saturating loss of Goodfellow
-# et al. (https://arxiv.org/abs/1406.2661) 0.001 or less where it saturates, a loss without a gradient exactly 0.
+# published loss that trains. A living training takes about half of a full Adam step, the saturating loss of Goodfellow
+# et al. (https://arxiv.org/abs/1406.2661) 0.001 to 0.004 where it saturates, a loss without a gradient exactly 0.
 
 
 class Ill(StrEnum):

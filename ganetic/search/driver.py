@@ -59,7 +59,7 @@ class Driver:
 
     def drive(self, interrupt: Interrupt) -> bool:
         """Search until something ends it, drain, and run the finals; returns whether the run is finished."""
-        self._replay()
+        self.replay()
         reason = self._search(interrupt)
         self._phase = "draining"
         self._drain(interrupt)
@@ -73,7 +73,7 @@ class Driver:
         self._show("finished")
         return True
 
-    def _replay(self) -> None:
+    def replay(self) -> None:
         """Bring evolution to where the journal ends: texts are read back, nothing is bred again."""
         for submission in list(self._ledger.submissions):
             if submission.kind == "final":

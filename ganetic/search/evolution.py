@@ -17,7 +17,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.breeding import Breeder, Child
 from ganetic.search.individual import Individual, Scale
-from ganetic.search.ranking import rank
+from ganetic.search.ranking import rank, worst
 from ganetic.search.space import SearchSpace
 
 
@@ -116,7 +116,7 @@ class Evolution:
         if individual.dead:
             self._climbing.pop(individual.number, None)
         if len(self.population) > self._space.evolution.population:
-            del self.population[rank([member.climb for member in self.population]).sorted()[-1]]
+            del self.population[worst([member.climb for member in self.population])]
 
     def _reseed(self) -> Proposal | None:
         individual, rung = self._climber()

@@ -1,7 +1,8 @@
 """Finals: the best of the search and the references, trained again on seeds that chose none of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ganetic.config import Config
 from ganetic.jobs.journal import Submission
@@ -11,7 +12,7 @@ from ganetic.proxy.trial import TrialResult
 from ganetic.search.evolution import Proposal
 from ganetic.search.individual import Individual, Scale
 from ganetic.search.ledger import ABOUT
-from ganetic.search.ranking import rank
+from ganetic.search.ranking import fronts
 from ganetic.search.space import SearchSpace
 
 
@@ -65,32 +66,29 @@ def assess(
     return individuals
 
 
-def leading(individuals: Sequence[Individual]) -> list[Individual]:
+def leading(individuals: Sequence[Individual]) -> Iterator[Individual]:
     """The viable ones from best to worst: the highest rung first, there in NSGA-II's order."""
     viable = [individual for individual in individuals if individual.viable]
-    ordered: list[Individual] = []
     for rung in sorted({individual.rung for individual in viable}, reverse=True):
         level = [individual for individual in viable if individual.rung == rung]
-        ordered += [level[i] for i in rank([individual.climb for individual in level]).sorted()]
-    return ordered
+        for members in fronts([individual.climb[rung] for individual in level]):
+            yield from (level[i] for i in members)
 
 
 def front(individuals: Sequence[Individual]) -> list[Individual]:
     """The viable ones at the highest rung that anyone reached whom none there dominates, by rising fd."""
     viable = [individual for individual in individuals if individual.viable]
-    if not viable:
-        return []
-    top = max(individual.rung for individual in viable)
+    top = max((individual.rung for individual in viable), default=0)
     level = [individual for individual in viable if individual.rung == top]
-    order = rank([individual.climb for individual in level])
-    return sorted((level[i] for i in range(len(level)) if order.rank[i] == 0), key=lambda one: one.fitness.fd)
+    best = next(fronts([individual.climb[top] for individual in level]), [])
+    return sorted((level[i] for i in best), key=lambda one: one.fitness.fd)
 
 
 def contestants(space: SearchSpace, individuals: Sequence[Individual]) -> list[Contestant]:
     """The finalists, best first, and the references of the space; a reference found again is no finalist."""
     known = {fingerprint(LIBRARY[name].formula) for name in space.finals.references}
-    found = [one for one in leading(individuals) if one.fingerprint not in known]
-    finalists = found[: space.finals.finalists]
+    found = (one for one in leading(individuals) if one.fingerprint not in known)
+    finalists = islice(found, space.finals.finalists)
     return [
         *(Contestant(f"individual {one.number}", one.number, one.text) for one in finalists),
         *(Contestant(name, -1, LIBRARY[name].formula.text) for name in space.finals.references),

@@ -4,8 +4,6 @@ import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import numpy as np
-
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
 from ganetic.proxy.trial import TrialResult, TrialState
 from ganetic.search.ranking import Objectives
@@ -37,6 +35,7 @@ class Individual:
         trained: steps of the longest trial that came back, by seed number.
         traces: what it measured, by seed number.
         fitnesses: at each rung reached.
+        climb: objectives at each rung reached.
         judged: what each of them was made of, by seed number.
         dead: a rung showed that it does not train.
     """
@@ -51,6 +50,7 @@ class Individual:
     trained: dict[int, int] = field(default_factory=dict)
     traces: dict[int, SeedTrace] = field(default_factory=dict)
     fitnesses: list[Fitness] = field(default_factory=list)
+    climb: list[Objectives] = field(default_factory=list)
     judged: list[list[SeedTrace]] = field(default_factory=list)
     dead: bool = False
 
@@ -68,11 +68,6 @@ class Individual:
     def viable(self) -> bool:
         """Whether it may breed and stand on a front."""
         return bool(self.fitnesses) and not self.dead
-
-    @property
-    def climb(self) -> list[Objectives]:
-        """Objectives at each rung reached."""
-        return [objectives(fitness) for fitness in self.fitnesses]
 
     def next_trial(self, rungs: tuple[Rung, ...], target: int) -> tuple[int, int] | None:
         """Seed number and steps of the next trial on the way to a rung; None when all are submitted."""
@@ -99,12 +94,13 @@ class Individual:
         self.dead = sum(trace.failed for trace in traces) > DEAD_SHARE * rung.seeds
         if not self.dead:
             self.fitnesses.append(fitness(traces, *scale))
+            self.climb.append(objectives(self.fitness))
             self.judged.append(traces)
 
 
 def objectives(fitness: Fitness) -> Objectives:
     """What NSGA-II minimises: ln fd and instability."""
-    return np.array([math.log(fitness.fd), fitness.instability])
+    return math.log(fitness.fd), fitness.instability
 
 
 def seed_trace(result: TrialResult) -> SeedTrace:
@@ -114,4 +110,6 @@ def seed_trace(result: TrialResult) -> SeedTrace:
 
 def truncated(trace: SeedTrace, steps: int) -> SeedTrace:
     """A trace as it stood after so many steps."""
+    if not trace.points or trace.points[-1][0] <= steps:
+        return trace
     return SeedTrace(trace.failed, tuple(point for point in trace.points if point[0] <= steps))

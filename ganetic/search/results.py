@@ -282,7 +282,7 @@ def _runs_in(root: Path) -> Iterator[Path]:
 
 @contextmanager
 def _as_written(path: Path) -> Iterator[None]:
-    """Turn what comes of a journal that says what no search writes, because its bytes were changed, into a `UserError`."""
+    """Turn what comes of a journal whose bytes were changed, so that it says what no search writes, into an error."""
     try:
         yield
     except (AttributeError, LookupError, TypeError, ValueError) as error:

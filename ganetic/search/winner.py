@@ -59,6 +59,11 @@ def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, wher
     """
     if pick not in PICKS:
         raise UserError(f'unknown pick "{pick}"; expected {", ".join(PICKS)} or the number of an individual')
+    if not candidates and references:
+        raise UserError(
+            f"{where}: no finalist survived the finals; search on (`ganetic resume {where} --max-trials N`), "
+            "or pick a loss by its number"
+        )
     if not candidates:
         raise UserError(f"{where}: no loss has trained yet; let the search run on (`ganetic resume {where}`)")
     if pick == "fid":
