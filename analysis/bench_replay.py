@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganetic.jobs.executor import Outcome, SerialExecutor
+from ganetic.jobs.executor import Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal, Submission
 from ganetic.proxy.spec import TrialSpec
 from ganetic.search.driver import Driver
@@ -110,11 +110,15 @@ def replayed(directory: Path, config: RunConfig, count: int) -> Driver:
     """A driver that has taken in the journal, as it stands before it asks for the next trial."""
     with (
         Journal.open(directory / JOURNAL) as journal,
-        SerialExecutor(lambda context, payload: {}, None) as executor,
+        SerialExecutor(_never, None) as executor,
     ):
         driver = Driver(config, journal, executor, Silence(), count, None)
         driver.replay()
     return driver
+
+
+def _never(context: None, payload: Payload) -> Payload:
+    raise AssertionError(f"nothing is left to train, but {payload} of {context} was")
 
 
 def main() -> None:

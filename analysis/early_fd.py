@@ -43,7 +43,8 @@ def main() -> None:
             for outcome in executor.wait():
                 results[jobs[outcome.number][0]].append(TrialResult.model_validate(outcome.record))
     print(
-        f"{materials.protocol}: floor {materials.floor_fd:.2f}; {seeds} seeds; worst fd / fd at start, then fd at the end"
+        f"{materials.protocol}: floor {materials.floor_fd:.2f}; {seeds} seeds; "
+        "worst fd / fd at start at these steps, then fd at the last"
     )
     print(f"{'loss':20}" + "".join(f"{mark:>8}" for mark in marks) + f"{'fd':>9}{'seconds':>9}  states")
     for name, found in results.items():

@@ -103,7 +103,7 @@ def search(
     budget = seconds_of(time_budget)
     runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
     if dry_run:
-        typer.echo(to_json(runs.plan(space, data, seed)))
+        typer.echo(to_json(runs.plan(space, data, seed, max_trials)))
         return
     with closing(listener_for(_console(stderr=True))) as listener:
         finished = runs.search(space, data, run, seed, runtime, listener)
@@ -293,18 +293,22 @@ def _conclude(run: "Run") -> None:
     console.line()
     print_text(console, run_page(run))
     console.line()
-    best = _write_pick(run, console) if run.status == "finished" and len(run.front()) else None
+    best = _write_pick(run, console) if run.status == "finished" else None
     print_text(console, next_steps(run, best))
     if run.status != "finished":
         raise typer.Exit(INTERRUPTED)
 
 
-def _write_pick(run: "Run", console: "Console") -> Path:
+def _write_pick(run: "Run", console: "Console") -> Path | None:
     from ganetic.plots.figure import plot as draw
     from ganetic.report import print_text, verdict, write_loss
     from ganetic.search.winner import pick_card
 
-    card = pick_card(run)
+    try:
+        card = pick_card(run)
+    except UserError as nobody:  # a search that found nothing has not failed
+        typer.echo(nobody)
+        return None
     best, *others = write_loss(card, run.directory / "best.json")
     print_text(console, verdict(run, card))
     for path in (best, *others, draw(run, Kind.PARETO)):

@@ -222,13 +222,13 @@ class Journal:
 
     def submissions(self) -> list[Submission]:
         """Return all submissions in order of number."""
-        with _collector_off(), reading(self.path):
+        with collector_off(), reading(self.path):
             rows = self._select("SELECT * FROM submissions ORDER BY number")
             return [Submission._make((*row[:4], from_json(row[4]), row[5])) for row in rows]
 
     def records(self) -> list[Record]:
         """Return all records in order of number."""
-        with _collector_off(), reading(self.path):
+        with collector_off(), reading(self.path):
             rows = self._select("SELECT * FROM records ORDER BY number")
             return [Record._make((*row[:4], _load(row[4]), *row[5:])) for row in rows]
 
@@ -296,7 +296,7 @@ def _load(text: str | None) -> Any:
 
 
 @contextmanager
-def _collector_off() -> Iterator[None]:
+def collector_off() -> Iterator[None]:
     """Building 100,000 rows makes no cycles, but the cyclic collector looks for them for as long again."""
     enabled = gc.isenabled()
     gc.disable()

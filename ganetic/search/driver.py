@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ganetic.jobs.executor import Executor
-from ganetic.jobs.journal import Journal
+from ganetic.jobs.journal import Journal, collector_off
 from ganetic.loss.formula import Formula
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import TrialState
@@ -29,6 +29,8 @@ class Driver:
     """Drives one run to its end, or until it is asked to stop.
 
     Trial n is bred from the results of the trials before n - window, told in order of submission, however they arrive.
+    With `goes_on`, a stop of a former driver that had not come through its finals is passed over.
+
     What evolution asks for is counted on its own: finals have numbers in the journal, but no place in that count.
     """
 
@@ -40,16 +42,18 @@ class Driver:
         listener: Listener,
         max_trials: int,
         time_budget_seconds: float | None,
+        goes_on: bool = False,
     ) -> None:
         self._config, self._space = config, config.space
         self._journal, self._listener = journal, listener
         self._ledger = Ledger(journal, executor)
-        self._evolution = Evolution(config.space, config.seed, config.scale)
+        self.evolution = Evolution(config.space, config.seed, config.scale)
         self._asked: list[tuple[int, Proposal]] = []
         self._told = 0
         self._rejections: Counter[str] = Counter()
         self._max_trials = max_trials
         self._time_budget_seconds = time_budget_seconds
+        self._goes_on = goes_on
         self._began = time.monotonic()
         self._phase: Phase = "searching"
         self._target: int | None = None
@@ -60,7 +64,7 @@ class Driver:
     def drive(self, interrupt: Interrupt) -> bool:
         """Search until something ends it, drain, and run the finals; returns whether the run is finished."""
         self.replay()
-        reason = self._search(interrupt)
+        reason = self._former_stop() or self._search(interrupt)
         self._phase = "draining"
         self._drain(interrupt)
         if interrupt.requested:
@@ -73,6 +77,7 @@ class Driver:
         self._show("finished")
         return True
 
+    @collector_off()
     def replay(self) -> None:
         """Bring evolution to where the journal ends: texts are read back, nothing is bred again."""
         for submission in list(self._ledger.submissions):
@@ -80,10 +85,17 @@ class Driver:
                 continue
             proposal = Proposal.model_validate(submission.payload[ABOUT])
             self._tell(len(self._asked) - self._space.evolution.window)
-            self._evolution.register(proposal)
+            self.evolution.register(proposal)
             self._note(submission.number, proposal)
         if lost := self._ledger.resubmit():
             self._listener.log(f"{lost} trials that were running when the run was left are started again")
+
+    def _former_stop(self) -> str | None:
+        """Why a former driver stopped here and went into the finals, unless the search is to go on from there."""
+        stops = [event for event in self._journal.events() if event.name == STOP]
+        if self._goes_on or not stops or stops[-1].at != len(self._asked):
+            return None
+        return str(stops[-1].detail["reason"])
 
     def _search(self, interrupt: Interrupt) -> str:
         self._enter("searching", self._max_trials, (number for number, _ in self._asked))
@@ -98,7 +110,7 @@ class Driver:
                 self._collect()
                 continue
             try:
-                proposal = self._evolution.ask(len(self._asked))
+                proposal = self.evolution.ask(len(self._asked))
             except Exhausted:
                 return "space_exhausted"
             self._submit(proposal)
@@ -145,7 +157,7 @@ class Driver:
             number, proposal = self._asked[self._told]
             if number not in self._ledger.results:
                 return False
-            self._evolution.tell(proposal, self._ledger.results[number])
+            self.evolution.tell(proposal, self._ledger.results[number])
             self._told += 1
         return True
 
@@ -212,7 +224,7 @@ class Driver:
         )
 
     def _best(self) -> tuple[Leader, ...]:
-        members = sorted(self._evolution.population, key=lambda one: (-one.rung, one.fitness.fd))[:LEADERS]
+        members = sorted(self.evolution.population, key=lambda one: (-one.rung, one.fitness.fd))[:LEADERS]
         return tuple(
             Leader(
                 individual=one.number,

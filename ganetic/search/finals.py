@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ganetic.config import Config
-from ganetic.jobs.journal import Submission
+from ganetic.jobs.journal import Submission, collector_off
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.library import LIBRARY
 from ganetic.proxy.trial import TrialResult
@@ -45,6 +45,7 @@ class Contestant:
     text: str
 
 
+@collector_off()
 def assess(
     space: SearchSpace, scale: Scale, submissions: Iterable[Submission], results: Mapping[int, TrialResult]
 ) -> list[Individual]:

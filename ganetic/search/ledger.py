@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganetic.jobs.executor import Executor, Payload
-from ganetic.jobs.journal import Journal, Record, Submission
+from ganetic.jobs.journal import Journal, Record, Submission, collector_off
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import TrialResult, TrialState
 
@@ -99,6 +99,7 @@ def trial_result(state: str, record: Mapping[str, Any] | None, seconds: float) -
     return TrialResult(state=TrialState(state), reason=None, trace=(), steps=0, seconds=seconds, peak_memory_bytes=0)
 
 
+@collector_off()
 def results_of(records: list[Record]) -> dict[int, TrialResult]:
     """The results in a journal, by number."""
     return {record.number: trial_result(record.state, record.record, record.seconds) for record in records}

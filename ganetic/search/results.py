@@ -269,10 +269,15 @@ def latest_run(root: Path = Path("runs")) -> Path:
     Raises:
         UserError: there is none.
     """
-    found = sorted(_runs_in(root), key=lambda path: (path / JOURNAL).stat().st_mtime)
+    found = sorted(_runs_in(root), key=_last_written)
     if not found:
         raise UserError(f"{root}: no run there yet; `ganetic search` makes one")
     return found[-1]
+
+
+def _last_written(directory: Path) -> float:
+    """While a run is being written, the write-ahead log beside its journal is newer than the journal."""
+    return max(path.stat().st_mtime for path in directory.glob(f"{JOURNAL}*"))
 
 
 def _runs_in(root: Path) -> Iterator[Path]:

@@ -49,11 +49,7 @@ def search(
     """
     listener, runtime = listener or Silence(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
-    if runtime.max_trials is not None:
-        stop = validate({"max_trials": runtime.max_trials}, Stop, where="stop")
-        space = space.model_copy(update={"stop": stop})
-    if not 0 <= seed <= MAX_SEED:
-        raise UserError(f"seed is {seed}; expected 0 to {MAX_SEED}")
+    space = _limited(space, runtime.max_trials)
     data = data or space.data
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -102,9 +98,11 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
     return open_run(directory)
 
 
-def plan(space: str | Path | SearchSpace, data: str | None = None, seed: int = 0) -> dict[str, Any]:
+def plan(
+    space: str | Path | SearchSpace, data: str | None = None, seed: int = 0, max_trials: int | None = None
+) -> dict[str, Any]:
     """What a search would do, without doing it: the settings with all defaults, and its size."""
-    space = space if isinstance(space, SearchSpace) else load_space(space)
+    space = _limited(space if isinstance(space, SearchSpace) else load_space(space), max_trials)
     final_trials = (space.finals.finalists + len(space.finals.references)) * space.finals.seeds
     return {
         "space": space.model_dump(mode="json"),
@@ -127,7 +125,16 @@ def _drive(
             f"{executor.slots} workers share a window of {window} trials and will wait for one another; "
             f"evolution.window = {4 * executor.slots} in the space would keep them busy"
         )
-    Driver(config, journal, executor, listener, max_trials, runtime.time_budget_seconds).drive(interrupt)
+    budget = runtime.time_budget_seconds
+    goes_on = budget is not None or runtime.max_trials is not None
+    Driver(config, journal, executor, listener, max_trials, budget, goes_on).drive(interrupt)
+
+
+def _limited(space: SearchSpace, max_trials: int | None) -> SearchSpace:
+    """The space with another number of trials, which its run then keeps."""
+    if max_trials is None:
+        return space
+    return space.model_copy(update={"stop": validate({"max_trials": max_trials}, Stop, where="stop")})
 
 
 def _longest(space: SearchSpace) -> int:

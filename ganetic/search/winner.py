@@ -59,7 +59,7 @@ def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, wher
     """
     if pick not in PICKS:
         raise UserError(f'unknown pick "{pick}"; expected {", ".join(PICKS)} or the number of an individual')
-    if not candidates and references:
+    if not candidates and references:  # there were finals
         raise UserError(
             f"{where}: no finalist survived the finals; search on (`ganetic resume {where} --max-trials N`), "
             "or pick a loss by its number"

@@ -177,15 +177,16 @@ def test_children_do_not_depend_on_the_seed_of_hashes() -> None:
         "from tests.search.test_evolution import play\n"
         "print([proposal.text for proposal, _ in play(SPACE, 0, 40)[1]])"
     )
-    outputs = [
-        subprocess.run(
+    processes = [
+        subprocess.Popen(
             [sys.executable, "-c", program],
             env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
+            stdout=subprocess.PIPE,
             text=True,
-        ).stdout
+        )
         for seed in ("1", "2")
     ]
+    outputs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
     assert outputs[0] == outputs[1]
     assert outputs[0].count("(") > 40

@@ -59,6 +59,8 @@ def test_what_cannot_be_picked() -> None:
     with pytest.raises(UserError, match='unknown pick "best"; expected knee, fid, stability or the number'):
         choose(CANDIDATES, REFERENCES, "best", "runs/x")
     with pytest.raises(UserError, match=r"runs/x: no loss has trained yet; .*ganetic resume runs/x"):
+        choose([], [], "knee", "runs/x")
+    with pytest.raises(UserError, match=r"runs/x: no finalist survived the finals; .*--max-trials"):
         choose([], REFERENCES, "knee", "runs/x")
     with pytest.raises(UserError, match=r"runs/x: no finalist is as good as the best reference \(fd 20\)"):
         choose(CANDIDATES, rows(fd=[20.0, 70.0]), "stability", "runs/x")
