@@ -41,9 +41,13 @@ def test_quick_is_shipped() -> None:
         ('"bce"', '"bcee"', r'finals.references\[0\] is "bcee"; expected one of bce, .*; did you mean "bce"\?'),
         ('variables = ["y", "p"]', 'variables = ["y", "s"]', r'variables\[1\] is "s"; expected one of y, p'),
         ('form = "label"', 'form = "labels"', "form is 'labels'"),
-        ("population = 16", "population = 1", "evolution.population is '1'"),
-        ("population = 16", "", None),
-        ("steps = 800", "", 'key "finals.steps" is missing'),
+        ("population = 12", "population = 1", "evolution.population is '1'"),
+        ("population = 12", "", None),
+        (
+            "steps = 400                     # updates of each player in a final training",
+            "",
+            'key "finals.steps" is missing',
+        ),
         ('name = "quick"', "name =", "not valid TOML"),
     ],
 )
