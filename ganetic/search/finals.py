@@ -6,8 +6,9 @@ from itertools import islice
 
 from ganetic.config import Config
 from ganetic.jobs.journal import Submission, collector_off
-from ganetic.loss.fingerprint import fingerprint
+from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
+from ganetic.loss.resemblance import published_name
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.evolution import Proposal
 from ganetic.search.individual import Individual, Scale
@@ -87,9 +88,9 @@ def front(individuals: Sequence[Individual]) -> list[Individual]:
 
 def contestants(space: SearchSpace, individuals: Sequence[Individual]) -> list[Contestant]:
     """The finalists, best first, and the references of the space; a reference found again is no finalist."""
-    known = {fingerprint(LIBRARY[name].formula) for name in space.finals.references}
-    found = (one for one in leading(individuals) if one.fingerprint not in known)
-    finalists = islice(found, space.finals.finalists)
+    references = space.finals.references
+    news = (one for one in leading(individuals) if published_name(Formula.from_text(one.text)) not in references)
+    finalists = islice(news, space.finals.finalists)
     return [
         *(Contestant(f"individual {one.number}", one.number, one.text) for one in finalists),
         *(Contestant(name, -1, LIBRARY[name].formula.text) for name in space.finals.references),

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,9 +15,8 @@ import pandas as pd
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.jobs.journal import Journal, Record, Submission
-from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
-from ganetic.loss.library import LIBRARY
+from ganetic.loss.resemblance import published_name
 from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.driver import FINISHED, STOP
@@ -198,11 +197,12 @@ class Run:
 
     def _individual_row(self, individual: Individual, on_front: bool) -> tuple[Any, ...]:
         known = individual.fitness if individual.fitnesses else None
+        formula = Formula.from_text(individual.text, f"{self._path}: individual {individual.number}")
         return (
             individual.number,
-            _published().get(individual.fingerprint, ""),
+            published_name(formula),
             individual.text,
-            Formula.from_text(individual.text, f"{self._path}: individual {individual.number}").readable,
+            formula.readable,
             individual.origin,
             individual.rung,
             self.config.space.rungs[individual.rung].seeds if known else len(individual.traces),
@@ -295,12 +295,6 @@ def _as_written(path: Path) -> Iterator[None]:
         raise UserError(
             f"{path}: is damaged, it says what no search writes ({what}); restore it from a copy or start a new run"
         ) from None
-
-
-@cache
-def _published() -> dict[str, str]:
-    """Names of the library by fingerprint."""
-    return {fingerprint(loss.formula): name for name, loss in LIBRARY.items()}
 
 
 def _is_locked(directory: Path) -> bool:
