@@ -16,6 +16,7 @@ from ganetic.errors import UserError
 from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.export import latex, python_module
 from ganetic.loss.library import LIBRARY, LibraryLoss
+from ganetic.loss.resemblance import published_name
 from ganetic.progress import counts_line
 from ganetic.search.results import Run
 
@@ -120,16 +121,22 @@ def verdict(run: Run, card: LossCard) -> Text:
     return Text(
         f"The pick is #{ours['individual']}: fd {number(ours['fd'])}, instability {number(ours['instability'], 2)}; "
         f"the best published loss, {best['name']}: fd {number(best['fd'])}, "
-        f"instability {number(best['instability'], 2)}."
+        f"instability {number(best['instability'], 2)}.{_resemblance(card)}"
     )
+
+
+def _resemblance(card: LossCard) -> str:
+    name = published_name(card.formula)
+    return f" Its gradients are those of {name}: the search found it again." if name else ""
 
 
 def next_steps(run: Run, best: Path | None) -> Text:
     """Name the commands that go on from here, with this run's paths."""
     directory = run.directory
     if best is None:
+        more = f" --max-trials {2 * run.asked}" if run.status == "finished" else ""
         steps = [
-            (f"ganetic resume {directory}", "go on where it stopped"),
+            (f"ganetic resume {directory}{more}", "go on where it stopped"),
             (f"ganetic show {directory}", "look again"),
             (f"ganetic plot {directory} --kind progress", "see how it went"),
         ]

@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 import ray._private.ray_constants
+import ray._private.services
 import ray._private.worker
 
 import ganetic
@@ -100,9 +101,10 @@ def _join(address: str, runtime_env: dict[str, Any]) -> None:
 
 def _check_listening(address: str) -> None:
     """Find out in seconds what Ray would try for minutes, printing warnings."""
-    if address != "auto":
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    if address == "auto":
+        address = ray._private.services.get_ray_address_from_environment(address, None)
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
 
 
 def _quiet() -> dict[str, Any]:

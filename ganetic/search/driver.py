@@ -64,6 +64,7 @@ class Driver:
     def drive(self, interrupt: Interrupt) -> bool:
         """Search until something ends it, drain, and run the finals; returns whether the run is finished."""
         self.replay()
+        self._enter("searching", self._max_trials, (number for number, _ in self._asked))
         reason = self._former_stop() or self._search(interrupt)
         self._phase = "draining"
         self._drain(interrupt)
@@ -98,7 +99,6 @@ class Driver:
         return str(stops[-1].detail["reason"])
 
     def _search(self, interrupt: Interrupt) -> str:
-        self._enter("searching", self._max_trials, (number for number, _ in self._asked))
         while True:
             if interrupt.requested:
                 return "interrupt"

@@ -50,6 +50,8 @@ def search(
     listener, runtime = listener or Silence(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     space = _limited(space, runtime.max_trials)
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"seed is {seed}; expected 0 to {MAX_SEED}")
     data = data or space.data
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
