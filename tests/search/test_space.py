@@ -41,10 +41,10 @@ def test_quick_is_shipped() -> None:
         ('"bce"', '"bcee"', r'finals.references\[0\] is "bcee"; expected one of bce, .*; did you mean "bce"\?'),
         ('variables = ["y", "p"]', 'variables = ["y", "s"]', r'variables\[1\] is "s"; expected one of y, p'),
         ('form = "label"', 'form = "labels"', "form is 'labels'"),
-        ("population = 12", "population = 1", "evolution.population is '1'"),
-        ("population = 12", "", None),
+        ("population = 8", "population = 1", "evolution.population is '1'"),
+        ("population = 8", "", None),
         (
-            "steps = 400                     # updates of each player in a final training",
+            "steps = 300                     # updates of each player in a final training",
             "",
             'key "finals.steps" is missing',
         ),
