@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ganetic.errors import UserError, did_you_mean
 
@@ -95,7 +95,10 @@ def plain_log_ticks(axes: Axes, which: str) -> None:
     """Label a logarithmic axis with plain numbers, also where it spans less than a decade."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axis.get_view_interval()
-    dense = high / low < 30
-    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7) if dense else (1, 3)))
+    if high / low < 3:
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    else:
+        axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7) if high / low < 30 else (1, 3)))
+    axis.minorticks_off()
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
