@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganetic.errors import UserError
+from ganetic.files import write_whole
 from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.export import latex, python_module
 from ganetic.loss.library import LIBRARY, LibraryLoss
@@ -228,18 +228,8 @@ def write_loss(card: LossCard, path: Path) -> list[Path]:
     texts = {path.with_suffix(".py"): python_module(card), path.with_suffix(".tex"): latex(card)}
     write_card(card, path)
     for file, text in texts.items():
-        _write_text(file, text)
+        write_whole(file, text)
     return [path, *texts]
-
-
-def _write_text(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def print_text(console: Console, part: RenderableType) -> None:

@@ -15,7 +15,7 @@ LAYERS = (
     {"proxy"},
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},
-    {"config"},
+    {"config", "files"},
     {"errors"},
 )
 

@@ -6,7 +6,6 @@ on load, and a card that says something else is refused. Nothing in a card is ru
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, NonNegative
 
 from ganetic.config import Config, validate
 from ganetic.errors import UserError, unknown
+from ganetic.files import write_whole
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.expression import MAX_LENGTH, round4, to_text
 from ganetic.loss.formula import VARIABLES, Formula
@@ -218,14 +218,7 @@ def write_card(card: LossCard, path: Path) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    text = card.model_dump_json(by_alias=True, exclude_none=True, indent=2) + "\n"
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    write_whole(path, card.model_dump_json(by_alias=True, exclude_none=True, indent=2) + "\n")
 
 
 def json_schema() -> str:

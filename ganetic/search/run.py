@@ -6,6 +6,7 @@ from typing import Any
 
 from ganetic.config import validate
 from ganetic.errors import UserError
+from ganetic.files import write_whole
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
 from ganetic.jobs.lock import run_lock
@@ -61,7 +62,7 @@ def search(
     with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
         directory.mkdir(parents=True, exist_ok=True)  # not before all that can be wrong has been tried
         with run_lock(directory):
-            (directory / SPACE_COPY).write_text(space.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_whole(directory / SPACE_COPY, space.model_dump_json(indent=2) + "\n")
             meta = {"config": config.model_dump(mode="json"), "made_with": versions()}
             with Journal.create(directory / JOURNAL, meta) as journal:
                 listener.log(f"run directory {directory}")
