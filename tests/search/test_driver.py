@@ -154,6 +154,25 @@ def test_a_time_budget_stops_the_search_but_not_its_finals(tmp_path: Path, monke
     assert (longer.stop_reason, searched(longer.directory)) == ("max_trials", searched(uninterrupted()))
 
 
+def test_a_search_left_after_its_time_budget_goes_on_with_its_finals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    clock = iter(range(10_000))
+    with monkeypatch.context() as patch:
+        patch.setattr("ganetic.search.driver.time.monotonic", lambda: float(next(clock)))
+        patch.setattr("ganetic.search.driver.Driver._finals", leave)
+        with pytest.raises(KeyboardInterrupt):
+            search(SPACE, run=tmp_path / "run", seed=7, runtime=runtime(serial_with_mishaps, time_budget_seconds=60.0))
+    left = open_run(tmp_path / "run")
+    assert (left.status, left.stop_reason) == ("stopped", "time_budget")
+    finished = resume(tmp_path / "run", MISHAPS)
+    assert (finished.status, finished.stop_reason, finished.asked) == ("finished", "time_budget", left.asked)
+    assert len(finished.trials()) == left.asked + FINALS
+
+
 def test_ctrl_c_drains_and_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:
     for trials, moment in enumerate([("recorded", 10), ("ended", TRIALS + 3 - 12)]):
         process = driver(tmp_path / "run", {moment: signal.SIGINT})
