@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ganetic.cli import run_command, seconds_of
+from ganetic.cli import run_command
+from ganetic.cli.options import seconds_of
 from ganetic.errors import UserError
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.loss.card import read_card

@@ -1,0 +1,49 @@
+"""Commands about single losses, without a run."""
+# ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
+
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from ganetic.cli.app import app, console
+from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Workers
+
+
+@app.command()
+def score(
+    loss: Annotated[str, typer.Argument(metavar="LOSS", help="A published loss, a loss card, or an expression.")],
+    data: Data = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="How many trainings.")] = 3,
+    space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxy and finals to use.")] = "quick",
+    workers: Workers = None,
+    address: Address = None,
+    gpus_per_trial: GpusPerTrial = 0.0,
+    download: Download = False,
+    inception_weights: Inception = None,
+    json: Json = False,
+) -> None:
+    """Train one loss on a few seeds; no evolution."""
+    from ganetic.progress import listener_for
+    from ganetic.report import print_text, score_page, score_record, to_json
+    from ganetic.search.runtime import Runtime
+    from ganetic.search.score import score as train
+
+    runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
+    with closing(listener_for(console(stderr=True))) as listener:
+        scored = train(loss, data, seeds, space, runtime, listener)
+    if json:
+        typer.echo(to_json(score_record(scored)))
+    else:
+        print_text(console(), score_page(scored))
+
+
+@app.command()
+def losses(json: Json = False) -> None:
+    """List the published losses."""
+    from ganetic.report import losses_record, losses_table, print_text, to_json
+
+    if json:
+        typer.echo(to_json(losses_record()))
+    else:
+        print_text(console(), losses_table())

@@ -1,0 +1,58 @@
+"""Run the command line; whatever goes wrong is said in one line."""
+
+import sys
+import tempfile
+import traceback
+
+import typer
+
+from ganetic.cli import losses, search  # noqa: F401 - they register their commands
+from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
+from ganetic.errors import UserError
+
+# Typer raises the usage errors of the click that it was built with; this is their class in every version of it.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run a command; whatever goes wrong is said in one line on stderr.
+
+    Returns:
+        0 done, 1 failed, 2 bad input, 130 interrupted.
+    """
+    try:
+        code = app(arguments, prog_name="ganetic", standalone_mode=False)
+    except UserError as error:
+        return _complain(str(error), BAD_INPUT)
+    except _UsageError as error:
+        return _complain(f"{_usage(error)}; see ganetic --help", BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - a user gets one line, whatever we did wrong
+        reason = "".join(str(error).splitlines()[:1])[:200]
+        return _complain(f"{type(error).__name__}: {reason}; details in {_write_log()}", FAILED)
+    if code == INTERRUPTED:
+        typer.echo("ganetic: interrupted; ganetic resume goes on with a search", err=True)
+    return code or DONE
+
+
+def _usage(error: Exception) -> str:
+    message = getattr(error, "format_message", error.__str__)()
+    return str(message).rstrip(".")
+
+
+def _complain(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    typer.echo(f"ganetic: error: {line}", err=True)
+    return code
+
+
+def _write_log() -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="ganetic-", suffix=".log", delete=False, encoding="utf-8") as log:
+        traceback.print_exc(file=log)
+    return log.name

@@ -1,0 +1,42 @@
+"""Options that several commands share, and how a time is read."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganetic.errors import UserError
+
+Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Trials at once; by default as many as fit.")]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to join: auto or ray://host:10001.")]
+GpusPerTrial = Annotated[float, typer.Option(min=0.0, metavar="F", help="Share of a GPU for each trial.")]
+MaxTrials = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many trainings.")]
+TimeBudget = Annotated[str | None, typer.Option(metavar="T", help="Stop after so long, such as 90s, 30m or 1h30m.")]
+Data = Annotated[str | None, typer.Option(metavar="NAME", help="Data set; the space names one by default.")]
+Download = Annotated[bool, typer.Option("--download", help="Allow a download of the data set.")]
+Inception = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="InceptionV3 weights: measure the FID instead of the small net's distance."),
+]
+RunArgument = Annotated[
+    Path | None, typer.Argument(metavar="[RUN]", help="Directory of a run; by default the latest under runs/.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def seconds_of(text: str | None) -> float | None:
+    """Read a time such as ``90s``, ``30m`` or ``1h30m``.
+
+    Raises:
+        UserError: it is none, or nothing is left of it.
+    """
+    if text is None:
+        return None
+    number = r"(\d+(?:\.\d+)?)"
+    match = re.fullmatch(rf"(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.replace(" ", ""))
+    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if total <= 0:
+        raise UserError(f'--time-budget: "{text[:40]}" is not a time; expected one such as 90s, 30m or 1h30m')
+    return total

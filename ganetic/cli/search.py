@@ -1,0 +1,172 @@
+"""Commands about a search and its run."""
+# ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
+
+from contextlib import closing
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganetic.cli.app import INTERRUPTED, app, console
+from ganetic.cli.options import (
+    Address,
+    Data,
+    Download,
+    GpusPerTrial,
+    Inception,
+    Json,
+    MaxTrials,
+    RunArgument,
+    TimeBudget,
+    Workers,
+    seconds_of,
+)
+from ganetic.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ganetic.search.results import Run
+
+
+class Kind(StrEnum):
+    """Figures of a run."""
+
+    PARETO = "pareto"
+    PROGRESS = "progress"
+    LOSS = "loss"
+    SAMPLES = "samples"
+
+
+@app.command()
+def search(
+    space: Annotated[str, typer.Argument(help="A search space: a TOML file, or a shipped name.")] = "quick",
+    data: Data = None,
+    run: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to make; by default in runs/.")] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed finds the same losses.")] = 0,
+    workers: Workers = None,
+    address: Address = None,
+    gpus_per_trial: GpusPerTrial = 0.0,
+    max_trials: MaxTrials = None,
+    time_budget: TimeBudget = None,
+    download: Download = False,
+    inception_weights: Inception = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings as JSON, and stop.")] = False,
+) -> None:
+    """Search for losses, and train the best beside published ones.
+
+    Ctrl-C once waits for running trials, twice leaves at once; `ganetic resume` goes on from there.
+    """
+    from ganetic.progress import listener_for
+    from ganetic.report import to_json
+    from ganetic.search import run as runs
+
+    budget = seconds_of(time_budget)
+    runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
+    if dry_run:
+        typer.echo(to_json(runs.plan(space, data, seed, max_trials)))
+        return
+    with closing(listener_for(console(stderr=True))) as listener:
+        finished = runs.search(space, data, run, seed, runtime, listener)
+    _conclude(finished)
+
+
+@app.command()
+def resume(
+    run: RunArgument = None,
+    workers: Workers = None,
+    address: Address = None,
+    gpus_per_trial: GpusPerTrial = 0.0,
+    max_trials: MaxTrials = None,
+    time_budget: TimeBudget = None,
+    download: Download = False,
+    inception_weights: Inception = None,
+) -> None:
+    """Go on with a run that was stopped or killed."""
+    from ganetic.progress import listener_for
+    from ganetic.search import run as runs
+    from ganetic.search.results import latest_run
+
+    budget = seconds_of(time_budget)
+    runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
+    with closing(listener_for(console(stderr=True))) as listener:
+        finished = runs.resume(run or latest_run(), runtime, listener)
+    _conclude(finished)
+
+
+@app.command()
+def show(run: RunArgument = None, json: Json = False) -> None:
+    """Show what a run has found, also while it runs."""
+    from ganetic.report import print_text, run_page, run_record, to_json
+
+    opened = _open(run)
+    if json:
+        typer.echo(to_json(run_record(opened)))
+    else:
+        print_text(console(), run_page(opened))
+
+
+@app.command()
+def export(
+    card: Annotated[Path, typer.Argument(metavar="OUT.json", help="The loss card; .py and .tex go beside it.")],
+    run: Annotated[Path | None, typer.Option(metavar="DIR", help="By default the latest in runs/.")] = None,
+    pick: Annotated[str, typer.Option(metavar="knee|fid|stability|ID", help="Which loss of the run.")] = "knee",
+) -> None:
+    """Write a loss of a run: card, torch module, formula."""
+    from ganetic.report import write_loss
+    from ganetic.search.winner import pick_card
+
+    for path in write_loss(pick_card(_open(run), pick), card):
+        typer.echo(path)
+
+
+@app.command()
+def plot(
+    run: RunArgument = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="PNG, SVG or PDF; by default RUN/KIND.png.")
+    ] = None,
+    kind: Annotated[Kind, typer.Option(help="What to draw.")] = Kind.PARETO,
+) -> None:
+    """Draw a run as a PNG, SVG or PDF."""
+    from ganetic.plots.figure import plot as draw
+
+    typer.echo(draw(_open(run), kind, output))
+
+
+def _open(directory: Path | None) -> "Run":
+    from ganetic.search.results import latest_run, open_run
+
+    return open_run(directory or latest_run())
+
+
+def _conclude(run: "Run") -> None:
+    """Write the pick into the run's directory and say what was found, where it lies, and what to try next."""
+    from ganetic.report import next_steps, print_text, run_page
+
+    output = console()
+    output.line()
+    print_text(output, run_page(run))
+    output.line()
+    best = _write_pick(run, output) if run.status == "finished" else None
+    print_text(output, next_steps(run, best))
+    if run.status != "finished":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _write_pick(run: "Run", output: "Console") -> Path | None:
+    from ganetic.plots.figure import plot as draw
+    from ganetic.report import print_text, verdict, write_loss
+    from ganetic.search.winner import pick_card
+
+    try:
+        card = pick_card(run)
+    except UserError as nobody:  # a search that found nothing has not failed
+        typer.echo(nobody)
+        return None
+    best, *others = write_loss(card, run.directory / "best.json")
+    print_text(output, verdict(run, card))
+    for path in (best, *others, draw(run, Kind.PARETO)):
+        typer.echo(path)
+    return best
