@@ -11,6 +11,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"report", "plots", "progress"},
+    {"studies"},
     {"search"},
     {"proxy"},
     {"jobs", "gan", "metrics"},

@@ -199,15 +199,18 @@ class Journal:
         """Write down what came of a submission; see `record_all`."""
         self.record_all([outcome])
 
-    def record_all(self, outcomes: Iterable[Outcome]) -> None:
-        """Write down what came of submissions, in one transaction.
+    def record_all(self, outcomes: Iterable[Outcome]) -> list[Record]:
+        """Write down what came of submissions, in one transaction, and return the records as they now stand there.
 
         Raises:
             ValueError: NaN or infinity in a record; nothing is written.
             UserError: the file cannot be written.
         """
         now = time.time()
-        self._insert("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_row(o, now) for o in outcomes])
+        records = [_record(outcome, now) for outcome in outcomes]
+        rows = [(*r[:4], None if r.record is None else _dump(r.record), *r[5:]) for r in records]
+        self._insert("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        return records
 
     def event(self, at: int, name: str, detail: Mapping[str, Any]) -> None:
         """Write down an event; see `Event` for the arguments.
@@ -277,13 +280,19 @@ class Journal:
                 raise
 
 
-def _row(outcome: Outcome, finished_at: float) -> tuple[object, ...]:
-    record = outcome.record or {}
-    state, reason = record.get("state", outcome.status), record.get("reason")
-    text = None if outcome.record is None else _dump(outcome.record)
-    return (
-        *(outcome.number, outcome.status, state, reason, text, outcome.error),
-        *(outcome.seconds, outcome.attempts, outcome.node, finished_at),
+def _record(outcome: Outcome, finished_at: float) -> Record:
+    said = outcome.record or {}
+    return Record(
+        number=outcome.number,
+        status=outcome.status,
+        state=said.get("state", outcome.status),
+        reason=said.get("reason"),
+        record=outcome.record,
+        error=outcome.error,
+        seconds=outcome.seconds,
+        attempts=outcome.attempts,
+        node=outcome.node,
+        finished_at=finished_at,
     )
 
 
