@@ -13,16 +13,17 @@ from pathlib import Path
 
 from ganetic.jobs.executor import Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal, Submission
-from ganetic.proxy.spec import TrialSpec
+from ganetic.proxy.spec import KillRule, TrialSpec
 from ganetic.search.driver import Driver
 from ganetic.search.evolution import Proposal
 from ganetic.search.ledger import ABOUT
 from ganetic.search.listener import Silence
 from ganetic.search.results import JOURNAL, open_run
-from ganetic.search.run_config import RunConfig
+from ganetic.search.run_config import Measure, RunConfig
 from ganetic.search.space import SearchSpace, load_space
 
 START_FD = 900.0
+KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))
 
 
 def configuration(space: SearchSpace) -> RunConfig:
@@ -30,12 +31,18 @@ def configuration(space: SearchSpace) -> RunConfig:
     return RunConfig(
         space=space,
         data=space.data,
-        images="mnist5k:0123456789ab",
-        features="0" * 16,
-        metric="fd@mnist5k-cnn64/2k",
-        start_fd=START_FD,
-        floor_fd=3.0,
-        model="dcgan28-w16",
+        measures=(
+            Measure(
+                proxy=space.proxies[0].name,
+                images="mnist5k:0123456789ab",
+                features="0" * 16,
+                metric="fd@mnist5k-cnn64/2k",
+                start_fd=START_FD,
+                floor_fd=3.0,
+                model="dcgan28-w16",
+                kill=KILL,
+            ),
+        ),
         seed=0,
     )
 
@@ -56,7 +63,7 @@ def proposals(space: SearchSpace, count: int, stream: random.Random) -> Iterator
                 fingerprint=f"{individual:016x}",
                 nodes=13,
                 rung=1 if seed else 0,
-                seed=seed,
+                slot=seed,
                 steps=space.rungs[0].steps,
                 prunable=True,
                 origin="crossover 1 2",
@@ -71,11 +78,12 @@ def trial_of(space: SearchSpace, proposal: Proposal) -> TrialSpec:
     """What a worker would be given."""
     return TrialSpec(
         formula=proposal.text,
-        seed=proposal.seed,
+        seed=proposal.slot,
         steps=proposal.steps,
         checkpoints=space.checkpoints(proposal.steps),
-        kill=space.kill,
-        proxy=space.proxy,
+        kill=KILL,
+        proxy=space.proxies[0].spec,
+        materials=space.proxies[0].name,
     )
 
 

@@ -26,7 +26,7 @@ def main() -> None:
     steps = space.rungs[0].steps
     marks = [*(rule.step for rule in space.kill), steps]
     runtime = Runtime()
-    materials = runtime.materials(space, space.data, Silence())
+    materials = runtime.materials(space.data, space.proxies[0].spec, Silence())
     jobs = [(name, training_seed(0, "confirmation", seed)) for name in LIBRARY for seed in range(seeds)]
     results: dict[str, list[TrialResult]] = {name: [] for name in LIBRARY}
     with runtime.executor(materials, steps) as executor:
@@ -36,7 +36,7 @@ def main() -> None:
                 seed=seed,
                 steps=steps,
                 checkpoints=space.checkpoints(steps),
-                proxy=space.proxy,
+                proxy=space.proxies[0].spec,
             )
             executor.submit(number, trial.model_dump(mode="json"))
         while executor.outstanding():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -19,6 +20,9 @@ from ganetic.loss.library import LIBRARY, LibraryLoss
 from ganetic.loss.resemblance import published_name
 from ganetic.progress import counts_line
 from ganetic.search.results import Run
+from ganetic.studies.ratios import Ratio, default_reference, ratios
+from ganetic.studies.settings import Pair
+from ganetic.studies.wording import measured
 
 if TYPE_CHECKING:  # not for a cycle: to show a run must not wait for Ray, which a score needs
     from ganetic.search.score import Score
@@ -47,6 +51,7 @@ def run_record(run: Run) -> Record:
         "run": str(run.directory),
         "status": run.status,
         "space": run.config.space.name,
+        "random": run.config.space.evolution.random,
         "data": run.config.data,
         "seed": run.config.seed,
         "metric": run.config.metric,
@@ -62,8 +67,10 @@ def run_record(run: Run) -> Record:
 def run_page(run: Run) -> RenderableType:
     """Lay out where a run stands, its front and its finals, for a terminal of 80 columns or more."""
     states, rejections = run.states(), run.rejections()
+    config = run.config
+    kind = ", a random search" if config.space.evolution.random else ""
     head = [
-        f"{run.directory}: {run.config.space.name} on {run.config.data}, seed {run.config.seed}: {run.status}",
+        f"{run.directory}: {config.space.name}{kind} on {config.data}, seed {config.seed}: {run.status}",
         f"{run.config.metric} (real against real: {run.config.floor_fd:.1f})",
         f"trials: {counts_line(states) or 'none ended yet'}, {_under_way(run)} under way",
     ]
@@ -72,7 +79,7 @@ def run_page(run: Run) -> RenderableType:
     parts: list[RenderableType] = [Text("\n".join(head)), Text(), front_table(run.front())]
     finals = run.finals()
     if len(finals):
-        parts += [Text(), finals_table(finals)]
+        parts += [Text(), finals_table(finals, run.final_values())]
     return Group(*parts)
 
 
@@ -91,38 +98,72 @@ def front_table(front: pd.DataFrame) -> RenderableType:
     return table
 
 
-def finals_table(finals: pd.DataFrame) -> Table:
-    """Lay out the finals, the lowest fd first: fresh seeds, references beside the finalists."""
-    table = _table("Finals on fresh seeds", ("loss", "fd", "range", "instability", "failed"))
+def finals_table(finals: pd.DataFrame, values: pd.DataFrame) -> Table:
+    """Lay out the finals, the lowest fd first: fresh seeds, references beside the finalists.
+
+    Args:
+        finals: as `ganetic.search.results.Run.finals` gives them.
+        values: as its `final_values` does.
+    """
+    names = finals[finals["reference"].astype(bool)]["contestant"].tolist()
+    reference = default_reference(names) if names else None
+    found = {ratio.first: ratio for ratio in final_ratios(values, reference)} if reference else {}
+    numbers = ("loss", "fd", *((f"/ {reference} (95 %)",) if reference else ()), "instability", "failed")
+    table = _table("Finals on fresh seeds", numbers)
     for row in finals.sort_values("fd", na_position="last").to_dict("records"):
-        label = row["name"] or f"#{row['individual']}"
-        spread = f"{row['fd_low']:.1f}-{row['fd_high']:.1f}"
-        failed = f"{row['failed']}/{row['seeds']}"
-        style = "dim" if row["reference"] else ""
+        label, style = row["name"] or f"#{row['individual']}", "dim" if row["reference"] else ""
+        said = ["1" if row["contestant"] == reference else _with_interval(found.get(row["contestant"]))]
         table.add_row(
             label,
-            f"{row['fd']:.1f}",
-            spread,
-            f"{row['instability']:.2f}",
-            failed,
+            number(row["fd"]),
+            *(said if reference else ()),
+            number(row["instability"], 2),
+            f"{row['failed']}/{row['seeds']}",
             Text(row["readable"], style=style),
         )
     return table
 
 
+def final_ratios(values: pd.DataFrame, reference: str) -> list[Ratio]:
+    """Every contestant of the finals against one of them, seed by seed; over several proxies by the mean of ln fd.
+
+    Args:
+        values: columns ``contestant``, ``seed``, ``fd``; a row for each proxy.
+        reference: a contestant.
+    """
+    logs = np.log(values["fd"]).groupby([values["seed"], values["contestant"]]).agg(["mean", "size"])
+    whole = logs[logs["size"] == logs["size"].max()]["mean"]  # a seed counts once it has ended on every proxy
+    table = np.exp(whole).unstack("contestant")
+    return ratios({"": table}, [Pair(name, reference) for name in table.columns if name != reference])
+
+
 def verdict(run: Run, card: LossCard) -> Text:
-    """Say in a sentence how a loss did in the finals beside the best reference."""
+    """Say in a sentence or two how a loss did in the finals beside the best reference."""
     finals = run.finals()
     mine = finals[finals["individual"] == card.provenance.individual].to_dict("records")
     references = finals[finals["reference"].astype(bool)].sort_values("fd").to_dict("records")
     if not mine or not references:
         return Text(f"The pick is #{card.provenance.individual}; it was in no finals.")
     ours, best = mine[0], references[0]
+    found = {ratio.first: ratio for ratio in final_ratios(run.final_values(), best["contestant"])}
+    paired = found.get(ours["contestant"])
     return Text(
         f"The pick is #{ours['individual']}: fd {number(ours['fd'])}, instability {number(ours['instability'], 2)}; "
         f"the best published loss, {best['name']}: fd {number(best['fd'])}, "
-        f"instability {number(best['instability'], 2)}.{_resemblance(card)}"
+        f"instability {number(best['instability'], 2)}.{_paired(paired)}{_resemblance(card)}"
     )
+
+
+def _paired(ratio: Ratio | None) -> str:
+    # What was chosen for its numbers looks better in them than it is.
+    return f" Seed by seed: {measured(ratio)}; the seeds that chose it flatter it." if ratio else ""
+
+
+def _with_interval(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return "-"
+    ends = f" ({number(ratio.low, 2)}-{number(ratio.high, 2)})" if math.isfinite(ratio.low) else ""
+    return f"{number(ratio.ratio, 2)}{ends}"
 
 
 def _resemblance(card: LossCard) -> str:
@@ -144,7 +185,7 @@ def next_steps(run: Run, best: Path | None) -> Text:
         steps = [
             (f"ganetic plot {directory} --kind samples", "images made with the winner"),
             (f"ganetic export stable.json --run {directory} --pick stability", "another pick"),
-            (f"ganetic score {best} --seeds 5", "the winner on more seeds"),
+            (f"ganetic confirm {directory}", "what may be claimed: the winner on seeds that chose nothing"),
         ]
     return Text("What next:\n" + "\n".join(f"  {command}\n      {purpose}" for command, purpose in steps))
 
@@ -175,6 +216,8 @@ def score_record(score: "Score") -> Record:
         "floor_fd": score.floor_fd,
         "steps": score.steps,
         "fd": _finite(score.fitness.fd),
+        "fd_low": _finite(score.fd_low),
+        "fd_high": _finite(score.fd_high),
         "instability": _finite(score.fitness.instability),
         "failed": score.fitness.failed,
         "seeds": records(score.seeds),
@@ -190,8 +233,9 @@ def score_page(score: "Score") -> RenderableType:
     for row in score.seeds.to_dict("records"):
         state = f"{row['state']}: {row['reason']}" if row["reason"] else row["state"]
         table.add_row(str(row["seed"]), number(row["fd"]), number(row["seconds"]), state.replace("_", " "))
+    interval = f", 95 % interval {number(score.fd_low)}-{number(score.fd_high)}" if len(score.seeds) > 1 else ""
     summary = (
-        f"{score.metric}: {number(score.fitness.fd)} (real against real: {number(score.floor_fd)})\n"
+        f"{score.metric}: {number(score.fitness.fd)}{interval} (real against real: {number(score.floor_fd)})\n"
         f"instability {number(score.fitness.instability, 2)}; "
         f"{score.fitness.failed} of {len(score.seeds)} seeds failed; {score.steps} steps each"
     )

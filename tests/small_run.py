@@ -10,13 +10,11 @@ from tempfile import mkdtemp
 from typing import Any
 
 from ganetic.jobs.executor import SerialExecutor
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
 from ganetic.search.listener import Listener
 from ganetic.search.results import Run, open_run
 from ganetic.search.run import search
-from ganetic.search.runtime import Runtime
-from ganetic.search.space import Evolution, Finals, Rung, SearchSpace, Stop, Trees
+from ganetic.search.runtime import Context, Runtime
+from ganetic.search.space import Evolution, Finals, Rung, SearchSpace, SpaceProxy, Stop, Trees
 
 SPACE = SearchSpace(
     name="small",
@@ -26,14 +24,15 @@ SPACE = SearchSpace(
     trees=Trees(max_nodes=16),
     evolution=Evolution(population=8, window=4, reduction=2),
     checkpoint_every=50,
+    kill=(),
     rungs=(Rung(steps=100, seeds=1), Rung(steps=100, seeds=3)),
     finals=Finals(finalists=3, seeds=3, steps=200),
-    proxy=ProxySpec(images=64),
+    proxies=(SpaceProxy(images=64),),
     stop=Stop(max_trials=40),
 )
 
 
-def pretend(materials: Materials, payload: dict[str, Any]) -> dict[str, Any]:
+def pretend(context: Context, payload: dict[str, Any]) -> dict[str, Any]:
     """A trial's record without a training: a distance that depends on the loss, a little on the seed, and on steps."""
     quality = _noise(payload["formula"])
     luck = _noise(f"{payload['formula']} {payload['seed']}")
@@ -53,7 +52,7 @@ def _noise(text: str) -> float:
 
 def small_runtime(max_trials: int | None = None) -> Runtime:
     """Where small searches run: in this process, without Ray."""
-    return Runtime(max_trials=max_trials, make_executor=lambda materials: SerialExecutor(pretend, materials))
+    return Runtime(max_trials=max_trials, make_executor=lambda context: SerialExecutor(pretend, context))
 
 
 def new_small_run(directory: Path, listener: Listener | None = None) -> Run:

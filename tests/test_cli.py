@@ -26,7 +26,8 @@ trees = { max_nodes = 16 }
 evolution = { population = 8, window = 4, reduction = 2 }
 rungs = [{ steps = 100, seeds = 1 }, { steps = 100, seeds = 3 }]
 finals = { finalists = 3, seeds = 3, steps = 200 }
-proxy = { images = 64 }
+proxies = [{ images = 64 }]
+kill = []
 stop = { max_trials = 40 }
 """
 

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "ganetic"
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"report", "plots", "progress"},
+    {"report", "pages", "plots", "progress"},
     {"studies"},
     {"search"},
     {"proxy"},

@@ -52,6 +52,9 @@ def search(
     time_budget: TimeBudget = None,
     download: Download = False,
     inception_weights: Inception = None,
+    random: Annotated[
+        bool, typer.Option("--random", help="A random search: children have no parents; all else is the same.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings as JSON, and stop.")] = False,
 ) -> None:
     """Search for losses, and train the best beside published ones.
@@ -61,14 +64,16 @@ def search(
     from ganetic.progress import listener_for
     from ganetic.report import to_json
     from ganetic.search import run as runs
+    from ganetic.search.space import load_space
 
     budget = seconds_of(time_budget)
     runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
+    chosen = load_space(space).randomised() if random else load_space(space)
     if dry_run:
-        typer.echo(to_json(runs.plan(space, data, seed, max_trials)))
+        typer.echo(to_json(runs.plan(chosen, data, seed, max_trials)))
         return
     with closing(listener_for(console(stderr=True))) as listener:
-        finished = runs.search(space, data, run, seed, runtime, listener)
+        finished = runs.search(chosen, data, run, seed, runtime, listener)
     _conclude(finished)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
-import torch
 from torch import Tensor, nn
+
+from ganetic.gan.adam import FusedAdam
 
 
 class Loss(Protocol):
@@ -22,6 +23,16 @@ class Loss(Protocol):
         """G's loss, a scalar."""
 
 
+class Optimiser(Protocol):
+    """What the step asks of an optimiser; `ganetic.gan.adam.FusedAdam` is one, and so are torch's."""
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> object:
+        """Update the parameters."""
+
+
 class StepLosses(NamedTuple):
     """Both losses of a step, detached scalars on the nets' device."""
 
@@ -29,16 +40,16 @@ class StepLosses(NamedTuple):
     generator: Tensor
 
 
-def adam(net: nn.Module, learning_rate: float, beta1: float, beta2: float) -> torch.optim.Adam:
-    """Return the fused Adam: one kernel for all parameters, on CPU and CUDA."""
-    return torch.optim.Adam(net.parameters(), lr=learning_rate, betas=(beta1, beta2), fused=True)
+def adam(net: nn.Module, learning_rate: float, beta1: float, beta2: float) -> FusedAdam:
+    """Return the fused Adam of a net: one kernel for all parameters, on CPU and CUDA."""
+    return FusedAdam(net.parameters(), learning_rate, beta1, beta2)
 
 
 def gan_step(
     generator: nn.Module,
     discriminator: nn.Module,
     loss: Loss,
-    optimisers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
+    optimisers: tuple[Optimiser, Optimiser],
     real: Tensor,
     latents: Tensor,
 ) -> StepLosses:
@@ -68,7 +79,7 @@ def gan_step(
     return StepLosses(d_loss.detach(), g_loss.detach())
 
 
-def _update(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+def _update(optimiser: Optimiser, loss: Tensor) -> None:
     optimiser.zero_grad()
     if loss.requires_grad:  # a constant loss may have no graph at all; it teaches nothing
         loss.backward()  # type: ignore[no-untyped-call]

@@ -68,6 +68,23 @@ def fitness(traces: Sequence[SeedTrace], start_fd: float, floor_fd: float) -> Fi
     return Fitness(fd=math.exp(log_fd), instability=instability, failed=failed)
 
 
+def combined(fitnesses: Sequence[Fitness]) -> Fitness:
+    """The fitness over several proxies that weigh alike: the geometric mean of fd, the mean of instability.
+
+    At equal steps the geometric mean ranks losses exactly as the mean of ln(fd / reference fd) over the proxies does:
+    the two differ by a constant factor, whatever the reference.
+    """
+    return (
+        Fitness(
+            fd=math.exp(math.fsum(math.log(one.fd) for one in fitnesses) / len(fitnesses)),
+            instability=math.fsum(one.instability for one in fitnesses) / len(fitnesses),
+            failed=sum(one.failed for one in fitnesses),
+        )
+        if len(fitnesses) > 1
+        else fitnesses[0]
+    )
+
+
 def _log_points(trace: SeedTrace) -> list[tuple[int, float]]:
     if not trace.points or not all(0 < fd < math.inf for _, fd in trace.points):
         raise ValueError(f"a trace that did not fail has the points {trace.points}")

@@ -74,8 +74,8 @@ def _samples(run: Run) -> Figure:
     card, space = pick_card(run), run.config.space
     images = load_images(run.config.data)
     seed = training_seed(run.config.seed, "final", 0)
-    trial = TrialSpec(formula=card.formula.text, seed=seed, steps=space.finals.steps, proxy=space.proxy)
-    generated = sample_images(trial, prepare(images, space.proxy), SIDE * SIDE)
+    trial = TrialSpec(formula=card.formula.text, seed=seed, steps=space.finals.steps, proxy=space.proxies[0].spec)
+    generated = sample_images(trial, prepare(images, space.proxies[0].spec), SIDE * SIDE)
     title = f"#{card.provenance.individual} after {trial.steps} steps (seed {seed})"
     return draw_samples(
         generated, images.images[:: len(images.images) // SIDE**2][: SIDE**2], title, card.formula.readable

@@ -54,6 +54,8 @@ class TrialSpec(Config):
     """Rules, each at a checkpoint or at the last step."""
     proxy: ProxySpec = ProxySpec()
     """The nets and the optimiser."""
+    materials: str | None = None
+    """On which of a worker's materials, by name; None where it has but one."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

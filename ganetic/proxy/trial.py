@@ -2,6 +2,7 @@
 
 import resource
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -137,7 +138,7 @@ class Training:
 
     def _check(self, parameters: Tensor) -> None:
         # Adam never forgets an infinite gradient: its second moment stays infinite, and its parameter stands still.
-        moments = [state["exp_avg_sq"].max() for optimiser in self._optimisers for state in optimiser.state.values()]
+        moments = [square.max() for optimiser in self._optimisers for square in optimiser.second_moments]
         seen = torch.stack([self._losses, parameters.sum().double(), *(moment.double() for moment in moments)])
         if not bool(seen.isfinite().all()):
             raise NonFiniteError(f"losses, gradients or parameters at step {self.step}")
@@ -183,9 +184,16 @@ def sample_images(spec: TrialSpec, materials: Materials, count: int) -> NDArray[
         return training.images(latents).cpu().numpy()
 
 
-def work(materials: Materials, payload: dict[str, Any]) -> dict[str, Any]:
-    """Run the trial that a plain payload describes and return its result as plain data: the job of an executor."""
-    return run_trial(TrialSpec.model_validate(payload), materials).model_dump(mode="json")
+def work(context: Materials | Mapping[str, Materials], payload: dict[str, Any]) -> dict[str, Any]:
+    """Run the trial that a plain payload describes and return its result as plain data: the job of an executor.
+
+    Args:
+        context: the materials, or several by the name under which a payload asks for them.
+        payload: a `TrialSpec`.
+    """
+    spec = TrialSpec.model_validate(payload)
+    materials = context if isinstance(context, Materials) else context[str(spec.materials)]
+    return run_trial(spec, materials).model_dump(mode="json")
 
 
 def _train_and_judge(

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterable
+from itertools import product
 
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal, collector_off
@@ -47,7 +48,7 @@ class Driver:
         self._config, self._space = config, config.space
         self._journal, self._listener = journal, listener
         self._ledger = Ledger(journal, executor)
-        self.evolution = Evolution(config.space, config.seed, config.scale)
+        self.evolution = Evolution(config.space, config.seed, config.scales)
         self._asked: list[tuple[int, Proposal]] = []
         self._told = 0
         self._rejections: Counter[str] = Counter()
@@ -134,21 +135,21 @@ class Driver:
     def _finals(self, interrupt: Interrupt) -> bool:
         """Train the contestants on the final seeds; returns whether it came to the end."""
         stop = len(self._asked)
-        individuals = assess(self._space, self._config.scale, self._ledger.submissions, self._ledger.results)
+        individuals = assess(self._space, self._config.scales, self._ledger.submissions, self._ledger.results)
         entries = contestants(self._space, individuals)
         if all(entry.individual < 0 for entry in entries):
             self._listener.log("no loss of this search trained; the finals show the references alone")
         submitted = {
-            (about.contestant, about.seed): submission.number
+            (about.contestant, about.seed, about.proxy): submission.number
             for submission in self._ledger.submissions
             if submission.kind == "final"
             and (about := FinalTrial.model_validate(submission.payload[ABOUT])).stop == stop
         }
-        self._enter("finals", len(entries) * self._space.finals.seeds, submitted.values())
-        for seed in range(self._space.finals.seeds):
-            for entry in entries:
-                if (entry.name, seed) not in submitted:
-                    self._submit_final(entry, FinalTrial(stop=stop, contestant=entry.name, seed=seed))
+        proxies = range(len(self._space.proxies))
+        self._enter("finals", len(entries) * self._space.finals.seeds * len(proxies), submitted.values())
+        for seed, entry, proxy in product(range(self._space.finals.seeds), entries, proxies):
+            if (entry.name, seed, proxy) not in submitted:
+                self._submit_final(entry, FinalTrial(stop=stop, contestant=entry.name, seed=seed, proxy=proxy))
         return self._drain(interrupt)
 
     def _tell(self, count: int) -> bool:
@@ -162,27 +163,29 @@ class Driver:
         return True
 
     def _submit(self, proposal: Proposal) -> None:
-        trial = self._trial(
-            proposal.text, training_seed(self._config.seed, "search", proposal.seed), proposal.steps, proposal.prunable
-        )
+        number, proxy = divmod(proposal.slot, len(self._space.proxies))
+        seed = training_seed(self._config.seed, "search", number)
+        trial = self._trial(proposal.text, proxy, seed, proposal.steps, proposal.prunable)
         number = self._ledger.submit(proposal.kind, proposal.individual, trial, proposal.model_dump(mode="json"))
         self._note(number, proposal)
         self._of_phase.add(number)
 
     def _submit_final(self, entry: Contestant, about: FinalTrial) -> None:
         seed = training_seed(self._config.seed, "final", about.seed)
-        trial = self._trial(entry.text, seed, self._space.finals.steps, prunable=False)
+        trial = self._trial(entry.text, about.proxy, seed, self._space.finals.steps, prunable=False)
         number = self._ledger.submit("final", entry.individual, trial, about.model_dump(mode="json"))
         self._of_phase.add(number)
 
-    def _trial(self, text: str, seed: int, steps: int, prunable: bool) -> TrialSpec:
+    def _trial(self, text: str, number: int, seed: int, steps: int, prunable: bool) -> TrialSpec:
+        proxy, measure = self._space.proxies[number], self._config.measures[number]
         return TrialSpec(
             formula=text,
             seed=seed,
             steps=steps,
             checkpoints=self._space.checkpoints(steps),
-            kill=self._space.kill if prunable else (),
-            proxy=self._space.proxy,
+            kill=measure.kill if prunable else (),
+            proxy=proxy.spec,
+            materials=proxy.name,
         )
 
     def _note(self, number: int, proposal: Proposal) -> None:

@@ -13,12 +13,16 @@ from pydantic import Field
 
 from ganetic.config import Config
 from ganetic.loss.fingerprint import fingerprint
+from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
+from ganetic.loss.ops import Array
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.breeding import Breeder, Child
-from ganetic.search.individual import Individual, Scale
+from ganetic.search.individual import Individual, Scales
+from ganetic.search.niches import Niches, location
 from ganetic.search.ranking import rank, worst
 from ganetic.search.space import SearchSpace
+from ganetic.search.tuning import TUNED, Tuner
 
 
 class Proposal(Config):
@@ -31,10 +35,11 @@ class Proposal(Config):
         fingerprint: of its gradients.
         nodes: of all its expressions.
         rung: the rung that the trial works towards.
-        seed: counts an individual's seeds from 0; what the trial is seeded with is the run's business.
+        slot: with P proxies, seed slot // P on proxy slot % P. An individual's seeds count from 0; what a trial is
+            seeded with is the run's business.
         steps: how long to train.
         prunable: whether the kill rules apply; they do not to losses of the library.
-        origin: where a child came from, such as ``random``, ``library bce``, ``crossover 3 8`` or ``insert 5``.
+        origin: where a child came from, such as ``random``, ``library bce``, ``crossover 3 8`` or ``tune 5``.
         rejections: draws that were rejected before this one, by reason.
     """
 
@@ -44,7 +49,7 @@ class Proposal(Config):
     fingerprint: str
     nodes: int
     rung: int
-    seed: int
+    slot: int
     steps: int
     prunable: bool
     origin: str = ""
@@ -59,9 +64,10 @@ class Evolution:
         population: those that may breed.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, scale: Scale) -> None:
-        self._space, self._seed, self._scale = space, seed, scale
-        self._breeder = Breeder(space)
+    def __init__(self, space: SearchSpace, seed: int, scales: Scales) -> None:
+        self._space, self._seed, self._scales = space, seed, scales
+        self._breeder, self._tuner = Breeder(space), Tuner()
+        self._niches = Niches(space.evolution.niche_radius, space.evolution.niche_size, self._location)
         self.individuals: list[Individual] = []
         self.population: list[Individual] = []
         self._texts: set[str] = set()
@@ -89,12 +95,15 @@ class Evolution:
             )
             self._texts.add(proposal.text)
             self._fingerprints.add(proposal.fingerprint)
+            operator, *parents = proposal.origin.split()
+            if operator == TUNED:
+                self._tuner.register(self.individuals[number], self.individuals[int(parents[0])])
         individual = self.individuals[proposal.individual]
         if proposal.rung > individual.target:
             individual.target = proposal.rung
             self._promoted[proposal.rung] += 1
-        individual.submitted[proposal.seed] = proposal.steps
-        if individual.next_trial(self._space.rungs, individual.target) is None:
+        individual.submitted[proposal.slot] = proposal.steps
+        if individual.next_trial(self._space.rungs, individual.target, len(self._scales)) is None:
             self._climbing.pop(individual.number, None)
         else:
             self._climbing[individual.number] = individual
@@ -103,9 +112,11 @@ class Evolution:
         """Learn what came of a registered trial. Results are told in order of submission."""
         individual = self.individuals[proposal.individual]
         before = individual.rung
-        completed = individual.take(proposal.seed, proposal.steps, result, self._space.rungs, self._scale)
+        completed = individual.take(proposal.slot, proposal.steps, result, self._space.rungs, self._scales)
         for rung in range(before + 1, before + 1 + completed):
             self._completed[rung] += 1
+        if completed and before < 0:
+            self._tuner.tell(individual)
         if completed:
             self._settle(individual)
 
@@ -115,21 +126,34 @@ class Evolution:
         self.population = [*others, individual] if individual.viable else others
         if individual.dead:
             self._climbing.pop(individual.number, None)
-        if len(self.population) > self._space.evolution.population:
-            del self.population[worst([member.climb for member in self.population])]
+        self._evict(individual)
+
+    def _evict(self, newcomer: Individual) -> None:
+        """Clear the niches, and then let the worst of a population that is still too large go."""
+        size = self._space.evolution.population
+        last = worst([member.climb for member in self.population]) if len(self.population) > size else None
+        # The worst of all is the worst of its niche, too: clearing would take none but it.
+        if last is None or self.population[last] is not newcomer:
+            self.population = self._niches.cleared(self.population)
+        if last is not None and len(self.population) > size:
+            del self.population[last]
+
+    def _location(self, individual: Individual) -> Array:
+        return location(Formula.from_text(individual.text), "m" in self._space.tree_variables)
 
     def _reseed(self) -> Proposal | None:
         individual, rung = self._climber()
         if individual is None:
             return None
-        trial = individual.next_trial(self._space.rungs, rung)
+        trial = individual.next_trial(self._space.rungs, rung, len(self._scales))
         assert trial is not None
         return self._proposal("reseed", individual, rung, trial)
 
     def _climber(self) -> tuple[Individual | None, int]:
         """Who is on the way to a rung, or the best who has earned the next one (as in ASHA), the highest rung first."""
         for individual in self._climbing.values():
-            return individual, individual.target
+            if not individual.waits:
+                return individual, individual.target
         for rung in range(len(self._space.rungs) - 2, -1, -1):
             quota = int(self._completed[rung] / self._space.evolution.reduction)
             if self._promoted[rung + 1] >= quota:
@@ -148,9 +172,11 @@ class Evolution:
             formula = LIBRARY[name].formula
             child = Child(formula, fingerprint(formula), f"library {name}", Counter())
         else:
-            starting = number < self._space.evolution.population
-            parents = () if starting else self.population
-            child = self._breeder.draw(child_stream(self._seed, index), parents, self._texts, self._fingerprints)
+            evolution = self._space.evolution
+            parents = () if evolution.random or number < evolution.population else self.population
+            tuner = self._tuner if evolution.tuning > 0 else None
+            stream = child_stream(self._seed, index)
+            child = self._breeder.draw(stream, parents, self._texts, self._fingerprints, tuner)
         individual = Individual(number, child.formula.text, child.fingerprint, child.formula.node_count, child.origin)
         trial = (0, self._space.rungs[0].steps)
         return self._proposal("child", individual, 0, trial, dict(sorted(child.rejections.items())))
@@ -170,7 +196,7 @@ class Evolution:
             fingerprint=individual.fingerprint,
             nodes=individual.nodes,
             rung=rung,
-            seed=trial[0],
+            slot=trial[0],
             steps=trial[1],
             prunable=not self._is_library_seed(individual.number),
             origin=individual.origin,

@@ -11,7 +11,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.resemblance import published_name
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.evolution import Proposal
-from ganetic.search.individual import Individual, Scale
+from ganetic.search.individual import Individual, Scales
 from ganetic.search.ledger import ABOUT
 from ganetic.search.ranking import fronts
 from ganetic.search.space import SearchSpace
@@ -24,11 +24,13 @@ class FinalTrial(Config):
         stop: how many trials the search had when it stopped; finals of an earlier stop are history.
         contestant: ``individual 12``, or the name of a reference.
         seed: counts the final seeds from 0.
+        proxy: counts the proxies from 0.
     """
 
     stop: int
     contestant: str
     seed: int
+    proxy: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Contestant:
 
 @collector_off()
 def assess(
-    space: SearchSpace, scale: Scale, submissions: Iterable[Submission], results: Mapping[int, TrialResult]
+    space: SearchSpace, scales: Scales, submissions: Iterable[Submission], results: Mapping[int, TrialResult]
 ) -> list[Individual]:
     """Every individual with everything that is known of it, whether evolution was told of it yet or not."""
     individuals: list[Individual] = []
@@ -62,9 +64,9 @@ def assess(
             )
         individual = individuals[proposal.individual]
         individual.target = max(individual.target, proposal.rung)
-        individual.submitted[proposal.seed] = proposal.steps
+        individual.submitted[proposal.slot] = proposal.steps
         if submission.number in results:
-            individual.take(proposal.seed, proposal.steps, results[submission.number], space.rungs, scale)
+            individual.take(proposal.slot, proposal.steps, results[submission.number], space.rungs, scales)
     return individuals
 
 

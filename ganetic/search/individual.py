@@ -1,10 +1,11 @@
 """One loss in the search: what it is, what was tried, and how good it is as far as that is known."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ganetic.metrics.stability import Fitness, SeedTrace, fitness
+from ganetic.metrics.stability import Fitness, SeedTrace, combined, fitness
 from ganetic.proxy.trial import TrialResult, TrialState
 from ganetic.search.ranking import Objectives
 from ganetic.search.space import Rung
@@ -14,10 +15,14 @@ DEAD_SHARE = 0.5
 
 
 class Scale(NamedTuple):
-    """The two ends of fd on a run's data: an untrained generator, and other real images."""
+    """The two ends of fd on a proxy: an untrained generator, and other real images."""
 
     start_fd: float
     floor_fd: float
+
+
+Scales = tuple[Scale, ...]
+"""One for each proxy."""
 
 
 @dataclass
@@ -31,12 +36,13 @@ class Individual:
         nodes: of all its expressions.
         origin: where it came from.
         target: the rung it is climbing to; trials are submitted until it is reached.
-        submitted: steps of the longest trial submitted for each seed number (0, 1, … within the run).
-        trained: steps of the longest trial that came back, by seed number.
-        traces: what it measured, by seed number.
+        submitted: steps of the longest trial submitted for each slot. With P proxies, slot s trains seed s // P (0, 1,
+            … within the run) on proxy s % P.
+        trained: steps of the longest trial that came back, by slot.
+        traces: what it measured, by slot.
         fitnesses: at each rung reached.
         climb: objectives at each rung reached.
-        judged: what each of them was made of, by seed number.
+        judged: what each of them was made of, by slot.
         dead: a rung showed that it does not train.
     """
 
@@ -69,33 +75,60 @@ class Individual:
         """Whether it may breed and stand on a front."""
         return bool(self.fitnesses) and not self.dead
 
-    def next_trial(self, rungs: tuple[Rung, ...], target: int) -> tuple[int, int] | None:
-        """Seed number and steps of the next trial on the way to a rung; None when all are submitted."""
+    @property
+    def waits(self) -> bool:
+        """Whether what it is asked next depends on a trial that is still out.
+
+        A newcomer is tried on one proxy after the other: most fail, and the dead shall cost no second trial.
+        """
+        return self.target == 0 and any(steps > self.trained.get(slot, 0) for slot, steps in self.submitted.items())
+
+    def next_trial(self, rungs: tuple[Rung, ...], target: int, proxies: int) -> tuple[int, int] | None:
+        """Slot and steps of the next trial on the way to a rung; None when all are submitted."""
         rung = rungs[target]
-        for seed in range(rung.seeds):
-            if self.submitted.get(seed, 0) < rung.steps:
-                return seed, rung.steps
+        for slot in range(rung.seeds * proxies):
+            if self.submitted.get(slot, 0) < rung.steps:
+                return slot, rung.steps
         return None
 
-    def take(self, seed: int, steps: int, result: TrialResult, rungs: tuple[Rung, ...], scale: Scale) -> int:
+    def take(self, slot: int, steps: int, result: TrialResult, rungs: tuple[Rung, ...], scales: Scales) -> int:
         """Take in the result of a trial; returns how many rungs it completed, a fatal one included."""
-        if steps >= self.trained.get(seed, 0):
-            self.trained[seed], self.traces[seed] = steps, seed_trace(result)
+        if steps >= self.trained.get(slot, 0):
+            self.trained[slot], self.traces[slot] = steps, seed_trace(result)
         before, was_dead = self.rung, self.dead
-        while not self.dead and self.rung < self.target and self._has_trained(rungs[self.rung + 1]):
-            self._judge(rungs[self.rung + 1], scale)
+        while not self.dead and self.rung < self.target and self._decided(rungs[self.rung + 1], len(scales)):
+            self._judge(rungs[self.rung + 1], scales)
         return self.rung - before + (self.dead and not was_dead)
 
-    def _has_trained(self, rung: Rung) -> bool:
-        return all(self.trained.get(seed, 0) >= rung.steps for seed in range(rung.seeds))
+    def _decided(self, rung: Rung, proxies: int) -> bool:
+        slots = range(rung.seeds * proxies)
+        return self._fails(rung, proxies) or all(self.trained.get(slot, 0) >= rung.steps for slot in slots)
 
-    def _judge(self, rung: Rung, scale: Scale) -> None:
-        traces = [truncated(self.traces[seed], rung.steps) for seed in range(rung.seeds)]
-        self.dead = sum(trace.failed for trace in traces) > DEAD_SHARE * rung.seeds
-        if not self.dead:
-            self.fitnesses.append(fitness(traces, *scale))
-            self.climb.append(objectives(self.fitness))
-            self.judged.append(traces)
+    def _fails(self, rung: Rung, proxies: int) -> bool:
+        """Whether more than the tolerated share of a rung's seeds has failed on one of the proxies."""
+        return any(
+            sum(
+                self.trained.get(slot, 0) >= rung.steps and self.traces[slot].failed
+                for slot in range(proxy, rung.seeds * proxies, proxies)
+            )
+            > DEAD_SHARE * rung.seeds
+            for proxy in range(proxies)
+        )
+
+    def _judge(self, rung: Rung, scales: Scales) -> None:
+        self.dead = self._fails(rung, len(scales))
+        if self.dead:
+            return
+        traces = [truncated(self.traces[slot], rung.steps) for slot in range(rung.seeds * len(scales))]
+        self.fitnesses.append(joint_fitness(traces, scales))
+        self.climb.append(objectives(self.fitness))
+        self.judged.append(traces)
+
+
+def joint_fitness(traces: Sequence[SeedTrace], scales: Scales) -> Fitness:
+    """The fitness over the proxies, each with as many seeds; traces come by slot."""
+    count = len(scales)
+    return combined([fitness(traces[proxy::count], *scale) for proxy, scale in enumerate(scales)])
 
 
 def objectives(fitness: Fitness) -> Objectives:

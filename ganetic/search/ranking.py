@@ -5,7 +5,7 @@ one. Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II",
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,16 @@ def fronts(points: Sequence[Objectives]) -> Iterator[list[int]]:
         distance = dict(zip(front, _crowding([points[i] for i in front]), strict=True))
         yield sorted(front, key=lambda i: -distance[i])
         left = dominated
+
+
+def hypervolume(points: Iterable[Objectives], reference: Objectives) -> float:
+    """The area that points dominate, bounded by a reference point that is worse than all that counts."""
+    area, lowest = 0.0, reference[1]
+    for first, second in sorted(points):
+        if first < reference[0] and second < lowest:
+            area += (reference[0] - first) * (lowest - second)
+            lowest = second
+    return area
 
 
 def _sweep(points: Sequence[Objectives], rising: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,28 @@ from ganetic.errors import UserError
 from ganetic.jobs.journal import Journal, Record, Submission
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
-from ganetic.metrics.stability import SeedTrace, fitness
+from ganetic.metrics.stability import Fitness, SeedTrace, fitness
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.driver import FINISHED, STOP
 from ganetic.search.finals import FinalTrial, assess, front
-from ganetic.search.individual import Individual, seed_trace
+from ganetic.search.history import history
+from ganetic.search.individual import Individual, joint_fitness, seed_trace
 from ganetic.search.ledger import ABOUT, describe, results_of
 from ganetic.search.run_config import RunConfig
 from ganetic.search.seeds import training_seed
 
 JOURNAL = "journal.db"
 Status = Literal["running", "stopped", "finished"]
+
+
+class _Final(NamedTuple):
+    """An ended trial of the finals."""
+
+    about: FinalTrial
+    individual: int
+    text: str
+    seed: int
+    trace: SeedTrace
 
 
 class Run:
@@ -61,9 +72,10 @@ class Run:
             self.made_with: dict[str, str] = dict(meta.get("made_with", {}))
             self.results: dict[int, TrialResult] = results_of(self._records)
             self._budgets = [(int(one.payload["seed"]), int(one.payload["steps"])) for one in self._submissions]
-            self._individuals = assess(self.config.space, self.config.scale, self._submissions, self.results)
+            self._individuals = assess(self.config.space, self.config.scales, self._submissions, self.results)
             self._finals = self._last_finals()
-            self._final_rows = [self._final_row(trials) for trials in self._finals.values()]
+            rows = [self._final_row(trials) for trials in self._finals.values()]
+            self._final_rows = [row for row in rows if row is not None]
             stops = [event for event in self._events if event.name == STOP]
             self.stop_reason: str | None = stops[-1].detail["reason"] if stops else None
 
@@ -115,6 +127,13 @@ class Run:
         """
         return self._table(self._individuals)
 
+    def history(self) -> pd.DataFrame:
+        """A row for each rung that an individual reached, with the trials and steps until then.
+
+        See `ganetic.search.history.history`.
+        """
+        return history(self.config.space, self._individuals, self._submissions, self.results)
+
     def front(self) -> pd.DataFrame:
         """The undominated viable individuals at the highest rung that anyone reached, by rising fd."""
         return self._table(self._front)
@@ -124,7 +143,7 @@ class Run:
 
         Columns: contestant, individual (-1 for a reference), name (of a reference), readable, formula, reference,
         seeds, failed, fd (geometric mean, a failed seed counting as untrained), fd_low and fd_high (best and
-        worst seed), sd_ln_fd, instability.
+        worst seed), sd_ln_fd, instability. With several proxies a seed's fd is the geometric mean over them.
         """
         columns = (
             *("contestant", "individual", "name", "readable", "formula", "reference", "seeds", "failed", "fd"),
@@ -133,28 +152,50 @@ class Run:
         return pd.DataFrame(self._final_rows, columns=columns).sort_values("fd", ignore_index=True)
 
     def final_values(self) -> pd.DataFrame:
-        """A row a final trial: contestant, individual, name, seed, fd; a failed seed counts as untrained."""
+        """A row a final trial: contestant, individual, name, proxy, seed, fd; a failed seed counts as untrained."""
+        names = [proxy.name for proxy in self.config.space.proxies]
         rows = [
             (
                 name,
-                submission.subject,
-                "" if submission.subject >= 0 else name,
-                submission.payload["seed"],
-                self._last_fd(seed_trace(result)),
+                trial.individual,
+                "" if trial.individual >= 0 else name,
+                names[trial.about.proxy],
+                trial.seed,
+                self._last_fd(trial.trace, trial.about.proxy),
             )
             for name, trials in self._finals.items()
-            for submission, result in trials
+            for trial in trials
         ]
-        return pd.DataFrame(rows, columns=("contestant", "individual", "name", "seed", "fd"))
+        return pd.DataFrame(rows, columns=("contestant", "individual", "name", "proxy", "seed", "fd"))
 
     def search_values(self, number: int) -> pd.DataFrame:
-        """A row a seed of an individual at its highest rung: seed, fd, as in `final_values`; none before the first."""
+        """A row a training of an individual at its highest rung: proxy, seed, fd, as in `final_values`."""
+        names = [proxy.name for proxy in self.config.space.proxies]
         judged = self._individuals[number].judged
-        rows = [
-            (training_seed(self.config.seed, "search", seed), self._last_fd(trace))
-            for seed, trace in enumerate(judged[-1] if judged else ())
-        ]
-        return pd.DataFrame(rows, columns=("seed", "fd"))
+        rows = []
+        for slot, trace in enumerate(judged[-1] if judged else ()):
+            seed, proxy = divmod(slot, len(names))
+            rows.append((names[proxy], training_seed(self.config.seed, "search", seed), self._last_fd(trace, proxy)))
+        return pd.DataFrame(rows, columns=("proxy", "seed", "fd"))
+
+    def final_fitnesses(self, contestant: str) -> dict[str, Fitness]:
+        """The fitness of a contestant of the last finals on each proxy where a trial has ended, by its name."""
+        table: dict[str, Fitness] = {}
+        for number, (proxy, scale) in enumerate(zip(self.config.space.proxies, self.config.scales, strict=True)):
+            traces = [trial.trace for trial in self._finals[contestant] if trial.about.proxy == number]
+            if traces:
+                table[proxy.name] = fitness(traces, *scale)
+        return table
+
+    def search_fitnesses(self, number: int) -> dict[str, Fitness]:
+        """The fitness of an individual on each proxy at its highest rung; none before the first."""
+        judged = self._individuals[number].judged
+        count = len(self.config.measures)
+        return {
+            proxy.name: fitness(judged[-1][place::count], *scale)
+            for place, (proxy, scale) in enumerate(zip(self.config.space.proxies, self.config.scales, strict=True))
+            if judged
+        }
 
     def states(self) -> dict[str, int]:
         """Ended trials by ``completed``, ``pruned: mode_collapse``, …."""
@@ -215,10 +256,10 @@ class Run:
             on_front,
         )
 
-    def _last_fd(self, trace: SeedTrace) -> float:
-        return self.config.start_fd if trace.failed else trace.points[-1][1]
+    def _last_fd(self, trace: SeedTrace, proxy: int) -> float:
+        return self.config.measures[proxy].start_fd if trace.failed else trace.points[-1][1]
 
-    def _last_finals(self) -> dict[str, list[tuple[Submission, TrialResult]]]:
+    def _last_finals(self) -> dict[str, list[_Final]]:
         """The ended trials of the last finals by contestant."""
         finals = [
             (FinalTrial.model_validate(submission.payload[ABOUT]), submission)
@@ -226,25 +267,36 @@ class Run:
             if submission.kind == "final"
         ]
         last = max((about.stop for about, _ in finals), default=0)
-        table: dict[str, list[tuple[Submission, TrialResult]]] = {}
+        table: dict[str, list[_Final]] = {}
         for about, submission in finals:
             if about.stop == last and submission.number in self.results:
-                table.setdefault(about.contestant, []).append((submission, self.results[submission.number]))
+                trace = seed_trace(self.results[submission.number])
+                seed = int(submission.payload["seed"])
+                table.setdefault(about.contestant, []).append(
+                    _Final(about, submission.subject, submission.text, seed, trace)
+                )
         return table
 
-    def _final_row(self, trials: list[tuple[Submission, TrialResult]]) -> tuple[Any, ...]:
-        submission = trials[0][0]
-        known = fitness([seed_trace(result) for _, result in trials], *self.config.scale)
-        values = np.log([self._last_fd(seed_trace(result)) for _, result in trials])
-        about = FinalTrial.model_validate(submission.payload[ABOUT])
+    def _final_row(self, trials: list[_Final]) -> tuple[Any, ...] | None:
+        """A contestant's row, of the seeds that have ended on every proxy; None while there is none."""
+        count = len(self.config.measures)
+        by_seed: dict[int, dict[int, SeedTrace]] = {}
+        for trial in trials:
+            by_seed.setdefault(trial.seed, {})[trial.about.proxy] = trial.trace
+        whole = [[traces[proxy] for proxy in range(count)] for traces in by_seed.values() if len(traces) == count]
+        if not whole:
+            return None
+        known = joint_fitness([trace for traces in whole for trace in traces], self.config.scales)
+        values = np.log([[self._last_fd(trace, n) for n, trace in enumerate(traces)] for traces in whole]).mean(axis=1)
+        first = trials[0]
         return (
-            about.contestant,
-            submission.subject,
-            "" if submission.subject >= 0 else about.contestant,
-            Formula.from_text(submission.text, f"{self._path}: trial {submission.number}").readable,
-            submission.text,
-            submission.subject < 0,
-            len(trials),
+            first.about.contestant,
+            first.individual,
+            "" if first.individual >= 0 else first.about.contestant,
+            Formula.from_text(first.text, f"{self._path}: {first.about.contestant} of the finals").readable,
+            first.text,
+            first.individual < 0,
+            len(whole),
             known.failed,
             known.fd,
             math.exp(values.min()),

@@ -10,11 +10,12 @@ from ganetic.files import write_whole
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
 from ganetic.jobs.lock import run_lock
+from ganetic.proxy.materials import Materials
 from ganetic.search.driver import Driver
 from ganetic.search.interrupt import Interrupt, interruptible
 from ganetic.search.listener import Listener, Silence
 from ganetic.search.results import JOURNAL, Run, open_run
-from ganetic.search.run_config import RunConfig, differences, versions
+from ganetic.search.run_config import Measure, RunConfig, differences, versions
 from ganetic.search.runtime import Runtime
 from ganetic.search.space import SearchSpace, Stop, load_space, read_space
 
@@ -57,8 +58,7 @@ def search(
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise UserError(f"{directory}: exists already; name a new directory, or use `ganetic resume {directory}`")
-    materials = runtime.materials(space, data, listener)
-    config = RunConfig.of(space, data, seed, materials)
+    materials, config = _prepare(space, data, seed, runtime, listener)
     with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
         directory.mkdir(parents=True, exist_ok=True)  # not before all that can be wrong has been tried
         with run_lock(directory):
@@ -83,8 +83,7 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
         run = open_run(directory)
         _refuse_finished(run, runtime)
         space = read_space(directory / SPACE_COPY)
-        materials = runtime.materials(space, run.config.data, listener)
-        config = RunConfig.of(space, run.config.data, run.config.seed, materials)
+        materials, config = _prepare(space, run.config.data, run.config.seed, runtime, listener)
         if changes := differences(run.config, config):
             more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
             raise UserError(
@@ -106,7 +105,7 @@ def plan(
 ) -> dict[str, Any]:
     """What a search would do, without doing it: the settings with all defaults, and its size."""
     space = _limited(space if isinstance(space, SearchSpace) else load_space(space), max_trials)
-    final_trials = (space.finals.finalists + len(space.finals.references)) * space.finals.seeds
+    final_trials = (space.finals.finalists + len(space.finals.references)) * space.finals.seeds * len(space.proxies)
     return {
         "space": space.model_dump(mode="json"),
         "data": data or space.data,
@@ -116,6 +115,22 @@ def plan(
         "most_steps": space.stop.max_trials * space.rungs[-1].steps + final_trials * space.finals.steps,
         "checkpoints": list(space.checkpoints(space.rungs[-1].steps)),
     }
+
+
+def _prepare(
+    space: SearchSpace, data: str, seed: int, runtime: Runtime, listener: Listener
+) -> tuple[dict[str, Materials], RunConfig]:
+    materials = runtime.materials_of(space, data, listener)
+    measures = []
+    for proxy in space.proxies:
+        own = materials[proxy.name]
+        rules = space.kill
+        if rules == "calibrated":
+            from ganetic.search.calibration import kill_rules  # noqa: PLC0415
+
+            rules = kill_rules(own, proxy.data or data, proxy.spec, space, runtime, listener)
+        measures.append(Measure.of(proxy, own, rules))
+    return materials, RunConfig(space=space, data=data, measures=tuple(measures), seed=seed)
 
 
 def _drive(
@@ -161,4 +176,5 @@ def _warn_of_versions(run: Run, listener: Listener) -> None:
 
 def _new_directory(space: SearchSpace, data: str, seed: int) -> Path:
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data).stem)
-    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{space.name}-{name}-s{seed}"
+    kind = "-random" if space.evolution.random else ""
+    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{space.name}{kind}-{name}-s{seed}"

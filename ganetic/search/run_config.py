@@ -1,18 +1,59 @@
 """What a run is a function of, and where it was run."""
 
 import platform
-from typing import Any
+from statistics import geometric_mean
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 
 import ganetic
 from ganetic.config import Config
 from ganetic.proxy.materials import Materials
-from ganetic.search.individual import Scale
-from ganetic.search.space import SearchSpace
+from ganetic.proxy.spec import KillRule, ProxySpec
+from ganetic.search.individual import Scale, Scales
+from ganetic.search.space import SearchSpace, SpaceProxy
 
 NEVER_COMPARED = ("space.stop", "space.name", "space.description")
 """Parts of a configuration that may change before a run is resumed."""
+
+
+class Measure(Config):
+    """How losses are measured on one proxy.
+
+    Attributes:
+        proxy: its name.
+        images: name and content of its data set, as in ``mnist5k:9f3a2c41``.
+        features: content of the feature net's weights.
+        metric: the fitness's protocol, such as ``fd@mnist5k-cnn64/2k``.
+        start_fd: the metric of an untrained generator.
+        floor_fd: the metric of real images against real ones.
+        model: the net, such as ``dcgan28-w16``.
+        kill: the rules that stop a trial.
+    """
+
+    proxy: str
+    images: str
+    features: str
+    metric: str
+    start_fd: float
+    floor_fd: float
+    model: str
+    kill: tuple[KillRule, ...]
+
+    @staticmethod
+    def of(proxy: SpaceProxy, materials: Materials, kill: tuple[KillRule, ...]) -> "Measure":
+        """The measure of a proxy on prepared data."""
+        return Measure(
+            proxy=proxy.name,
+            images=materials.data,
+            features=materials.features_hash,
+            metric=materials.protocol,
+            start_fd=materials.start_fd,
+            floor_fd=materials.floor_fd,
+            model=model_name(proxy, materials),
+            kill=kill,
+        )
 
 
 class RunConfig(Config):
@@ -21,53 +62,45 @@ class RunConfig(Config):
     Attributes:
         space: the search space.
         data: name of the data set.
-        images: its name and content, as in ``mnist5k:9f3a2c41``.
-        features: content of the feature net's weights.
-        metric: the fitness's protocol, such as ``fd@mnist5k-cnn64/2k``.
-        start_fd: the metric of an untrained generator.
-        floor_fd: the metric of real images against real ones.
-        model: the proxy net, such as ``dcgan28-w16``.
+        measures: one for each proxy of the space, in its order.
         seed: the run's.
     """
 
     space: SearchSpace
     data: str
-    images: str
-    features: str
-    metric: str
-    start_fd: float
-    floor_fd: float
-    model: str
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1)]
     seed: int
 
     @property
-    def scale(self) -> Scale:
-        """Both ends of fd."""
-        return Scale(self.start_fd, self.floor_fd)
+    def scales(self) -> Scales:
+        """Both ends of fd on each proxy."""
+        return tuple(Scale(measure.start_fd, measure.floor_fd) for measure in self.measures)
 
-    @staticmethod
-    def of(space: SearchSpace, data: str, seed: int, materials: Materials) -> "RunConfig":
-        """The configuration of a search on prepared data."""
-        return RunConfig(
-            space=space,
-            data=data,
-            images=materials.data,
-            features=materials.features_hash,
-            metric=materials.protocol,
-            start_fd=materials.start_fd,
-            floor_fd=materials.floor_fd,
-            model=model_name(space, materials),
-            seed=seed,
-        )
+    @property
+    def metric(self) -> str:
+        """The fitness's protocol; of several proxies fd is the geometric mean."""
+        names = dict.fromkeys(measure.metric for measure in self.measures)
+        joint = " × ".join(names)
+        return joint if len(self.measures) == 1 else f"{joint} over {len(self.measures)} proxies"
+
+    @property
+    def start_fd(self) -> float:
+        """The metric of an untrained generator."""
+        return geometric_mean(measure.start_fd for measure in self.measures)
+
+    @property
+    def floor_fd(self) -> float:
+        """The metric of real images against real ones."""
+        return geometric_mean(measure.floor_fd for measure in self.measures)
 
 
-def model_name(space: SearchSpace, materials: Materials) -> str:
+def model_name(proxy: ProxySpec, materials: Materials) -> str:
     """The proxy net, such as ``dcgan28-w16`` or ``dcgan32-w16-nobn``."""
-    plain = f"dcgan{materials.images.shape[1]}-w{space.proxy.width}"
-    return plain if space.proxy.batch_norm else f"{plain}-nobn"
+    plain = f"dcgan{materials.images.shape[1]}-w{proxy.width}"
+    return plain if proxy.batch_norm else f"{plain}-nobn"
 
 
-def differences(old: RunConfig, new: RunConfig) -> list[str]:
+def differences(old: Config, new: Config) -> list[str]:
     """What changed, as ``rungs[0].steps was 400, is 200``; empty when the same search would be run."""
     old_values, new_values = _flat(old.model_dump(mode="json"), ""), _flat(new.model_dump(mode="json"), "")
     changes = []

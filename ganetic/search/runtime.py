@@ -1,6 +1,6 @@
 """Where and for how long trials run: what has no say in their results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from ganetic.data import load_images
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.proxy.materials import Materials, prepare
+from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import work
 from ganetic.search.listener import Listener
 from ganetic.search.space import SearchSpace
@@ -15,7 +16,9 @@ from ganetic.search.space import SearchSpace
 WALL_SECONDS_A_STEP = 1.0
 """A net under a trial, not a budget: a hundred times what a step of the shipped spaces takes."""
 
-MakeExecutor = Callable[[Materials], Executor]
+Context = Materials | Mapping[str, Materials]
+"""What trials are run on; where it is several materials, a trial names its own."""
+MakeExecutor = Callable[[Context], Executor]
 """Makes an executor for trials on given materials."""
 
 
@@ -43,28 +46,32 @@ class Runtime:
     inception_weights: Path | None = None
     make_executor: MakeExecutor | None = None
 
-    def materials(self, space: SearchSpace, data: str, listener: Listener) -> Materials:
-        """Load and prepare a data set.
+    def materials(self, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
+        """Load and prepare a data set for a proxy.
 
         Raises:
             UserError: it cannot be loaded or is not fit for a search.
         """
         images = load_images(data, download=self.download)
         listener.log(f"preparing {data}: feature net and reference statistics, once for each data set")
-        materials = prepare(images, space.proxy, self.inception_weights)
+        materials = prepare(images, proxy, self.inception_weights)
         listener.log(
             f"{materials.protocol}: untrained generator {materials.start_fd:.4g}, "
             f"real images against real ones {materials.floor_fd:.3g}. {materials.shared}".rstrip()
         )
         return materials
 
-    def executor(self, materials: Materials, steps: int) -> Executor:
+    def materials_of(self, space: SearchSpace, data: str, listener: Listener) -> dict[str, Materials]:
+        """Load and prepare the data of each proxy of a space, by the proxy's name; see `materials`."""
+        return {proxy.name: self.materials(proxy.data or data, proxy.spec, listener) for proxy in space.proxies}
+
+    def executor(self, context: Context, steps: int) -> Executor:
         """An executor for trials of at most so many steps."""
         if self.make_executor is not None:
-            return self.make_executor(materials)
+            return self.make_executor(context)
         return RayExecutor(
             work,
-            materials,
+            context,
             workers=self.workers,
             address=self.address,
             gpus_per_job=self.gpus_per_trial,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ganetic.errors import UserError
 from ganetic.jobs.executor import Executor
+from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import resolve_loss
 from ganetic.metrics.stability import Fitness, fitness
 from ganetic.proxy.spec import TrialSpec
@@ -34,6 +35,8 @@ class Score:
         steps: of each training.
         seeds: a row a seed: seed, state, reason, fd, seconds.
         fitness: over the seeds, a failed one counting as the untrained generator.
+        fd_low: end of the 95 % t interval of fitness.fd, of ln fd; NaN of one seed.
+        fd_high: the other end.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Score:
     steps: int
     seeds: pd.DataFrame
     fitness: Fitness
+    fd_low: float
+    fd_high: float
 
 
 def score(
@@ -71,7 +76,8 @@ def score(
     name, formula = resolve_loss(loss)
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
-    materials = runtime.materials(space, data or space.data, listener)
+    proxy = space.proxies[0]
+    materials = runtime.materials(data or proxy.data or space.data, proxy.spec, listener)
     steps = space.finals.steps
     trials = [
         TrialSpec(
@@ -79,12 +85,15 @@ def score(
             seed=training_seed(0, "confirmation", number),
             steps=steps,
             checkpoints=space.checkpoints(steps),
-            proxy=space.proxy,
+            proxy=proxy.spec,
         )
         for number in range(seeds)
     ]
     with runtime.executor(materials, steps) as executor:
         results = _train(trials, executor, listener)
+    traces = [seed_trace(result) for result in results]
+    ends = [materials.start_fd if trace.failed else trace.points[-1][1] for trace in traces]
+    interval = mean_interval([math.log(fd) for fd in ends])
     return Score(
         name=name,
         readable=formula.readable,
@@ -95,7 +104,9 @@ def score(
             [_row(trial, result) for trial, result in zip(trials, results, strict=True)],
             columns=("seed", "state", "reason", "fd", "seconds"),
         ),
-        fitness=fitness([seed_trace(result) for result in results], materials.start_fd, materials.floor_fd),
+        fitness=fitness(traces, materials.start_fd, materials.floor_fd),
+        fd_low=math.exp(interval.low),
+        fd_high=math.exp(interval.high),
     )
 
 
@@ -111,7 +122,7 @@ def _train(trials: list[TrialSpec], executor: Executor, listener: Listener) -> l
             results[outcome.number] = trial_result(outcome.status, outcome.record, outcome.seconds)
         listener.update(
             Snapshot(
-                phase="finals",
+                phase="training",
                 submitted=len(trials),
                 finished=len(results),
                 running=min(executor.outstanding(), executor.slots),

@@ -4,7 +4,7 @@ import json
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
@@ -60,6 +60,20 @@ class Variation(Config):
         return self
 
 
+class SpaceProxy(ProxySpec):
+    """One of the small GANs that a loss is tried on."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")] = "main"
+    """Told apart by it where there are several."""
+    data: str | None = None
+    """Its data set, where that is not the run's."""
+
+    @property
+    def spec(self) -> ProxySpec:
+        """The nets and the optimiser alone."""
+        return ProxySpec.model_validate(self.model_dump(include=set(ProxySpec.model_fields)))
+
+
 class Evolution(Config):
     """Steady-state NSGA-II."""
 
@@ -74,6 +88,15 @@ class Evolution(Config):
     """How often a tie in rank goes to the smaller individual instead of to the lonelier one."""
     reduction: Annotated[FiniteFloat, Field(gt=1)] = 3.0
     """One in so many of a rung's individuals is trained on the next rung."""
+    random: bool = False
+    """Random search: no child has parents; all else is the same. What follows about children does not apply then."""
+    tuning: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    """Share of the children that differ from a member of the front in their constants alone, moved by CMA-ES."""
+    niche_radius: Weight = 0.0
+    """Losses whose normalised gradients differ by no more than this lie in one niche; 0: no niches. Half the distance
+    of the closest two published losses is 0.2."""
+    niche_size: Positive = 3
+    """Members of the population that may lie in a niche; the worst of too many leaves."""
     variation: Variation = Variation()
 
 
@@ -127,12 +150,14 @@ class SearchSpace(Config):
     evolution: Evolution = Evolution()
     checkpoint_every: Positive = 50
     """Steps between two measurements of the Fréchet distance."""
-    kill: tuple[KillRule, ...] = ()
-    """A trial stops when fd / fd of the untrained generator is above this share at this step."""
+    kill: tuple[KillRule, ...] | Literal["calibrated"] = "calibrated"
+    """A trial stops when fd / fd of the untrained generator is above this share at this step. `calibrated`: the rules
+    follow from trainings of the published losses on each proxy and its data."""
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)]
     """Steps and seeds, from cheap to dear; neither falls from one to the next."""
     finals: Finals
-    proxy: ProxySpec = ProxySpec()
+    proxies: Annotated[tuple[SpaceProxy, ...], Field(min_length=1)] = (SpaceProxy(),)
+    """What a loss is tried on. Of several each weighs alike, so that what is found is not a trick of one."""
     stop: Stop
 
     @property
@@ -145,10 +170,15 @@ class SearchSpace(Config):
         """What the trees read, defaults filled in."""
         return self.variables or (("y", "p") if self.form == "label" else ("d",))
 
+    def randomised(self) -> "SearchSpace":
+        """The same space for a random search, to compare a search with."""
+        return self.model_copy(update={"evolution": self.evolution.model_copy(update={"random": True})})
+
     def checkpoints(self, steps: int) -> tuple[int, ...]:
         """Steps at which a trial of this length is measured: every so often, at kill rules, at rungs, at the end."""
         marks = {*range(self.checkpoint_every, steps, self.checkpoint_every), steps}
-        marks.update(rule.step for rule in self.kill)
+        if self.kill != "calibrated":
+            marks.update(rule.step for rule in self.kill)
         marks.update(rung.steps for rung in self.rungs)
         return tuple(sorted(mark for mark in marks if mark <= steps))
 
@@ -181,6 +211,9 @@ def _check_names(space: SearchSpace) -> None:
         ("d_real", "d_fake", "g_fake", "g_real"),
     ):
         raise ValueError("slots must be d_real, d_fake, g_fake and perhaps g_real, in this order")
+    names = [proxy.name for proxy in space.proxies]
+    if len(set(names)) < len(names):
+        raise ValueError(f"proxies have the names {', '.join(names)}; each needs its own")
     low, high = space.trees.initial_depth
     if low > high or high > space.trees.max_depth:
         raise ValueError(f"trees.initial_depth is ({low}, {high}); it must rise and stay within trees.max_depth")
@@ -192,11 +225,13 @@ def _check_rungs(space: SearchSpace) -> None:
     for index, (lower, upper) in enumerate(zip(space.rungs, space.rungs[1:], strict=False)):
         if upper.steps < lower.steps or upper.seeds < lower.seeds or upper == lower:
             raise ValueError(f"rungs[{index + 1}] must add steps or seeds to rungs[{index}] and take away neither")
-    for index, rule in enumerate(space.kill):
+    before = 0
+    for index, rule in enumerate(() if space.kill == "calibrated" else space.kill):
         if rule.step >= space.rungs[0].steps:
             raise ValueError(f"kill[{index}].step is {rule.step}; it must lie before rungs[0].steps")
-        if index > 0 and rule.step <= space.kill[index - 1].step:
+        if rule.step <= before:
             raise ValueError(f"kill[{index}].step is {rule.step}; steps must rise from rule to rule")
+        before = rule.step
 
 
 def _check_library_seed(space: SearchSpace, name: str) -> None:

@@ -12,8 +12,10 @@ from ganetic.errors import UserError
 from ganetic.loss.card import LossCard, Provenance, Reference, Result, Training
 from ganetic.loss.formula import Formula
 from ganetic.loss.reduce import reduce
+from ganetic.metrics.stability import Fitness
 from ganetic.search.individual import DEAD_SHARE
 from ganetic.search.results import Run
+from ganetic.search.run_config import Measure
 
 PICKS = ("knee", "fid", "stability")
 
@@ -100,16 +102,16 @@ def _rows(table: pd.DataFrame) -> list[Row]:
 
 def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
     config, number, formula = run.config, int(individual["individual"]), Formula.from_text(individual["formula"])
-    proxy, short = config.space.proxy, reduce(formula)
-    measured = {row["contestant"]: _final_result(run, row) for row in finals}
+    proxy, short = config.space.proxies[0], reduce(formula)
+    values = _rows(run.final_values())
+    measured = {row["contestant"]: _final_results(run, row["contestant"], values) for row in finals}
     final = measured.get(f"individual {number}")
-    own = final or _search_result(run, individual)
     return LossCard.of(
         name=f"{config.space.name}-s{config.seed}-{number}",
         formula=short,
-        results=[own] if own else [],
+        results=final or _search_results(run, individual),
         references=[
-            Reference(name=row["name"], results=(measured[row["contestant"]],))
+            Reference(name=row["name"], results=measured[row["contestant"]])
             for row in finals
             if row["reference"] and final  # beside a result of the search they would compare other seeds and steps
         ],
@@ -132,32 +134,46 @@ def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
     )
 
 
-def _final_result(run: Run, row: Row) -> Result:
-    values = [value for value in _rows(run.final_values()) if value["contestant"] == row["contestant"]]
-    return _result(run, "final", run.config.space.finals.steps, values, row)
+def _final_results(run: Run, contestant: str, values: list[Row]) -> tuple[Result, ...]:
+    """One for each proxy."""
+    own = [value for value in values if value["contestant"] == contestant]
+    return _results(run, "final", run.config.space.finals.steps, own, run.final_fitnesses(contestant))
 
 
-def _search_result(run: Run, row: Row) -> Result | None:
+def _search_results(run: Run, row: Row) -> tuple[Result, ...]:
     """What the search itself measured, for one that was in no finals."""
     if row["rung"] < 0:
-        return None
-    values = _rows(run.search_values(int(row["individual"])))
-    return _result(run, "search", run.config.space.rungs[int(row["rung"])].steps, values, row)
+        return ()
+    number, steps = int(row["individual"]), run.config.space.rungs[int(row["rung"])].steps
+    return _results(run, "search", steps, _rows(run.search_values(number)), run.search_fitnesses(number))
 
 
-def _result(run: Run, role: Literal["search", "final"], steps: int, values: list[Row], row: Row) -> Result:
-    config, fds = run.config, [float(value["fd"]) for value in values]
+def _results(
+    run: Run, role: Literal["search", "final"], steps: int, values: list[Row], known: dict[str, Fitness]
+) -> tuple[Result, ...]:
+    by_proxy = {name: [value for value in values if value["proxy"] == name] for name in known}
+    return tuple(
+        _result(measure, role, steps, by_proxy[measure.proxy], known[measure.proxy])
+        for measure in run.config.measures
+        if measure.proxy in known
+    )
+
+
+def _result(
+    measure: Measure, role: Literal["search", "final"], steps: int, values: list[Row], known: Fitness
+) -> Result:
+    fds = [float(value["fd"]) for value in values]
     return Result(
-        metric=config.metric,
-        floor=round(config.floor_fd, 4),
-        data=config.images,
-        model=config.model,
+        metric=measure.metric,
+        floor=round(measure.floor_fd, 4),
+        data=measure.images,
+        model=measure.model,
         steps=steps,
         role=role,
         seeds=tuple(int(value["seed"]) for value in values),
         values=tuple(round(fd, 4) for fd in fds),
         mean=round(statistics.fmean(fds), 4),
         sd=round(statistics.stdev(fds), 4) if len(fds) > 1 else None,
-        failed=int(row["failed"]),
-        instability=round(float(row["instability"]), 4),
+        failed=known.failed,
+        instability=round(known.instability, 4),
     )

@@ -15,16 +15,18 @@ from ganetic.jobs.journal import Journal
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.proxy.diagnosis import Diversity
 from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import KillRule
+from ganetic.proxy.spec import KillRule, ProxySpec
 from ganetic.search.driver import TIMING_AFFECTED
 from ganetic.search.individual import Scale
 from ganetic.search.listener import Listener
 from ganetic.search.results import JOURNAL
-from ganetic.search.runtime import MakeExecutor, Runtime
+from ganetic.search.runtime import Context, MakeExecutor, Runtime
 from ganetic.search.space import Evolution, Finals, Rung, SearchSpace, Stop, Trees
 from tests.jobs.simulated import SimulatedExecutor
 
 SCALE = Scale(start_fd=900.0, floor_fd=3.0)
+
+KILL = (KillRule(step=20, above=0.6),)
 
 SPACE = SearchSpace(
     name="tiny",
@@ -35,7 +37,7 @@ SPACE = SearchSpace(
     trees=Trees(max_nodes=16, initial_depth=(1, 4)),
     evolution=Evolution(population=8, window=8, reduction=3),
     checkpoint_every=10,
-    kill=(KillRule(step=20, above=0.6),),
+    kill=KILL,
     rungs=(Rung(steps=40, seeds=1), Rung(steps=40, seeds=3)),
     finals=Finals(finalists=2, seeds=3, steps=80),
     stop=Stop(max_trials=40),
@@ -63,10 +65,11 @@ def noise(*what: object) -> float:
     return int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:6]) / 2**48
 
 
-def work(context: Materials | None, payload: Payload) -> dict[str, Any]:
+def work(context: Context | None, payload: Payload) -> dict[str, Any]:
     """A trial's record: from formula and seed alone; a longer trial has a shorter one's trace as its beginning."""
     formula, seed = payload["formula"], payload["seed"]
-    fate, luck = noise(formula), noise(formula, seed)
+    where = () if payload["materials"] == "main" else (payload["materials"],)
+    fate, luck = noise(formula), noise(formula, seed, *where)
     steps = [0, *payload["checkpoints"]]
     if payload["kill"] and 0.1 < fate < 0.2:
         first = payload["kill"][0]["step"]
@@ -123,16 +126,16 @@ class Mishaps(Executor):
 class FakeRuntime(Runtime):
     """Where nothing is trained."""
 
-    def materials(self, space: SearchSpace, data: str, listener: Listener) -> Materials:
+    def materials(self, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
         listener.log(f"preparing {data}")
         return MATERIALS
 
 
-def serial(materials: Materials) -> Executor:
+def serial(materials: Context) -> Executor:
     return SerialExecutor(work, materials)
 
 
-def serial_with_mishaps(materials: Materials) -> Executor:
+def serial_with_mishaps(materials: Context) -> Executor:
     return Mishaps(SerialExecutor(work, materials))
 
 

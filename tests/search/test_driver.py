@@ -9,11 +9,11 @@ import pytest
 from ganetic.errors import UserError
 from ganetic.jobs.executor import Executor, Payload, SerialExecutor
 from ganetic.jobs.lock import run_lock
-from ganetic.proxy.materials import Materials
 from ganetic.search import breeding
 from ganetic.search.listener import Listener, Snapshot
 from ganetic.search.results import open_run
 from ganetic.search.run import resume, search
+from ganetic.search.runtime import Context
 from tests.jobs.simulated import SimulatedExecutor
 from tests.search.fakes import (
     SPACE,
@@ -87,7 +87,7 @@ def test_64_workers_are_kept_busy_by_a_window_of_256(tmp_path: Path) -> None:
     space = SPACE.model_copy(update={"evolution": evolution, "stop": stop})
     executors: list[SimulatedExecutor] = []
 
-    def make_executor(materials: Materials) -> Executor:
+    def make_executor(materials: Context) -> Executor:
         executors.append(SimulatedExecutor(64, eightfold, partial(work, materials)))
         return executors[0]
 
@@ -207,7 +207,7 @@ def test_ctrl_c_in_the_last_finals_leaves_a_finished_run(tmp_path: Path) -> None
 
 
 def test_a_trial_that_raised_stops_the_search_and_loses_nothing(tmp_path: Path) -> None:
-    def broken(materials: Materials, payload: Payload) -> dict[str, object]:
+    def broken(materials: Context, payload: Payload) -> dict[str, object]:
         if payload["formula"] == sixth:
             raise ZeroDivisionError("our own bug")
         return work(materials, payload)
@@ -322,7 +322,7 @@ def test_bad_seeds_leave_no_directory(options: dict[str, int], message: str, tmp
 
 
 def test_no_workers_leave_no_directory(tmp_path: Path) -> None:
-    def make_executor(materials: Materials) -> Executor:
+    def make_executor(materials: Context) -> Executor:
         raise UserError("no cluster there")
 
     with pytest.raises(UserError, match="no cluster there"):

@@ -16,7 +16,7 @@ from ganetic.search.evolution import Evolution, Proposal
 from ganetic.search.finals import assess, front, leading
 from ganetic.search.individual import Individual
 from ganetic.search.space import Rung, SearchSpace, Trees
-from tests.search.fakes import SCALE, SPACE, mishap, work
+from tests.search.fakes import KILL, SCALE, SPACE, mishap, work
 
 SEEDED = SPACE.model_copy(update={"library_seeds": ("ganetic",)})
 THREE_RUNGS = SPACE.model_copy(
@@ -25,15 +25,20 @@ THREE_RUNGS = SPACE.model_copy(
 LOGIT = SPACE.model_copy(
     update={"form": "logit", "operators": ("add", "mul", "neg", "softplus", "square"), "trees": Trees(max_nodes=12)}
 )
+RANDOM = SPACE.randomised()
+BUSY = SPACE.model_copy(
+    update={"evolution": SPACE.evolution.model_copy(update={"tuning": 0.1, "niche_radius": 0.2, "niche_size": 2})}
+)
 Told = list[tuple[Proposal, TrialResult]]
 
 
 def result_of(proposal: Proposal, space: SearchSpace) -> TrialResult:
     payload: dict[str, Any] = {
         "formula": proposal.text,
-        "seed": proposal.seed,
+        "seed": proposal.slot // len(space.proxies),
+        "materials": space.proxies[proposal.slot % len(space.proxies)].name,
         "checkpoints": space.checkpoints(proposal.steps),
-        "kill": [rule.model_dump() for rule in space.kill] if proposal.prunable else [],
+        "kill": [rule.model_dump() for rule in KILL] if proposal.prunable else [],
     }
     what = mishap(payload)
     return TrialResult(state=TrialState(what)) if what else TrialResult.model_validate(work(None, payload))
@@ -41,7 +46,7 @@ def result_of(proposal: Proposal, space: SearchSpace) -> TrialResult:
 
 def play(space: SearchSpace, seed: int, count: int) -> tuple[Evolution, Told]:
     """A search as the driver does it: each trial is asked for after all but the last `window` have been told."""
-    evolution = Evolution(space, seed, SCALE)
+    evolution = Evolution(space, seed, (SCALE,) * len(space.proxies))
     trials: Told = []
     for index in range(count):
         if index >= space.evolution.window:
@@ -52,7 +57,7 @@ def play(space: SearchSpace, seed: int, count: int) -> tuple[Evolution, Told]:
 
 
 def replay(space: SearchSpace, seed: int, trials: Told) -> Evolution:
-    evolution, window = Evolution(space, seed, SCALE), space.evolution.window
+    evolution, window = Evolution(space, seed, (SCALE,) * len(space.proxies)), space.evolution.window
     for index, (proposal, _) in enumerate(trials):
         if index >= window:
             evolution.tell(*trials[index - window])
@@ -62,7 +67,11 @@ def replay(space: SearchSpace, seed: int, trials: Told) -> Evolution:
     return evolution
 
 
-@pytest.mark.parametrize("space", [SPACE, SEEDED, THREE_RUNGS, LOGIT], ids=["plain", "seeded", "three rungs", "logit"])
+@pytest.mark.parametrize(
+    "space",
+    [SPACE, SEEDED, THREE_RUNGS, LOGIT, RANDOM, BUSY],
+    ids=["plain", "seeded", "three rungs", "logit", "random", "tuning and niches"],
+)
 def test_a_search_follows_from_space_seed_and_results(space: SearchSpace) -> None:
     first, second = play(space, 3, 60), play(space, 3, 60)
     assert first[1] == second[1]
@@ -71,7 +80,9 @@ def test_a_search_follows_from_space_seed_and_results(space: SearchSpace) -> Non
     assert play(space, 4, 20)[1] != first[1][:20]
 
 
-@pytest.mark.parametrize("space", [SPACE, THREE_RUNGS, LOGIT], ids=["plain", "three rungs", "logit"])
+@pytest.mark.parametrize(
+    "space", [SPACE, THREE_RUNGS, LOGIT, BUSY], ids=["plain", "three rungs", "logit", "tuning and niches"]
+)
 def test_a_replay_goes_on_as_the_original_from_every_prefix(space: SearchSpace) -> None:
     _, trials = play(space, 1, 70)
     assert {proposal.kind for proposal, _ in trials} == {"child", "reseed"}
@@ -102,7 +113,7 @@ def test_nothing_is_submitted_twice_and_everything_fits_the_space() -> None:
         (tree,) = formula.trees.values()
         assert node_count(tree) <= SPACE.trees.max_nodes
         assert depth(tree) <= SPACE.trees.max_depth
-    trained = Counter((proposal.individual, proposal.seed, proposal.steps) for proposal, _ in trials)
+    trained = Counter((proposal.individual, proposal.slot, proposal.steps) for proposal, _ in trials)
     assert set(trained.values()) == {1}
 
 
@@ -126,7 +137,7 @@ def test_the_first_individuals_are_random_and_then_children_have_living_parents(
     operators = {child.origin.split()[0] for child in children}
     assert operators >= {"crossover", "subtree", "node", "ephemeral", "insert"}
 
-    seen = Evolution(SPACE, 6, SCALE)
+    seen = Evolution(SPACE, 6, (SCALE,))
     for index, (proposal, _) in enumerate(trials):
         if index >= SPACE.evolution.window:
             seen.tell(*trials[index - SPACE.evolution.window])
@@ -136,8 +147,25 @@ def test_the_first_individuals_are_random_and_then_children_have_living_parents(
     assert len(evolution.population) == SPACE.evolution.population
 
 
+def test_in_a_random_search_no_child_has_parents_and_all_else_is_the_same() -> None:
+    evolution, trials = play(RANDOM, 6, 120)
+    assert {one.origin for one in evolution.individuals} == {"random"}
+    assert {proposal.kind for proposal, _ in trials} == {"child", "reseed"}
+    assert max(one.rung for one in evolution.individuals) == len(RANDOM.rungs) - 1
+    assert len(evolution.population) == RANDOM.evolution.population
+    assert all(screen(Formula.from_text(one.text), RANDOM.vanishing_bound).passed for one in evolution.individuals)
+    first = [proposal.text for proposal, _ in play(SPACE, 6, SPACE.evolution.population)[1]]
+    assert [proposal.text for proposal, _ in trials[: len(first)]] == first
+
+
+def test_keys_that_are_off_leave_a_search_as_it_was() -> None:
+    keys = {"tuning": 0.0, "niche_radius": 0.0, "niche_size": 1}
+    same = SPACE.model_copy(update={"evolution": SPACE.evolution.model_copy(update=keys)})
+    assert play(same, 3, 60)[1] == play(SPACE, 3, 60)[1]
+
+
 def test_nothing_failed_breeds_or_stands_on_a_front() -> None:
-    evolution = Evolution(THREE_RUNGS, 7, SCALE)
+    evolution = Evolution(THREE_RUNGS, 7, (SCALE,))
     told: Told = []
     for index in range(150):
         proposal = evolution.ask(index)
@@ -156,12 +184,12 @@ def test_nothing_failed_breeds_or_stands_on_a_front() -> None:
 def failed_at_its_rung(member: Individual, told: Told, space: SearchSpace) -> bool:
     """Whether more than half of the seeds of its highest rung failed, counted anew."""
     rung = space.rungs[member.rung]
-    states = {p.seed: r.state for p, r in told if p.individual == member.number and p.steps >= rung.steps}
+    states = {p.slot: r.state for p, r in told if p.individual == member.number and p.steps >= rung.steps}
     return sum(states[seed] is not TrialState.COMPLETED for seed in range(rung.seeds)) > rung.seeds / 2
 
 
 def test_promotions_respect_reduction_and_rungs() -> None:
-    evolution = Evolution(THREE_RUNGS, 8, SCALE)
+    evolution = Evolution(THREE_RUNGS, 8, (SCALE,))
     for index in range(150):
         before = {one.number: (one.rung, one.dead) for one in evolution.individuals}
         finished = [sum(rung + dead >= level for rung, dead in before.values()) for level in range(3)]
@@ -171,7 +199,7 @@ def test_promotions_respect_reduction_and_rungs() -> None:
             one = evolution.individuals[proposal.individual]
             assert one.target == proposal.rung == before[one.number][0] + 1
             rung = THREE_RUNGS.rungs[proposal.rung]
-            assert proposal.seed < rung.seeds
+            assert proposal.slot < rung.seeds
             assert proposal.steps == rung.steps
             if sum(one.target >= proposal.rung for one in evolution.individuals) > promoted[proposal.rung]:
                 quota = finished[proposal.rung - 1] / THREE_RUNGS.evolution.reduction
@@ -194,8 +222,8 @@ def test_a_rung_counts_an_individual_once() -> None:
 def test_the_dead_do_not_die_twice() -> None:
     failed = TrialResult(state=TrialState.FAILED, reason="mode_collapse")
     one = Individual(0, "p", "0", 1, target=1)
-    assert one.take(0, 40, failed, SPACE.rungs, SCALE) == 1
-    assert one.take(1, 40, failed, SPACE.rungs, SCALE) == 0
+    assert one.take(0, 40, failed, SPACE.rungs, (SCALE,)) == 1
+    assert one.take(1, 40, failed, SPACE.rungs, (SCALE,)) == 0
 
 
 def test_rejections_are_counted() -> None:
@@ -211,7 +239,7 @@ def test_a_space_without_viable_losses_is_exhausted(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(breeding, "MAX_DRAWS", 300)
     barren = SPACE.model_copy(update={"operators": ("neg",)})
     with pytest.raises(Exhausted):
-        Evolution(barren, 0, SCALE).ask(0)
+        Evolution(barren, 0, (SCALE,)).ask(0)
 
 
 def test_assessing_a_journal_agrees_with_evolution() -> None:
@@ -226,4 +254,4 @@ def test_assessing_a_journal_agrees_with_evolution() -> None:
         for n, (p, _) in enumerate(trials)
     ]
     results = {n: result for n, (_, result) in enumerate(trials)}
-    assert assess(THREE_RUNGS, SCALE, submissions, results) == evolution.individuals
+    assert assess(THREE_RUNGS, (SCALE,), submissions, results) == evolution.individuals

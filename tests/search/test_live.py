@@ -10,13 +10,11 @@ from ray.cluster_utils import Cluster
 from ganetic.jobs import ray_session
 from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
 from ganetic.jobs.ray_executor import RayExecutor
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import work
 from ganetic.search.results import Run
 from ganetic.search.run import search
-from ganetic.search.runtime import Runtime
-from ganetic.search.space import Evolution, Finals, Rung, SearchSpace, Stop, Trees
+from ganetic.search.runtime import Context, Runtime
+from ganetic.search.space import Evolution, Finals, Rung, SearchSpace, SpaceProxy, Stop, Trees
 from tests.search.fakes import journal_of
 
 SPACE = SearchSpace(
@@ -30,7 +28,7 @@ SPACE = SearchSpace(
     kill=({"step": 6, "above": 1.02},),  # type: ignore[arg-type]  # read as from TOML
     rungs=(Rung(steps=12, seeds=1), Rung(steps=12, seeds=2)),
     finals=Finals(finalists=1, seeds=2, steps=18),
-    proxy=ProxySpec(width=4, batch=8, latent=8, images=128),
+    proxies=(SpaceProxy(width=4, batch=8, latent=8, images=128),),
     stop=Stop(max_trials=14),
 )
 
@@ -77,7 +75,7 @@ def test_the_same_search_when_a_node_is_killed(cluster: Any, serial_run: Run, tm
     class Saboteur(Executor):
         """Kills a node when some trials have ended, while the others run."""
 
-        def __init__(self, materials: Materials) -> None:
+        def __init__(self, materials: Context) -> None:
             self._inner = RayExecutor(work, materials, address=cluster.address, wall_seconds=120.0)
             self._ended = 0
             self.attempts = 0
@@ -107,7 +105,7 @@ def test_the_same_search_when_a_node_is_killed(cluster: Any, serial_run: Run, tm
 
     executors: list[Saboteur] = []
 
-    def make_executor(materials: Materials) -> Executor:
+    def make_executor(materials: Context) -> Executor:
         executors.append(Saboteur(materials))
         return executors[0]
 

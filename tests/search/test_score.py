@@ -4,8 +4,8 @@ import pytest
 
 from ganetic.errors import UserError
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
-from ganetic.proxy.materials import Materials
 from ganetic.search.listener import Silence, Snapshot
+from ganetic.search.runtime import Context
 from ganetic.search.score import score
 from tests.search.fakes import MATERIALS, SCALE, SPACE, runtime, serial_with_mishaps, work
 
@@ -68,7 +68,7 @@ def test_a_training_that_raised_is_our_own_bug() -> None:
             super().wait(timeout)
             return [Outcome(0, "raised", None, "our own bug", 1, 0.0, "here")]
 
-    def broken(materials: Materials) -> Executor:
+    def broken(materials: Context) -> Executor:
         return Broken(work, materials)
 
     with pytest.raises(RuntimeError, match="our own bug"):

@@ -12,9 +12,9 @@ from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.loss.card import LossCard, read_card, write_card
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
-from ganetic.proxy.materials import Materials
 from ganetic.search.results import Run, open_run
 from ganetic.search.run import search
+from ganetic.search.runtime import Context
 from ganetic.search.winner import choose, pick_card
 from tests.search.fakes import MATERIALS, SPACE, runtime, serial_with_mishaps, work
 from tests.search.victim import drive_until
@@ -95,7 +95,7 @@ def test_the_card_of_a_finalist(tmp_path: Path) -> None:
     assert card.provenance.run == run.directory.name
     assert (card.provenance.space, card.provenance.seed) == ("tiny", 7)
     assert card.training is not None
-    assert card.training.batch == SPACE.proxy.batch
+    assert card.training.batch == SPACE.proxies[0].batch
 
 
 def test_references_have_the_seeds_of_the_winner() -> None:
@@ -151,7 +151,7 @@ def test_the_front_decides_until_the_finals_are_over(tmp_path: Path) -> None:
 
 
 def test_who_did_not_survive_the_finals_is_not_picked(tmp_path: Path) -> None:
-    def deadly(materials: Materials, payload: Payload) -> dict[str, Any]:
+    def deadly(materials: Context, payload: Payload) -> dict[str, Any]:
         record = work(materials, payload)
         if payload["seed"] % 1000 >= 100 and payload["formula"] in doomed:
             return {**record, "state": "failed", "reason": "mode_collapse"}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ganetic.jobs.executor import Executor, Outcome, Payload
-from ganetic.proxy.materials import Materials
 from ganetic.search.run import resume, search
+from ganetic.search.runtime import MakeExecutor
 from tests.search.fakes import SPACE, runtime, serial_with_mishaps
 
 Moment = tuple[str, int]
@@ -51,7 +51,7 @@ class Fatal(Executor):
             os.kill(os.getpid(), self._moments[moment, number])
 
 
-def fatal(moments: dict[Moment, int]) -> Callable[[Materials], Executor]:
+def fatal(moments: dict[Moment, int]) -> MakeExecutor:
     return lambda materials: Fatal(serial_with_mishaps(materials), moments)
 
 
