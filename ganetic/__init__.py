@@ -5,9 +5,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOME = {"load_loss": "ganetic.loss.card", "search": "ganetic.search.run", "open_run": "ganetic.search.run"}
+_HOME = {
+    "bank": "ganetic.studies.bank",
+    "load_loss": "ganetic.loss.card",
+    "open_run": "ganetic.search.run",
+    "search": "ganetic.search.run",
+}
 
-__all__ = ["__version__", "load_loss", "open_run", "search"]
+__all__ = ["__version__", "bank", "load_loss", "open_run", "search"]
 
 
 def __getattr__(name: str) -> Any:

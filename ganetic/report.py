@@ -57,7 +57,7 @@ def run_record(run: Run) -> Record:
         "metric": run.config.metric,
         "floor_fd": run.config.floor_fd,
         "states": dict(run.states()),
-        "under_way": _under_way(run),
+        "under_way": run.under_way,
         "rejections": dict(run.rejections()),
         "front": records(run.front()),
         "finals": records(run.finals()),
@@ -68,11 +68,11 @@ def run_page(run: Run) -> RenderableType:
     """Lay out where a run stands, its front and its finals, for a terminal of 80 columns or more."""
     states, rejections = run.states(), run.rejections()
     config = run.config
-    kind = ", a random search" if config.space.evolution.random else ""
+    kind = " (random search)" if config.space.evolution.random else ""
     head = [
         f"{run.directory}: {config.space.name}{kind} on {config.data}, seed {config.seed}: {run.status}",
         f"{run.config.metric} (real against real: {run.config.floor_fd:.1f})",
-        f"trials: {counts_line(states) or 'none ended yet'}, {_under_way(run)} under way",
+        f"trials: {counts_line(states) or 'none ended yet'}, {run.under_way} under way",
     ]
     if rejections:
         head.append(f"not trained: {counts_line(rejections)}")
@@ -240,11 +240,6 @@ def score_page(score: "Score") -> RenderableType:
         f"{score.fitness.failed} of {len(score.seeds)} seeds failed; {score.steps} steps each"
     )
     return Group(Text(f"{score.name}: {score.readable}"), table, Text(summary))
-
-
-def _under_way(run: Run) -> int:
-    """Trials that were submitted and have not ended; those of a stopped run are started again when it is resumed."""
-    return int((run.trials()["state"] == "running").sum())
 
 
 def _finite(value: float) -> float | None:

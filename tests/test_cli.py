@@ -14,6 +14,7 @@ from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.loss.card import read_card
 from ganetic.loss.library import LIBRARY
 from ganetic.proxy.materials import Materials
+from ganetic.search.results import open_run
 from ganetic.search.runtime import Runtime
 from tests.small_run import SPACE, pretend, small_run_directory
 
@@ -217,7 +218,7 @@ def test_search_stop_resume_and_all_that_follows(in_folder: Path, capsys: Captur
     for name in ("best.json", "best.py", "best.tex", "pareto.png"):
         assert f"run/{name}" in captured.out.splitlines()
         assert Path("run", name).stat().st_size > 0
-    for part in ("small on digits, seed 3: finished", "Finals on fresh seeds", "ganetic score run/best.json"):
+    for part in ("small on digits, seed 3: finished", "Finals on fresh seeds", "ganetic confirm run"):
         assert part in captured.out
     assert "finals: " in captured.err and "run directory run" in captured.err
     card = read_card(Path("run/best.json"))
@@ -237,6 +238,34 @@ def test_search_stop_resume_and_all_that_follows(in_folder: Path, capsys: Captur
         assert run_command(["plot", "run", "--kind", kind, "-o", f"{kind}.svg"]) == 0
         assert capsys.readouterr().out == f"{kind}.svg\n"
         assert Path(f"{kind}.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+@pytest.mark.usefixtures("pretended")
+def test_random_search_says_so_everywhere(in_folder: Path, capsys: Capture) -> None:
+    Path("my.toml").write_text(SPACE_TOML, encoding="utf-8")
+    assert run_command(["search", "my.toml", "--random", "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out)["space"]["evolution"]["random"] is True
+
+    assert run_command(["search", "my.toml", "--random", "--seed", "3", "--max-trials", "24"]) == 0
+    captured = capsys.readouterr()
+    (run,) = Path("runs").iterdir()
+    assert run.name.endswith("-small-random-digits-s3")
+    assert "small (random search) on digits, seed 3: finished" in " ".join(captured.out.split())
+    assert set(open_run(run).individuals()["origin"]) == {"random"}
+
+    assert run_command(["show", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["random"] is True
+    assert run_command(["resume", str(run), "--max-trials", "32"]) == 0
+    capsys.readouterr()
+    assert set(open_run(run).individuals()["origin"]) == {"random"}
+
+    assert run_command(["search", "my.toml", "--seed", "3", "--max-trials", "24", "--run", "base"]) == 0
+    capsys.readouterr()
+    assert run_command(["plot", "base", "--kind", "progress", "--beside", str(run), "-o", "both.svg"]) == 0
+    assert capsys.readouterr().out == "both.svg\n"
+    drawn = Path("both.svg").read_text(encoding="utf-8")
+    assert "base (24 trials)" in drawn and f"{run.name} (32 trials)" in drawn
+    assert "only" in complaint(capsys, "plot", "base", "--beside", run)
 
 
 @pytest.mark.parametrize("pick", ["knee", "fid", "0"])

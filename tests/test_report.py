@@ -1,6 +1,7 @@
 import io
 import json
 import math
+import statistics
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from ganetic.loss.library import LIBRARY
+from ganetic.metrics.stability import Fitness
 from ganetic.report import (
+    final_ratios,
     finals_table,
     front_table,
     losses_record,
@@ -19,11 +22,14 @@ from ganetic.report import (
     records,
     run_page,
     run_record,
+    score_page,
+    score_record,
     to_json,
     verdict,
 )
+from ganetic.search.score import Score
 from ganetic.search.winner import pick_card
-from tests.plots.frames import finals, front
+from tests.plots.frames import final_values, finals, front
 from tests.small_run import small_run
 
 
@@ -67,10 +73,32 @@ def test_an_empty_front() -> None:
 def test_finals_are_ordered_and_nothing_is_taken_for_markup() -> None:
     table = finals()
     table.loc[0, "readable"] = "[red]p[/red]"
-    lines = lines_of(finals_table(table))
+    lines = lines_of(finals_table(table, final_values()))
     assert [line.split()[0] for line in lines[2:]] == ["#12", "bce", "#33"]
-    assert "44.0-52.0" in lines[2] and "[red]p[/red]" in lines[2]
+    assert "[red]p[/red]" in lines[2]
     assert "1/3" in lines[4]
+
+
+def test_finals_say_how_much_better_with_an_interval() -> None:
+    lines = lines_of(finals_table(finals(), final_values()))
+    assert max(map(len, lines)) <= 80
+    assert "/ bce (95 %)" in lines[1]
+    logs = [math.log(a / b) for a, b in ((44, 52), (48, 58), (52, 66))]
+    half = 4.302653 * statistics.stdev(logs) / 3**0.5
+    low, middle, high = (math.exp(statistics.fmean(logs) + step) for step in (-half, 0, half))
+    assert f" {middle:.2f} ({low:.2f}-{high:.2f}) " in lines[2]
+    assert lines[3].split()[2] == "1", "the reference itself"
+    alone = finals().query("~reference")
+    assert "95 %" not in lines_of(finals_table(alone, final_values()))[1]
+
+
+def test_final_ratios_over_several_proxies_pair_the_mean_of_a_seed() -> None:
+    main = final_values().assign(proxy="main")
+    both = pd.concat([main, main.assign(proxy="plain", fd=2 * main["fd"])])
+    for one, other in zip(final_ratios(main, "bce"), final_ratios(both, "bce"), strict=True):
+        assert one.ratio == pytest.approx(other.ratio) and one.pairs == other.pairs
+    partly = both[~((both["seed"] == 2) & (both["proxy"] == "plain"))]
+    assert {one.pairs for one in final_ratios(partly, "bce")} == {2}
 
 
 def test_page_of_a_run() -> None:
@@ -105,7 +133,7 @@ def test_next_steps_name_real_paths() -> None:
     run = small_run()
     assert f"ganetic resume {run.directory}" in next_steps(run, None).plain
     best = run.directory / "best.json"
-    assert f"ganetic score {best}" in next_steps(run, best).plain
+    assert f"ganetic confirm {run.directory}" in next_steps(run, best).plain
 
 
 def test_verdict_names_the_pick_and_the_best_reference() -> None:
@@ -116,8 +144,21 @@ def test_verdict_names_the_pick_and_the_best_reference() -> None:
     text = verdict(run, card).plain
     assert f"The pick is #{finals[~finals['reference']].iloc[0]['individual']}: fd" in text
     assert f"the best published loss, {best['name']}: fd {best['fd']:.1f}" in text
+    assert f"times {best['name']}'s (95 % interval " in text and "3 pairs); the seeds that chose it flatter it" in text
     outside = next(n for n in range(len(run.individuals())) if n not in set(finals["individual"]))
     assert "it was in no finals" in verdict(run, pick_card(run, str(outside))).plain
+
+
+@pytest.mark.parametrize(("seeds", "part"), [(3, ", 95 % interval 40.0-55.0 (real"), (1, ": 47.0 (real")])
+def test_a_score_has_an_interval_where_there_is_one(seeds: int, part: str) -> None:
+    known = Fitness(47.0, 0.1, 0)
+    table = pd.DataFrame({"seed": range(seeds), "state": "completed", "reason": None, "fd": 47.0, "seconds": 1.0})
+    ends = (40.0, 55.0) if seeds > 1 else (math.nan, math.nan)
+    score = Score("bce", "softplus(-d)", "fd@x", 2.3, 100, table, known, *ends)
+    assert part in "\n".join(lines_of(score_page(score)))
+    assert (score_record(score)["fd_low"], score_record(score)["fd_high"]) == (
+        (40.0, 55.0) if seeds > 1 else (None, None)
+    )
 
 
 def test_number() -> None:

@@ -133,11 +133,14 @@ def plot(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="PNG, SVG or PDF; by default RUN/KIND.png.")
     ] = None,
     kind: Annotated[Kind, typer.Option(help="What to draw.")] = Kind.PARETO,
+    beside: Annotated[
+        list[Path] | None, typer.Option(metavar="RUN", help="Another run to draw beside it, as progress; repeatable.")
+    ] = None,
 ) -> None:
     """Draw a run as a PNG, SVG or PDF."""
     from ganetic.plots.figure import plot as draw
 
-    typer.echo(draw(_open(run), kind, output))
+    typer.echo(draw(_open(run), kind, output, [_open(other) for other in beside or ()]))
 
 
 def _open(directory: Path | None) -> "Run":

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganetic.gan.grey import ToFeatures, ToImage
+
 SIZES = tuple(range(28, 65, 4))
 """Image sides that the two strided layers take: the nets work at a quarter, a half and the whole of the side."""
 
@@ -27,7 +29,7 @@ class Generator(nn.Module):
         self.norm1 = _norm(2 * width, batch_norm)
         self.up1 = nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=not batch_norm)
         self.norm2 = _norm(width, batch_norm)
-        self.up2 = nn.ConvTranspose2d(width, channels, 4, 2, 1)
+        self.up2 = ToImage(width) if channels == 1 else nn.ConvTranspose2d(width, channels, 4, 2, 1)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map float32 ``(N, latent)`` to images ``(N, C, H, W)`` in [−1, 1]."""
@@ -49,7 +51,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, size: int, channels: int, width: int, batch_norm: bool = True) -> None:
         super().__init__()
-        self.down1 = nn.Conv2d(channels, width, 4, 2, 1)
+        self.down1 = ToFeatures(width) if channels == 1 else nn.Conv2d(channels, width, 4, 2, 1)
         self.down2 = nn.Conv2d(width, 2 * width, 4, 2, 1, bias=not batch_norm)
         self.norm2 = _norm(2 * width, batch_norm)
         self.logit = nn.Linear((size // 4) ** 2 * 2 * width, 1)

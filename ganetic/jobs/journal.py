@@ -4,7 +4,7 @@ import gc
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -91,6 +91,20 @@ class Record(NamedTuple):
     attempts: int
     node: str
     finished_at: float
+
+
+class Entry(NamedTuple):
+    """A submission without its payload, and what came of it without the record; see `Submission` and `Record`.
+
+    Attributes:
+        state: None until the job has ended.
+    """
+
+    number: int
+    kind: str
+    subject: int
+    state: str | None
+    reason: str | None
 
 
 class Event(NamedTuple):
@@ -223,17 +237,36 @@ class Journal:
             "INSERT INTO events (at, name, detail, time) VALUES (?, ?, ?, ?)", [(at, name, _dump(detail), time.time())]
         )
 
-    def submissions(self) -> list[Submission]:
-        """Return all submissions in order of number."""
+    def entries(self) -> list[Entry]:
+        """Return a short form of all submissions and records, as of one moment, in order of number."""
+        query = "SELECT number, kind, subject, state, reason FROM submissions LEFT JOIN records USING (number)"
+        with collector_off():
+            return list(map(Entry._make, self._select(f"{query} ORDER BY number")))
+
+    def submissions(self, numbers: Collection[int] | None = None) -> list[Submission]:
+        """Return all submissions, or those with these numbers, in order of number."""
         with collector_off(), reading(self.path):
-            rows = self._select("SELECT * FROM submissions ORDER BY number")
+            rows = self._rows("submissions", numbers)
             return [Submission._make((*row[:4], from_json(row[4]), row[5])) for row in rows]
 
-    def records(self) -> list[Record]:
-        """Return all records in order of number."""
+    def records(self, numbers: Collection[int] | None = None) -> list[Record]:
+        """Return all records, or those with these numbers, in order of number."""
         with collector_off(), reading(self.path):
-            rows = self._select("SELECT * FROM records ORDER BY number")
+            rows = self._rows("records", numbers)
             return [Record._make((*row[:4], _load(row[4]), *row[5:])) for row in rows]
+
+    def sums(self, path: str, below: int) -> dict[str, int]:
+        """Add up counts that stand in payloads, by key; the largest sum first.
+
+        Args:
+            path: of an object of integers in a payload, as SQLite writes it: ``$.about.rejections``.
+            below: only submissions with smaller numbers are read.
+        """
+        query = """
+            SELECT counts.key, sum(counts.value) FROM submissions, json_each(payload, ?) AS counts WHERE number < ?
+            GROUP BY counts.key ORDER BY sum(counts.value) DESC, min(number), counts.key
+        """
+        return dict(self._select(query, (path, below)))
 
     def events(self) -> list[Event]:
         """Return all events in the order they were written."""
@@ -259,12 +292,18 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _select(self, query: str) -> list[Any]:
+    def _rows(self, table: str, numbers: Collection[int] | None) -> list[Any]:
+        if numbers is None:
+            return self._select(f"SELECT * FROM {table} ORDER BY number")
+        query = f"SELECT * FROM {table} WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number"
+        return self._select(query, (json.dumps(list(numbers)),))
+
+    def _select(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         with reading(self.path):
             if self._writer is not None:
-                return self._writer.execute(query).fetchall()
+                return self._writer.execute(query, values).fetchall()
             with readonly(self.path) as connection:
-                return connection.execute(query).fetchall()
+                return connection.execute(query, values).fetchall()
 
     def _insert(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if self._writer is None:

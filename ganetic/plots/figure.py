@@ -1,12 +1,14 @@
 """Figures of a run by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from ganetic.data import load_images
 from ganetic.errors import UserError, unknown
+from ganetic.plots.beside import COLOURS, Course, draw_beside
 from ganetic.plots.loss import draw_loss
 from ganetic.plots.pareto import Protocol, draw_pareto
 from ganetic.plots.progress import draw_progress
@@ -16,29 +18,35 @@ from ganetic.proxy.materials import prepare
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import sample_images
 from ganetic.search.results import Run
+from ganetic.search.run_config import Measure
 from ganetic.search.seeds import training_seed
+from ganetic.search.space import Rung, SpaceProxy
 from ganetic.search.winner import pick_card
 
 
-def plot(run: Run, kind: str, path: Path | None = None) -> Path:
+def plot(run: Run, kind: str, path: Path | None = None, beside: Sequence[Run] = ()) -> Path:
     """Draw a figure of a run and write it.
 
     Args:
         run: the run, which may still be at work.
         kind: one of `KINDS`.
         path: where to; its suffix chooses PNG, SVG or PDF. Without it ``<run>/<kind>.png``.
+        beside: other runs to draw beside it, as ``progress``.
 
     Returns:
         Where it was written.
 
     Raises:
-        UserError: an unknown kind or format, or a run that has nothing of this kind to show yet.
+        UserError: an unknown kind or format, a run that has nothing of this kind to show yet, or runs that cannot be
+            drawn beside one another.
     """
     if kind not in KINDS:
         raise unknown("kind of plot", kind, KINDS)
     path = run.directory / f"{kind}.png" if path is None else path
     check_format(path)
-    save(KINDS[kind](run), path)
+    if beside and kind != "progress":
+        raise UserError(f'kind "{kind}" shows one run; only "progress" draws others beside it')
+    save(_beside([run, *beside]) if beside else KINDS[kind](run), path)
     return path
 
 
@@ -61,7 +69,53 @@ def _pareto(run: Run) -> Figure:
 def _progress(run: Run) -> Figure:
     ranked = run.individuals().dropna(subset="fd")
     rung = run.config.space.rungs[int(ranked["rung"].max()) if len(ranked) else 0]
-    return draw_progress(run.trials(), run.config.metric, rung.steps, rung.seeds)
+    return draw_progress(run.trials(), run.config.metric, rung.steps, rung.seeds, len(run.config.space.proxies))
+
+
+def _beside(runs: Sequence[Run]) -> Figure:
+    if len(runs) > len(COLOURS):
+        raise UserError(f"{len(runs)} runs are too many for one figure; draw at most {len(COLOURS)}")
+    first = runs[0].config
+    for run in runs[1:]:
+        if _measured(run) != _measured(runs[0]):
+            raise UserError(
+                f"{run.directory}: losses are not measured as in {runs[0].directory} (here {run.config.metric}, there "
+                f"{first.metric}): data and proxies must be the same; draw them one by one"
+            )
+    histories = [run.history() for run in runs]
+    rung = _common_rung(runs, histories)
+    courses = []
+    for run, label, history in zip(runs, _labels(runs), histories, strict=True):
+        trials = run.trials()
+        reached = history[history["rung"] == run.config.space.rungs.index(rung)]
+        searched = trials.loc[trials["kind"] != "final", "number"]
+        spent = sum(run.results[number].steps for number in searched if number in run.results)
+        courses.append(Course(label, reached, spent, len(searched), run.finals()))
+    budgets = dict.fromkeys(_budget(run.config.space.finals.steps, run.config.space.finals.seeds) for run in runs)
+    return draw_beside(courses, first.metric, first.start_fd, _budget(rung.steps, rung.seeds), " or ".join(budgets))
+
+
+def _measured(run: Run) -> tuple[list[Measure], list[SpaceProxy]]:
+    """How fd comes about; rules that stop trials early have no part in it."""
+    return [measure.model_copy(update={"kill": ()}) for measure in run.config.measures], [*run.config.space.proxies]
+
+
+def _common_rung(runs: Sequence[Run], histories: Sequence[pd.DataFrame]) -> Rung:
+    """The highest rung that all runs have, and that an individual of each has reached."""
+    tops = [int(history["rung"].max()) if len(history) else -1 for history in histories]
+    common = set.intersection(*(set(run.config.space.rungs[: top + 1]) for run, top in zip(runs, tops, strict=True)))
+    if not common:
+        raise UserError(
+            f"{runs[-1].directory}: reached no rung of as many steps and seeds as {runs[0].directory} did; "
+            "only at the same rung can their losses be compared"
+        )
+    return max(common, key=lambda rung: (rung.steps, rung.seeds))
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """The directories' names, or whole paths where names repeat."""
+    names = [run.directory.resolve().name for run in runs]
+    return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]
 
 
 def _loss(run: Run) -> Figure:

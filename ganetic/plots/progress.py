@@ -21,7 +21,7 @@ _IDLE_SECONDS = 10.0
 """Longer than the longest trial by this much without a result: the run was stopped."""
 
 
-def draw_progress(trials: pd.DataFrame, metric: str, steps: int, seeds: int) -> Figure:
+def draw_progress(trials: pd.DataFrame, metric: str, steps: int, seeds: int, proxies: int = 1) -> Figure:
     """Draw the best loss so far against trials and minutes, over the running counts of states.
 
     Args:
@@ -29,7 +29,9 @@ def draw_progress(trials: pd.DataFrame, metric: str, steps: int, seeds: int) -> 
             ``finished_at``; unfinished and final trials are left out here.
         metric: the name of the Fréchet distance.
         steps: steps of the highest rung.
-        seeds: seeds of the highest rung; only individuals with as many completed trials count as the best.
+        seeds: seeds of the highest rung; only individuals with as many completed trials on each proxy count as the
+            best.
+        proxies: of the space.
     """
     done = trials[(trials["kind"] != "final") & trials["finished_at"].notna()].sort_values("finished_at")
     count = np.arange(1, len(done) + 1, dtype=np.float64)
@@ -38,8 +40,9 @@ def draw_progress(trials: pd.DataFrame, metric: str, steps: int, seeds: int) -> 
         grid = figure.add_gridspec(2, 2, height_ratios=(3, 2))
         by_trial = figure.add_subplot(grid[0, 0])
         by_time = figure.add_subplot(grid[0, 1], sharey=by_trial)
-        best = best_so_far(done, steps, seeds)
-        legend = f"best loss so far, mean of {seeds} seeds" if seeds > 1 else "best loss so far"
+        best = best_so_far(done, steps, seeds * proxies)
+        over = [f"{seeds} seeds"] * (seeds > 1) + [f"{proxies} proxies"] * (proxies > 1)
+        legend = ", mean of ".join(["best loss so far", *([" × ".join(over)] if over else [])])
         _draw_best(by_trial, count, done, best, legend)
         _draw_best(by_time, working_seconds(done) / 60, done, best, legend)
         by_trial.set_xlabel("trials finished")

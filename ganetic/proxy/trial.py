@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -19,11 +20,13 @@ from ganetic.loss.formula import Formula
 from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.proxy.diagnosis import Ill, diagnose
 from ganetic.proxy.materials import Extractor, Materials, device_for_trials, generate
-from ganetic.proxy.spec import TrialSpec
+from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.reproducible import random_stream, reproducible
 
 WATCH = 10
 """Every so many steps the training is looked at: is all finite, and does the generator move."""
+
+_untrained: WeakKeyDictionary[Materials, dict[tuple[ProxySpec, int], float]] = WeakKeyDictionary()
 
 
 class TrialState(StrEnum):
@@ -203,7 +206,8 @@ def _train_and_judge(
     extractor = Extractor(materials.weights, materials.inception, device_for_trials())
     kill = {rule.step: rule.above for rule in spec.kill}
     latents = torch.randn(materials.sample_size, spec.proxy.latent, generator=random_stream(spec.seed, "evaluation"))
-    for step in (0, *spec.measured):
+    trace.append((0, _untrained_fd(spec, materials, training, extractor, latents)))
+    for step in spec.measured:
         training.advance(step)
         images = training.images(latents)
         trace.append((step, materials.reference.distance_to(extractor.distance_features(images))))
@@ -215,6 +219,16 @@ def _train_and_judge(
                 return TrialState.PRUNED, ill or Ill.NON_CONVERGENCE
             return (TrialState.COMPLETED, None) if ill is None else (TrialState.FAILED, ill)
     raise AssertionError("the last measured step ends a trial")
+
+
+def _untrained_fd(
+    spec: TrialSpec, materials: Materials, training: Training, extractor: Extractor, latents: Tensor
+) -> float:
+    """The distance before the first step: it is the seed's, not the loss's, and measured once a process."""
+    known, key = _untrained.setdefault(materials, {}), (spec.proxy, spec.seed)
+    if key not in known:
+        known[key] = materials.reference.distance_to(extractor.distance_features(training.images(latents)))
+    return known[key]
 
 
 def _vector(net: torch.nn.Module) -> Tensor:

@@ -52,22 +52,35 @@ class Contestant:
 def assess(
     space: SearchSpace, scales: Scales, submissions: Iterable[Submission], results: Mapping[int, TrialResult]
 ) -> list[Individual]:
-    """Every individual with everything that is known of it, whether evolution was told of it yet or not."""
-    individuals: list[Individual] = []
+    """The individuals of these trials with everything that is known of them, whether evolution was told of it or not.
+
+    Args:
+        space: the search space.
+        scales: of its proxies.
+        submissions: in order of number: all trials of each of the individuals; finals are passed over.
+        results: by number; more than these does no harm.
+
+    Raises:
+        ValueError: a trial says of itself that it is another individual's.
+    """
+    individuals: dict[int, Individual] = {}
     for submission in submissions:
         if submission.kind == "final":
             continue
         proposal = Proposal.model_validate(submission.payload[ABOUT])
+        number = proposal.individual
+        if number != submission.subject:
+            raise ValueError(f"trial {submission.number} is of individual {submission.subject} and of {number}")
         if proposal.kind == "child":
-            individuals.append(
-                Individual(len(individuals), proposal.text, proposal.fingerprint, proposal.nodes, proposal.origin)
+            individuals[number] = Individual(
+                number, proposal.text, proposal.fingerprint, proposal.nodes, proposal.origin
             )
-        individual = individuals[proposal.individual]
+        individual = individuals[number]
         individual.target = max(individual.target, proposal.rung)
         individual.submitted[proposal.slot] = proposal.steps
         if submission.number in results:
             individual.take(proposal.slot, proposal.steps, results[submission.number], space.rungs, scales)
-    return individuals
+    return list(individuals.values())
 
 
 def leading(individuals: Sequence[Individual]) -> Iterator[Individual]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ganetic.jobs.executor import Executor, Payload
-from ganetic.jobs.journal import Journal, Record, Submission, collector_off
+from ganetic.jobs.journal import Entry, Journal, Record, Submission, collector_off
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import TrialResult, TrialState
 
@@ -105,6 +105,6 @@ def results_of(records: list[Record]) -> dict[int, TrialResult]:
     return {record.number: trial_result(record.state, record.record, record.seconds) for record in records}
 
 
-def describe(result: TrialResult) -> str:
+def describe(result: TrialResult | Entry) -> str:
     """``completed``, ``pruned: mode_collapse``, …: the key under which a trial is counted."""
     return f"{result.state}: {result.reason}" if result.reason else str(result.state)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Phase = Literal["preparing", "searching", "draining", "finals", "finished"]
+Phase = Literal["preparing", "calibrating", "searching", "draining", "finals", "training", "finished"]
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,15 @@ from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
 from ganetic.jobs.lock import run_lock
 from ganetic.proxy.materials import Materials
+from ganetic.proxy.spec import KillRule
+from ganetic.search.calibration import kill_rules
 from ganetic.search.driver import Driver
 from ganetic.search.interrupt import Interrupt, interruptible
 from ganetic.search.listener import Listener, Silence
 from ganetic.search.results import JOURNAL, Run, open_run
 from ganetic.search.run_config import Measure, RunConfig, differences, versions
 from ganetic.search.runtime import Runtime
-from ganetic.search.space import SearchSpace, Stop, load_space, read_space
+from ganetic.search.space import SearchSpace, SpaceProxy, Stop, load_space, read_space
 
 __all__ = ["Runtime", "open_run", "plan", "resume", "search"]
 
@@ -83,7 +85,7 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
         run = open_run(directory)
         _refuse_finished(run, runtime)
         space = read_space(directory / SPACE_COPY)
-        materials, config = _prepare(space, run.config.data, run.config.seed, runtime, listener)
+        materials, config = _prepare(space, run.config.data, run.config.seed, runtime, listener, run.config)
         if changes := differences(run.config, config):
             more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
             raise UserError(
@@ -118,19 +120,26 @@ def plan(
 
 
 def _prepare(
-    space: SearchSpace, data: str, seed: int, runtime: Runtime, listener: Listener
+    space: SearchSpace, data: str, seed: int, runtime: Runtime, listener: Listener, begun: RunConfig | None = None
 ) -> tuple[dict[str, Materials], RunConfig]:
+    """The materials and the configuration of a search, or of one that was begun."""
     materials = runtime.materials_of(space, data, listener)
+    # A calibration may have been made anew since the run was begun; the run keeps to its own rules.
+    kept = {measure.proxy: measure.kill for measure in begun.measures} if begun else {}
     measures = []
     for proxy in space.proxies:
         own = materials[proxy.name]
-        rules = space.kill
-        if rules == "calibrated":
-            from ganetic.search.calibration import kill_rules  # noqa: PLC0415
-
-            rules = kill_rules(own, proxy.data or data, proxy.spec, space, runtime, listener)
+        rules = kept[proxy.name] if proxy.name in kept else _kill_rules(space, proxy, own, data, runtime, listener)
         measures.append(Measure.of(proxy, own, rules))
     return materials, RunConfig(space=space, data=data, measures=tuple(measures), seed=seed)
+
+
+def _kill_rules(
+    space: SearchSpace, proxy: SpaceProxy, materials: Materials, data: str, runtime: Runtime, listener: Listener
+) -> tuple[KillRule, ...]:
+    if space.kill != "calibrated":
+        return space.kill
+    return kill_rules(materials, proxy.data or data, proxy.spec, space, runtime, listener)
 
 
 def _drive(

@@ -4,7 +4,10 @@ import pytest
 
 from ganetic.errors import UserError
 from ganetic.plots.figure import KINDS, plot
-from tests.small_run import new_small_run, small_run
+from ganetic.search.results import Run
+from ganetic.search.run import search
+from ganetic.search.space import Rung, SearchSpace, SpaceProxy
+from tests.small_run import SPACE, new_small_run, small_run, small_runtime
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -18,6 +21,30 @@ def test_without_a_name_it_goes_into_the_run(tmp_path: Path) -> None:
     run = new_small_run(tmp_path / "run")
     assert plot(run, "pareto") == tmp_path / "run" / "pareto.png"
     assert (tmp_path / "run" / "pareto.png").exists()
+
+
+def another_run(folder: Path, space: SearchSpace) -> Run:
+    return search(space, run=folder / "other", seed=1, runtime=small_runtime(24))
+
+
+def test_progress_of_two_runs(tmp_path: Path) -> None:
+    other, path = another_run(tmp_path, SPACE.randomised()), tmp_path / "both.png"
+    assert plot(small_run(), "progress", path, [other]) == path
+    assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(UserError, match='only "progress" draws others'):
+        plot(small_run(), "pareto", path, [other])
+    with pytest.raises(UserError, match="7 runs are too many"):
+        plot(small_run(), "progress", path, [other] * 6)
+
+
+def test_runs_that_cannot_be_compared(tmp_path: Path) -> None:
+    longer = another_run(tmp_path / "a", SPACE.model_copy(update={"rungs": (Rung(steps=150, seeds=1),)}))
+    with pytest.raises(UserError, match="reached no rung of as many steps and seeds"):
+        plot(small_run(), "progress", tmp_path / "both.png", [longer])
+    proxies = (SpaceProxy(images=64, learning_rate=1e-3),)
+    slower = another_run(tmp_path / "b", SPACE.model_copy(update={"proxies": proxies}))
+    with pytest.raises(UserError, match=r"losses are not measured as in .*run"):
+        plot(small_run(), "progress", tmp_path / "both.png", [slower])
 
 
 def test_unknown_kind(tmp_path: Path) -> None:

@@ -29,5 +29,14 @@ def test_figure_leaves_out_finals_and_what_still_runs() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["failed (1)", "pruned (1)", "completed (2)"]
 
 
+def test_the_best_is_a_mean_over_seeds_and_proxies() -> None:
+    _, by_time, _ = draw_progress(trials(), "fd@x", 400, 1, proxies=2).axes
+    legend = by_time.get_legend()
+    assert legend is not None
+    assert legend.get_texts()[1].get_text() == "best loss so far, mean of 2 proxies"
+    (line,) = by_time.get_lines()
+    assert np.nan_to_num(np.asarray(line.get_ydata(), dtype=np.float64)).round(6).tolist() == [0, 0, 80, 80, 80]
+
+
 def test_a_run_that_has_just_begun() -> None:
     assert len(draw_progress(trials().iloc[5:], "fd@x", 400, 2).axes) == 3

@@ -42,9 +42,19 @@ def test_a_result_says_what_happened(materials: Materials) -> None:
 
 
 def test_step_0_is_the_untrained_generator(materials: Materials) -> None:
-    first, second = run_trial(spec(steps=2), materials), run_trial(spec(ZERO, steps=3), materials)
+    first, second = run_trial(spec(steps=2), materials), run_trial(spec(ZERO, steps=3), replace(materials))
     assert first.trace[0] == second.trace[0]
     assert first.trace[0][1] == pytest.approx(materials.start_fd, rel=1e-3)
+
+
+def test_a_start_that_was_measured_before_is_the_same_and_its_own_seed_s_and_proxy_s(materials: Materials) -> None:
+    other_proxy = TINY.model_copy(update={"width": TINY.width + 1})
+    specs = [spec(steps=1), spec(seed=1, steps=1), spec(steps=1, proxy=other_proxy)]
+    fresh = [run_trial(one, replace(materials)).trace for one in specs]
+    assert len({trace[0] for trace in fresh}) == 3
+    known = replace(materials)
+    for _ in range(2):
+        assert [run_trial(one, known).trace for one in specs] == fresh
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])

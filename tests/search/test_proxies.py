@@ -184,3 +184,20 @@ def test_resuming_goes_on_with_both(tmp_path: Path) -> None:
     # A stop drains: what was asked for before it is the same.
     assert resumed[columns].head(20).values.tolist() == whole[columns].head(20).values.tolist()
     assert len(resumed) == 40
+
+
+def test_a_resumed_run_keeps_the_kill_rules_that_it_was_begun_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganetic.proxy.spec import KillRule
+    from ganetic.search import run as runs
+
+    calibrated = SPACE.model_copy(update={"kill": "calibrated"})
+    monkeypatch.setattr(runs, "kill_rules", lambda *_: (KillRule(step=20, above=0.6),))
+    search(calibrated, run=tmp_path / "run", seed=3, runtime=runtime(serial, max_trials=20))
+    monkeypatch.setattr(runs, "kill_rules", lambda *_: (KillRule(step=30, above=0.1),))
+    run = runs.resume(tmp_path / "run", runtime=runtime(serial, max_trials=30))
+    (measure,) = run.config.measures
+    assert measure.kill == (KillRule(step=20, above=0.6),)
+    payloads = [payload for *_, payload in journal_of(tmp_path / "run")["submissions"]]
+    assert {rule["step"] for payload in payloads for rule in payload["kill"]} == {20}

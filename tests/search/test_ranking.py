@@ -7,7 +7,7 @@ from deap.tools import emo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganetic.search.ranking import Objectives, fronts, rank, worst
+from ganetic.search.ranking import Objectives, fronts, hypervolume, rank, worst
 
 VALUES = st.floats(-5, 5).map(lambda x: round(x, 1))  # rounded, so that ties are common
 POINT = st.tuples(VALUES, VALUES)
@@ -119,3 +119,15 @@ def test_sorting_puts_the_lonelier_of_a_front_first_and_keeps_the_order_of_equal
     points = [(0.0, 10.0), (1.0, 8.9), (1.2, 8.8), (10.0, 0.0), (11.0, 11.0)]
     assert rank(climbs_of(*([point] for point in points))).sorted() == [0, 3, 2, 1, 4]
     assert rank(climbs_of(*([(1.0, 1.0)] for _ in range(4)))).sorted() == [0, 3, 1, 2]
+
+
+CELL = st.tuples(st.integers(0, 9), st.integers(0, 9))
+
+
+@given(st.lists(CELL, max_size=12), CELL)
+def test_hypervolume_is_the_area_of_the_dominated_cells(
+    points: list[tuple[int, int]], reference: tuple[int, int]
+) -> None:
+    cells = {(x, y) for x in range(reference[0]) for y in range(reference[1])}
+    dominated = {(x, y) for x, y in cells if any(a <= x and b <= y for a, b in points)}
+    assert hypervolume(points, reference) == len(dominated)

@@ -1,3 +1,4 @@
+import math
 import statistics
 
 import pytest
@@ -24,6 +25,14 @@ def test_a_score_is_that_of_its_trainings() -> None:
     ]
     assert result.fitness.fd == pytest.approx(statistics.geometric_mean(fds))
     assert result.fitness.failed == fds.count(SCALE.start_fd)
+    half = 2.776445 * statistics.stdev(map(math.log, fds)) / 5**0.5
+    assert result.fd_low == pytest.approx(result.fitness.fd * math.exp(-half))
+    assert result.fd_high == pytest.approx(result.fitness.fd * math.exp(half))
+
+
+def test_one_seed_has_no_interval() -> None:
+    result = score("bce", seeds=1, space=SPACE, runtime=runtime())
+    assert math.isnan(result.fd_low) and math.isnan(result.fd_high)
 
 
 def test_equal_seeds_score_alike() -> None:

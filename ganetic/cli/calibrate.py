@@ -1,0 +1,59 @@
+"""The command that calibrates a proxy."""
+# ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ganetic.cli.app import app, console
+from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Workers
+
+
+@app.command()
+def calibrate(
+    data: Data = None,
+    space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxies and rungs to use.")] = "quick",
+    seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each published loss.")] = 5,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Also write it to a file, or into a folder.")
+    ] = None,
+    workers: Workers = None,
+    address: Address = None,
+    gpus_per_trial: GpusPerTrial = 0.0,
+    download: Download = False,
+    inception_weights: Inception = None,
+    json: Json = False,
+) -> None:
+    """Measure the noise of a proxy, and what follows from it.
+
+    Trains the published losses, once for each data set and proxy, and keeps the result for searches. Stopped, the same
+    command goes on.
+    """
+    from ganetic.pages.calibration import calibration_page, calibration_record
+    from ganetic.progress import listener_for
+    from ganetic.report import print_text, to_json
+    from ganetic.search.calibration import calibrate as measure
+    from ganetic.search.calibration_store import check_export, export
+    from ganetic.search.runtime import Runtime
+    from ganetic.search.space import load_space
+
+    loaded = load_space(space)
+    if output is not None:
+        check_export(output, len(loaded.proxies))
+    runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
+    with closing(listener_for(console(stderr=True))) as listener:
+        try:
+            found = measure(loaded, data, seeds, runtime, listener)
+        except KeyboardInterrupt:
+            listener.log("what has ended is kept; the same command goes on with it")
+            raise
+    measured = loaded.checkpoints(loaded.rungs[0].steps)
+    if json:
+        typer.echo(to_json({name: calibration_record(kept, measured) for name, kept in found.items()}))
+    else:
+        for kept in found.values():
+            print_text(console(), calibration_page(kept, measured))
+    for path in export(found.values(), output) if output is not None else ():
+        typer.echo(path, err=json)

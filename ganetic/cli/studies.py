@@ -1,0 +1,116 @@
+"""Commands that say how good losses are: paired comparisons on seeds that chose nothing."""
+# ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganetic.cli.app import app, console
+from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, RunArgument, Workers
+
+if TYPE_CHECKING:
+    from ganetic.studies.comparison import Comparison
+
+
+@app.command()
+def compare(
+    losses: Annotated[
+        list[str], typer.Argument(metavar="LOSS...", help="Published losses or all, loss cards, expressions.")
+    ],
+    data: Data = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="The net: dcgan, the proxy of the space.")] = "dcgan",
+    seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each loss.")] = 25,
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Of a training; by default those of the space's finals.")
+    ] = None,
+    space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxy and finals to use.")] = "quick",
+    reference: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Compare all others with it; by default bce, or the first.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="A new directory, or a comparison to go on with."),
+    ] = None,
+    workers: Workers = None,
+    address: Address = None,
+    gpus_per_trial: GpusPerTrial = 0.0,
+    download: Download = False,
+    inception_weights: Inception = None,
+    json: Json = False,
+) -> None:
+    """Compare losses in pairs: equal seeds and steps for all.
+
+    Interrupted or killed, it goes on where it was when it is called again with -o DIR.
+    """
+    from ganetic.progress import listener_for
+    from ganetic.search.runtime import Runtime
+    from ganetic.studies.compare import compare as study
+
+    runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
+    with closing(listener_for(console(stderr=True))) as listener:
+        try:
+            comparison = study(losses, data, model, seeds, space, steps, reference, output, runtime, listener)
+        except KeyboardInterrupt:
+            listener.log("what has ended is kept; the same command with -o and the comparison directory goes on")
+            raise
+    _conclude(comparison, json)
+
+
+@app.command()
+def confirm(
+    run: RunArgument = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each loss.")] = 20,
+    pick: Annotated[str, typer.Option(metavar="knee|fid|stability|ID", help="Which loss of the run.")] = "knee",
+    workers: Workers = None,
+    address: Address = None,
+    gpus_per_trial: GpusPerTrial = 0.0,
+    download: Download = False,
+    inception_weights: Inception = None,
+    json: Json = False,
+) -> None:
+    """Train a winner and the references on fresh seeds."""
+    from ganetic.progress import listener_for
+    from ganetic.report import write_loss
+    from ganetic.search.results import latest_run
+    from ganetic.search.runtime import Runtime
+    from ganetic.studies.confirm import confirm as study
+
+    directory = run or latest_run()
+    runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
+    with closing(listener_for(console(stderr=True))) as listener:
+        try:
+            confirmation = study(directory, seeds, pick, runtime, listener)
+        except KeyboardInterrupt:
+            listener.log("what has ended is kept; the same command goes on")
+            raise
+    _conclude(confirmation.comparison, json, confirmation.claims())
+    files = write_loss(confirmation.card, directory / "best.json")
+    if not json:
+        for path in files:
+            typer.echo(path)
+
+
+def _conclude(comparison: "Comparison", json: bool, claims: list[str] | None = None) -> None:
+    """Write tables and figures into the directory of a comparison, and print what they say."""
+    from rich.text import Text
+
+    from ganetic.pages.comparison import comparison_page, comparison_record, write_tables
+    from ganetic.plots.comparison import write_figures
+    from ganetic.report import print_text, to_json
+
+    files = [*write_tables(comparison), *write_figures(comparison)]
+    if json:
+        record = comparison_record(comparison)
+        typer.echo(to_json(record if claims is None else {**record, "claims": claims}))
+        return
+    output = console()
+    output.line()
+    print_text(output, comparison_page(comparison))
+    output.line()
+    if claims:
+        print_text(output, Text("\n".join(claims)))
+        output.line()
+    for path in files:
+        typer.echo(path)

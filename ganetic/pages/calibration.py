@@ -1,0 +1,192 @@
+"""A calibration: as a page of 80 columns for people, as plain data for programs."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ganetic.proxy.spec import ProxySpec
+from ganetic.report import number
+from ganetic.search.calibration_record import RANKING_CORRELATION, Calibration, KillThreshold, Reading
+from ganetic.search.calibration_store import Kept
+
+PAIRS = (3, 5, 10, 20, 25)
+"""Seeds of a comparison whose smallest detectable ratio is named."""
+
+_LEGEND = """\
+seeds: sd of ln fd between the seeds of a loss; noise: the part of it that equal
+seeds do not take out; signal: sd between the means of losses; s/n: signal over
+noise, with its 90 % interval; speed: (s/n)² a minute of training; rank: rank
+correlation with the last step; 1:1: the same of one seed with another one;
+worst: highest fd / fd at start of a viable loss; kill: a rule above it, and how
+many of the failed trainings it stops"""
+
+
+def calibration_page(kept: Kept, measured: Sequence[int]) -> RenderableType:
+    """Lay a calibration out for a terminal of 80 columns or more.
+
+    Args:
+        kept: the calibration and its place.
+        measured: steps at which trials of the space's first rung are measured; the last ends them.
+    """
+    calibration = kept.calibration
+    return Group(
+        Text("\n".join(_head(calibration))),
+        Text(),
+        _checkpoints(calibration),
+        Text(_LEGEND, style="dim"),
+        Text(),
+        Text(
+            "\n".join((*_rules(calibration, measured), _ranking(calibration, measured[-1]), _detectable(calibration)))
+        ),
+        Text(),
+        Text(str(kept.place)),
+    )
+
+
+def calibration_record(kept: Kept, measured: Sequence[int]) -> dict[str, Any]:
+    """Say all that follows from a calibration; see `calibration_page` for the arguments."""
+    calibration = kept.calibration
+    conditions = calibration.conditions
+    return {
+        "file": str(kept.place),
+        "metric": conditions.metric,
+        "data": conditions.data,
+        "proxy": conditions.proxy.model_dump(mode="json"),
+        "steps": conditions.steps,
+        "seeds": list(calibration.seeds),
+        "start_fd": calibration.start_fd,
+        "floor_fd": calibration.floor_fd,
+        "seconds": _finite(calibration.seconds),
+        "viable": list(calibration.viable),
+        "failures": calibration.failures,
+        "checkpoints": [_reading_record(calibration, reading) for reading in calibration.readings],
+        "kill": [_threshold_record(threshold) for threshold in calibration.kill_thresholds(measured)],
+        "first_rung": measured[-1],
+        "first_ranking_step": calibration.first_ranking_step,
+        "detectable_ratios": {str(pairs): _finite(calibration.detectable_ratio(pairs)) for pairs in PAIRS},
+    }
+
+
+def proxy_line(proxy: ProxySpec) -> str:
+    """Name the settings of a proxy that are chosen for it."""
+    norm = "batch norm" if proxy.batch_norm else "no batch norm"
+    return f"width {proxy.width}, batch {proxy.batch}, learning rate {proxy.learning_rate:g}, {norm}"
+
+
+def _head(calibration: Calibration) -> list[str]:
+    conditions, seeds = calibration.conditions, len(calibration.seeds)
+    trained = (
+        f"{len(calibration.viable)} of {len(conditions.losses)} losses viable; {seeds} seed{'s' * (seeds > 1)} each"
+    )
+    failed = [(loss, count) for loss, count in calibration.failures.items() if count]
+    return [
+        f"{conditions.metric} on {conditions.data}",
+        f"proxy: {proxy_line(conditions.proxy)}; {conditions.steps} steps, {number(calibration.seconds)} s",
+        f"untrained generator {number(calibration.start_fd)}, real images against real ones "
+        f"{number(calibration.floor_fd, 2)}",
+        f"{trained}; {'failed:' if failed else 'none failed'}",
+        *(f"  {loss}: {count} of {seeds} ({_reasons(calibration, loss)})" for loss, count in failed),
+    ]
+
+
+def _reasons(calibration: Calibration, loss: str) -> str:
+    ended = [one for one in calibration.trainings if one.loss == loss and not one.completed]
+    return ", ".join(sorted(Counter((one.reason or str(one.state)).replace("_", " ") for one in ended)))
+
+
+def _checkpoints(calibration: Calibration) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for name in ("step", "seeds", "noise", "signal", "s/n", "90 %", "speed", "rank", "1:1", "worst", "kill", "of"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for reading in calibration.readings:
+        spread, threshold = reading.spread, calibration.threshold(reading.step)
+        low, high = spread.interval
+        table.add_row(
+            str(reading.step),
+            number(spread.seed_sd, 2),
+            number(spread.noise_sd, 2),
+            number(spread.signal_sd, 2),
+            number(spread.signal_to_noise, 2),
+            f"{number(low)}-{number(high)}" if math.isfinite(high) else "-",
+            number(reading.per_minute),
+            number(reading.correlation, 2),
+            number(reading.reliability, 2),
+            *_kill_cells(threshold),
+        )
+    return table
+
+
+def _kill_cells(threshold: KillThreshold | None) -> tuple[str, str, str]:
+    if threshold is None:
+        return "-", "-", "-"
+    return f"{threshold.worst:.2f}", f"{threshold.rule.above:.3g}", f"{threshold.caught}/{threshold.failed}"
+
+
+def _rules(calibration: Calibration, measured: Sequence[int]) -> list[str]:
+    thresholds, first_rung = calibration.kill_thresholds(measured), measured[-1]
+    if not thresholds:
+        why = "the viable losses leave no margin" if calibration.viable else "no loss is viable"
+        return [f"Kill: no rule, for a first rung of {first_rung} steps: {why}"]
+    return [f"Kill, for a first rung of {first_rung} steps (no viable loss is touched):"] + [
+        f"  at step {one.rule.step} above {one.rule.above:g} of the start (worst viable {one.worst:.3f}): "
+        f"{one.caught} of {one.failed} failures"
+        for one in thresholds
+    ]
+
+
+def _ranking(calibration: Calibration, first_rung: int) -> str:
+    first = calibration.first_ranking_step
+    if first is None:
+        return "Rank: too few viable losses to say"
+    verdict = "may rank" if first <= first_rung else "ranks too early"
+    return (
+        f"Rank: from step {first} on (rank correlation {RANKING_CORRELATION:g} with step "
+        f"{calibration.conditions.steps});\n  a first rung of {first_rung} {verdict}"
+    )
+
+
+def _detectable(calibration: Calibration) -> str:
+    ratios = ", ".join(f"{_ratio(calibration.detectable_ratio(pairs))} with {pairs}" for pairs in PAIRS)
+    return (
+        f"Smallest ratio of fd at step {calibration.conditions.steps} that paired seeds detect "
+        f"(80 % power, 5 %):\n  {ratios}"
+    )
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 100 else "over 100" if math.isfinite(ratio) else "-"
+
+
+def _reading_record(calibration: Calibration, reading: Reading) -> dict[str, Any]:
+    threshold, spread = calibration.threshold(reading.step), reading.spread
+    return {
+        "step": reading.step,
+        "seed_sd": _finite(spread.seed_sd),
+        "noise_sd": _finite(spread.noise_sd),
+        "signal_sd": _finite(spread.signal_sd),
+        "signal_to_noise": _finite(spread.signal_to_noise),
+        "interval": [_finite(end) for end in spread.interval],
+        "per_minute": _finite(reading.per_minute),
+        "correlation": _finite(reading.correlation),
+        "reliability": _finite(reading.reliability),
+        "kill": None if threshold is None else _threshold_record(threshold),
+    }
+
+
+def _threshold_record(threshold: KillThreshold) -> dict[str, Any]:
+    return {
+        "step": threshold.rule.step,
+        "above": threshold.rule.above,
+        "worst_viable": threshold.worst,
+        "caught": threshold.caught,
+        "failed": threshold.failed,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,160 @@
+"""Compare losses: all on the same seeds, for the same number of steps, none stopped early."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ganetic.errors import UserError, unknown
+from ganetic.jobs.lock import run_lock
+from ganetic.loss.card import resolve_loss
+from ganetic.loss.library import LIBRARY
+from ganetic.search.listener import Listener, Silence
+from ganetic.search.runtime import Runtime
+from ganetic.search.seeds import SEEDS_A_ROLE, training_seed
+from ganetic.search.space import SearchSpace, load_space
+from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison
+from ganetic.studies.ratios import default_reference
+from ganetic.studies.settings import Entry, Pair, Settings, measures_of
+from ganetic.studies.training import is_complete, train
+
+__all__ = ["Comparison", "compare", "open_comparison"]
+
+MODELS = ("dcgan",)
+"""What a loss can be compared on."""
+ALL = "all"
+"""Stands for every loss of the library."""
+MAX_STEPS = 10**7
+
+
+def compare(
+    losses: Sequence[str | Path],
+    data: str | None = None,
+    model: str = "dcgan",
+    seeds: int = 25,
+    space: str | Path | SearchSpace = "quick",
+    steps: int | None = None,
+    reference: str | None = None,
+    directory: Path | str | None = None,
+    runtime: Runtime | None = None,
+    listener: Listener | None = None,
+) -> Comparison:
+    """Train losses on seeds that chose no loss of any run, and compare them in pairs.
+
+    A given seed means the same initial weights, latents and batches for every loss. Killed at any moment, a comparison
+    goes on where it was when it is called with the same arguments and its directory.
+
+    Args:
+        losses: two or more of: names of the library, ``all`` of it, paths of cards, expressions.
+        data: a data set; None for the space's own.
+        model: the net: ``dcgan``, the proxy of the space.
+        seeds: trainings of each loss, at most 100.
+        space: whose proxies and checkpoints are used; on each of several proxies all losses are trained.
+        steps: updates of each player in a training; None for those of the space's finals.
+        reference: the loss that all others are compared with; None for bce, or the first where bce is not among them.
+        directory: a new one, or that of a comparison to go on with; None makes one under ``runs/``.
+        runtime: where.
+        listener: who watches.
+
+    Raises:
+        UserError: something given is wrong; no directory was made then.
+    """
+    listener, runtime = listener or Silence(), runtime or Runtime()
+    space = space if isinstance(space, SearchSpace) else load_space(space)
+    if model not in MODELS:
+        raise unknown("model", model, MODELS)
+    if not 1 <= seeds <= SEEDS_A_ROLE:
+        raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
+    steps = space.finals.steps if steps is None else steps
+    if not 1 <= steps <= MAX_STEPS:
+        raise UserError(f"steps is {steps}; expected 1 to {MAX_STEPS}")
+    entries = entries_of(losses)
+    pairs = _pairs([entry.name for entry in entries], reference)
+    data = data or space.data
+    folder = Path(directory) if directory is not None else _new_directory(space, data)
+    _refuse_other_content(folder)
+    materials = runtime.materials_of(space, data, listener)
+    settings = Settings(
+        kind="comparison",
+        losses=entries,
+        pairs=pairs,
+        space=space.name,
+        data=data,
+        proxies=space.proxies,
+        measures=measures_of(space.proxies, materials),
+        seeds=tuple(training_seed(0, "confirmation", number) for number in range(seeds)),
+        steps=steps,
+        checkpoints=space.checkpoints(steps),
+    )
+    if not is_complete(folder / JOURNAL, settings):
+        with runtime.executor(materials, steps) as executor:
+            folder.mkdir(parents=True, exist_ok=True)  # not before all that can be wrong has been tried
+            with run_lock(folder):
+                listener.log(f"comparison directory {folder}")
+                train(folder / JOURNAL, settings, executor, listener)
+    return open_comparison(folder)
+
+
+def entries_of(sources: Iterable[str | Path]) -> tuple[Entry, ...]:
+    """Find losses, and tell those of one name apart by numbers: ``expression``, ``expression-2``.
+
+    Args:
+        sources: names of the library, ``all`` of it, paths of cards, expressions.
+
+    Raises:
+        UserError: fewer than two, one is given twice, or one is nothing of these.
+    """
+    given = [name for source in sources for name in (LIBRARY if str(source) == ALL else [str(source)])]
+    found = [(source, *resolve_loss(source)) for source in given]
+    if len(found) < 2:
+        raise UserError(
+            f"{len(found)} loss{'' if len(found) == 1 else 'es'} to compare; expected two or more, or all; "
+            "`ganetic score` trains a single one"
+        )
+    first: dict[str, str] = {}
+    for source, _, formula in found:
+        if formula.text in first:
+            raise UserError(
+                f'the loss "{source[:60]}" is given twice, first as "{first[formula.text][:60]}"; leave one out'
+            )
+        first[formula.text] = source
+    names = _distinct([name for _, name, _ in found])
+    return tuple(Entry(name=name, text=formula.text) for name, (_, _, formula) in zip(names, found, strict=True))
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The first of each name keeps it; no other name is taken away from its owner."""
+    taken, result = set(names), []
+    seen: Counter[str] = Counter()
+    for name in names:
+        seen[name] += 1
+        new, number = name, seen[name]
+        while seen[name] > 1 and new in taken:
+            new, number = f"{name}-{number}", number + 1
+        taken.add(new)
+        result.append(new)
+    return result
+
+
+def _pairs(names: Sequence[str], reference: str | None) -> tuple[Pair, ...]:
+    reference = default_reference(names) if reference is None else reference
+    if reference not in names:
+        raise unknown("reference", reference, names, "--reference")
+    return tuple(Pair(name, reference) for name in names if name != reference)
+
+
+def _refuse_other_content(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: is a file; name a new directory, or that of a comparison to go on with")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / JOURNAL).is_file() and not _only_a_lock(folder):
+        raise UserError(f"{folder}: holds something else; name a new directory, or that of a comparison to go on with")
+
+
+def _only_a_lock(folder: Path) -> bool:
+    """Whether this is what a comparison leaves that was killed before its first training was written down."""
+    return all(path.name == "lock" or path.name.startswith(f".{JOURNAL}") for path in folder.iterdir())
+
+
+def _new_directory(space: SearchSpace, data: str) -> Path:
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data).stem)
+    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-compare-{space.name}-{name}"

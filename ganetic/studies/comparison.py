@@ -1,0 +1,234 @@
+"""A comparison of losses as tables: read from its journal, also while it is being written."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pandas as pd
+
+from ganetic.config import validate
+from ganetic.errors import UserError, unknown
+from ganetic.jobs.grid import read_grid
+from ganetic.jobs.journal import Record
+from ganetic.jobs.statistics import summarise
+from ganetic.loss.formula import Formula
+from ganetic.metrics.stability import SeedTrace, fitness
+from ganetic.proxy.trial import TrialResult, TrialState
+from ganetic.search.individual import seed_trace
+from ganetic.search.space import SpaceProxy
+from ganetic.studies.ratios import Ratio, ratios
+from ganetic.studies.settings import Entry, Kind, Pair, Settings, settings_in
+
+JOURNAL = "journal.db"
+
+_RUNS = ("proxy", "loss", "seed", "state", "reason", "fd", "counted_fd", "steps", "seconds", "node", "error")
+
+
+@dataclass(frozen=True)
+class LossSummary:
+    """How a loss did on a proxy. All of fd is over seeds, a failed training counting as the untrained generator.
+
+    Attributes:
+        proxy: its name.
+        loss: its name.
+        trainings: that have ended.
+        best: the lowest fd.
+        worst: the highest.
+        mean: the arithmetic mean.
+        geometric_mean: what losses are ranked by.
+        sd: standard deviation with n - 1; NaN of a single training.
+        worst_over_best: their ratio.
+        failed: trainings that failed, crashed, ran over their wall time or raised.
+        ills: why, such as ``2 mode_collapse, 1 timed_out``.
+        instability: see `ganetic.metrics.stability`.
+        seconds: wall time of a training, the median.
+    """
+
+    proxy: str
+    loss: str
+    trainings: int
+    best: float
+    worst: float
+    mean: float
+    geometric_mean: float
+    sd: float
+    worst_over_best: float
+    failed: int
+    ills: str
+    instability: float
+    seconds: float
+
+
+class Comparison:
+    """Losses on the same seeds for the same steps, as it stood when it was opened; nothing is ever written.
+
+    A training that failed, from whatever cause, counts as the untrained generator's fd.
+
+    Attributes:
+        directory: where its journal lies.
+        settings: what was trained, how, and what is compared with what.
+        made_with: versions and hardware.
+    """
+
+    def __init__(self, path: Path, kind: Kind = "comparison") -> None:
+        meta, _, records = read_grid(path)
+        self.directory = path.parent
+        self.settings: Settings = settings_in(meta, kind, path)
+        self.made_with: dict[str, str] = dict(meta.get("made_with", {}))
+        self._records: dict[int, Record] = {record.number: record for record in records}
+        self._results = {
+            record.number: validate(record.record, TrialResult, where=f"{path}: training {record.number}")
+            for record in records
+            if record.record is not None
+        }
+
+    @property
+    def finished(self) -> bool:
+        """Whether every training has ended."""
+        return len(self._records) == self.total
+
+    @property
+    def ended(self) -> int:
+        """Trainings that have ended."""
+        return len(self._records)
+
+    @property
+    def total(self) -> int:
+        """All trainings."""
+        return len(self._trainings)
+
+    def runs(self) -> pd.DataFrame:
+        """A row a training that has ended, in order.
+
+        Columns: proxy, loss, seed, state, reason (of a failure: an ill, or None), fd (as measured last; NaN where
+        nothing was), counted_fd (the untrained generator's for a failure), steps, seconds, node, error (the last line
+        of a traceback, or why there is no record).
+        """
+        rows = [self._run_row(number) for number in sorted(self._records)]
+        return pd.DataFrame(rows, columns=_RUNS)
+
+    def traces(self) -> pd.DataFrame:
+        """A row a measurement: proxy, loss, seed, failed, step, fd; step 0 is the untrained generator."""
+        rows = [
+            (proxy.name, loss.name, seed, result.state is not TrialState.COMPLETED, step, fd)
+            for number, result in sorted(self._results.items())
+            for loss, proxy, seed in (self._trainings[number],)
+            for step, fd in result.trace
+        ]
+        return pd.DataFrame(rows, columns=("proxy", "loss", "seed", "failed", "step", "fd"))
+
+    def summaries(self) -> list[LossSummary]:
+        """How each loss did of which a training has ended, proxy by proxy, by rising geometric mean."""
+        numbers: dict[tuple[int, Entry], list[int]] = {}
+        order = {proxy.name: place for place, proxy in enumerate(self.settings.proxies)}
+        for number in sorted(self._records):
+            loss, proxy, _ = self._trainings[number]
+            numbers.setdefault((order[proxy.name], loss), []).append(number)
+        found = [(place, self._summary(own)) for (place, _), own in numbers.items()]
+        return [summary for _, summary in sorted(found, key=lambda one: (one[0], one[1].geometric_mean))]
+
+    def summary(self) -> pd.DataFrame:
+        """The fields of `summaries`, a row a loss and proxy."""
+        columns = tuple(field.name for field in fields(LossSummary))
+        return pd.DataFrame([asdict(one) for one in self.summaries()], columns=columns)
+
+    def ratios(self, reference: str | None = None) -> list[Ratio]:
+        """Every loss against its reference on the seeds that both have, as one family, by rising ratio on each proxy.
+
+        Args:
+            reference: another loss to compare all the others with.
+
+        Raises:
+            UserError: no loss has this name.
+        """
+        pairs: Sequence[Pair] = self.settings.pairs
+        if reference is not None:
+            names = self.settings.names
+            if reference not in names:
+                raise unknown("reference", reference, names, str(self.directory))
+            pairs = [Pair(name, reference) for name in names if name != reference]
+        tables = self.fd_by_seed()
+        if not self.settings.several_proxies:
+            tables = {"": next(iter(tables.values()))}
+        return ratios(tables, pairs)
+
+    def differences(self, reference: str | None = None) -> pd.DataFrame:
+        """The fields of `ratios`, a row a pair."""
+        columns = tuple(field.name for field in fields(Ratio))
+        return pd.DataFrame([asdict(one) for one in self.ratios(reference)], columns=columns)
+
+    def fd_by_seed(self) -> dict[str, pd.DataFrame]:
+        """For each proxy counted_fd, a row a seed and a column a loss; NaN where a training has not ended."""
+        runs = self.runs()
+        return {
+            proxy.name: runs[runs["proxy"] == proxy.name].pivot(index="seed", columns="loss", values="counted_fd")
+            for proxy in self.settings.proxies
+        }
+
+    def formulas(self) -> dict[str, str]:
+        """The losses for people, by name."""
+        return {loss.name: Formula.from_text(loss.text).readable for loss in self.settings.losses}
+
+    @cached_property
+    def _trainings(self) -> list[tuple[Entry, SpaceProxy, int]]:
+        return list(self.settings.trainings())
+
+    def _run_row(self, number: int) -> tuple[Any, ...]:
+        loss, proxy, seed = self._trainings[number]
+        record, result = self._records[number], self._results.get(number)
+        return (
+            *(proxy.name, loss.name, seed, record.state, record.reason),
+            *(result.trace[-1][1] if result and result.trace else math.nan, self._counted_fd(number)),
+            *(result.steps if result else 0, record.seconds, record.node, _last_line(record.error)),
+        )
+
+    def _summary(self, numbers: list[int]) -> LossSummary:
+        loss, proxy, _ = self._trainings[numbers[0]]
+        measure, fd = self.settings.measure(proxy.name), summarise([self._counted_fd(number) for number in numbers])
+        known = fitness([self._seed_trace(number) for number in numbers], measure.start_fd, measure.floor_fd)
+        records = [self._records[number] for number in numbers]
+        ills = Counter(record.reason or record.state for record in records if record.state != TrialState.COMPLETED)
+        return LossSummary(
+            proxy=proxy.name,
+            loss=loss.name,
+            trainings=fd.count,
+            best=fd.best,
+            worst=fd.worst,
+            mean=fd.mean,
+            geometric_mean=fd.geometric_mean,
+            sd=fd.sd,
+            worst_over_best=fd.worst_over_best,
+            failed=known.failed,
+            ills=", ".join(f"{count} {ill}" for ill, count in ills.most_common()),
+            instability=known.instability,
+            seconds=median(record.seconds for record in records),
+        )
+
+    def _seed_trace(self, number: int) -> SeedTrace:
+        result = self._results.get(number)
+        return SeedTrace(failed=True, points=()) if result is None else seed_trace(result)
+
+    def _counted_fd(self, number: int) -> float:
+        trace, proxy = self._seed_trace(number), self._trainings[number][1]
+        return self.settings.measure(proxy.name).start_fd if trace.failed else trace.points[-1][1]
+
+
+def open_comparison(directory: Path | str) -> Comparison:
+    """Open a comparison for reading, also while it runs.
+
+    Raises:
+        UserError: there is none, or its journal is damaged.
+    """
+    directory = Path(directory)
+    if not (directory / JOURNAL).is_file():
+        raise UserError(f"{directory}: no comparison is here; `ganetic compare` makes one under runs/")
+    return Comparison(directory / JOURNAL)
+
+
+def _last_line(error: str | None) -> str | None:
+    return error.strip().splitlines()[-1] if error and error.strip() else None

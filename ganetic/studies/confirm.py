@@ -1,0 +1,198 @@
+"""Confirm what a search found: train it and the references on seeds that chose nothing, and say what may be claimed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ganetic.errors import UserError
+from ganetic.jobs.lock import run_lock
+from ganetic.loss.card import LossCard, Reference, Result
+from ganetic.loss.library import LIBRARY
+from ganetic.search.listener import Listener, Silence
+from ganetic.search.results import Run, open_run
+from ganetic.search.run_config import Measure, differences
+from ganetic.search.runtime import Runtime
+from ganetic.search.seeds import SEEDS_A_ROLE, training_seed
+from ganetic.search.winner import pick_card
+from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
+from ganetic.studies.settings import Entry, Pair, Settings, measures_of
+from ganetic.studies.training import is_complete, train
+from ganetic.studies.wording import claim, listed, number
+
+FOLDER = "confirmation"
+"""Of a run, for its confirmations."""
+
+
+@dataclass(frozen=True, eq=False)
+class Confirmation:
+    """A loss of a run and the references of its space on seeds that chose nothing.
+
+    Attributes:
+        comparison: of the loss with each reference.
+        card: of the loss, with these results beside those of the finals.
+    """
+
+    comparison: Comparison
+    card: LossCard
+
+    def claims(self) -> list[str]:
+        """What may be claimed, a sentence a line: each comparison, the spread over seeds, and their sum."""
+        settings, said = self.comparison.settings, self.comparison.ratios()
+        seeds = f"{len(settings.seeds)} seeds" if len(settings.seeds) > 1 else "1 seed"
+        lines = [f"{self.card.name} on {seeds} that chose nothing, {settings.steps} steps each:"]
+        lines += [f"  {claim(ratio)}" for ratio in said]
+        lines += [f"  {sentence}" for sentence in self._spreads()]
+        better, worse, equal = (
+            [ratio.second + (f" on {ratio.proxy}" if ratio.proxy else "") for ratio in said if ratio.verdict == verdict]
+            for verdict in ("better", "worse", "no difference shown")
+        )
+        parts = [
+            *([f"better than {listed(better)}"] if better else []),
+            *([f"worse than {listed(worse)}"] if worse else []),
+            *([f"not shown to differ from {listed(equal)}"] if equal else []),
+        ]
+        if parts:
+            lines.append(f"May be claimed, of {self._protocol()}: {'; '.join(parts)}.")
+        return lines
+
+    def _spreads(self) -> list[str]:
+        """Worst over best of every loss, the confirmed one first."""
+        settings, sentences = self.comparison.settings, []
+        known = {(one.proxy, one.loss): one for one in self.comparison.summaries()}
+        for proxy in settings.proxies:
+            where = f" on {proxy.name}" if settings.several_proxies else ""
+            said = [_spread(known[proxy.name, name]) for name in settings.names]
+            sentences.append(f"worst/best over seeds{where}: {', '.join(said)}")
+        return sentences
+
+    def _protocol(self) -> str:
+        return listed([f"{measure.metric} and {measure.model}" for measure in self.comparison.settings.measures])
+
+
+def confirm(
+    run: Run | Path | str,
+    seeds: int = 20,
+    pick: str = "knee",
+    runtime: Runtime | None = None,
+    listener: Listener | None = None,
+) -> Confirmation:
+    """Train a loss of a finished run and the references of its space again, for as long as the finals did.
+
+    The trainings are kept in ``RUN/confirmation/``, a folder for each loss and number of seeds; a confirmation that was
+    stopped or killed goes on where it was.
+
+    Args:
+        run: the run.
+        seeds: trainings of each loss on each proxy of the space, at most 100.
+        pick: which loss, see `ganetic.search.winner.pick_card`.
+        runtime: where.
+        listener: who watches.
+
+    Raises:
+        UserError: the run is not finished, nobody can be picked, or the run's data or features are no longer the same.
+    """
+    listener, runtime = listener or Silence(), runtime or Runtime()
+    run = run if isinstance(run, Run) else open_run(run)
+    if run.status != "finished":
+        raise UserError(
+            f"{run.directory}: the run is {run.status}, and only its finals choose what is confirmed; "
+            f"`ganetic resume {run.directory}` goes on with it"
+        )
+    if not 1 <= seeds <= SEEDS_A_ROLE:
+        raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
+    card, space = pick_card(run, pick), run.config.space
+    materials = runtime.materials_of(space, run.config.data, listener)
+    measures = measures_of(space.proxies, materials)
+    _refuse_other_measures(run, measures)
+    settings = _settings(run, card, measures, seeds)
+    folder = run.directory / FOLDER / f"{card.name}-{seeds}-seeds"
+    if not is_complete(folder / JOURNAL, settings):
+        with runtime.executor(materials, settings.steps) as executor:
+            folder.mkdir(parents=True, exist_ok=True)
+            with run_lock(folder):
+                listener.log(f"confirming {card.name} beside {listed(space.finals.references) or 'nothing'}")
+                train(folder / JOURNAL, settings, executor, listener)
+    comparison = Comparison(folder / JOURNAL, "confirmation")
+    return Confirmation(comparison, _with_results(card, comparison))
+
+
+def _settings(run: Run, card: LossCard, measures: tuple[Measure, ...], seeds: int) -> Settings:
+    space = run.config.space
+    references = [Entry(name=name, text=LIBRARY[name].formula.text) for name in space.finals.references]
+    return Settings(
+        kind="confirmation",
+        losses=(Entry(name=card.name, text=card.formula.text), *references),
+        pairs=tuple(Pair(card.name, reference.name) for reference in references),
+        space=space.name,
+        data=run.config.data,
+        proxies=space.proxies,
+        measures=measures,
+        seeds=tuple(training_seed(run.config.seed, "confirmation", number) for number in range(seeds)),
+        steps=space.finals.steps,
+        checkpoints=space.checkpoints(space.finals.steps),
+    )
+
+
+def _refuse_other_measures(run: Run, measures: tuple[Measure, ...]) -> None:
+    for then, now in zip(run.config.measures, measures, strict=True):
+        if changes := differences(then.model_copy(update={"kill": ()}), now):
+            raise UserError(
+                f"{run.directory}: losses are not measured as the run measured them: {'; '.join(changes[:3])}; "
+                "undo the change, or start a new run"
+            )
+
+
+def _with_results(card: LossCard, comparison: Comparison) -> LossCard:
+    """The card with the results of a confirmation behind the others, for the loss and for each reference."""
+    before = {reference.name: reference.results for reference in card.references}
+    references = [
+        Reference(name=name, results=(*before.get(name, ()), *_results(comparison, name)))
+        for name in comparison.settings.names
+        if name != card.name
+    ]
+    return LossCard.of(
+        name=card.name,
+        formula=card.formula,
+        results=(*card.results, *_results(comparison, card.name)),
+        references=references,
+        provenance=card.provenance,
+        training=card.training,
+        found_as=card.found_as,
+    )
+
+
+def _results(comparison: Comparison, name: str) -> list[Result]:
+    """Of one loss, one for each proxy."""
+    runs, known = comparison.runs(), {(one.proxy, one.loss): one for one in comparison.summaries()}
+    return [
+        _result(
+            comparison.settings,
+            measure,
+            runs[(runs["loss"] == name) & (runs["proxy"] == measure.proxy)],
+            known[measure.proxy, name],
+        )
+        for measure in comparison.settings.measures
+    ]
+
+
+def _result(settings: Settings, measure: Measure, runs: pd.DataFrame, summary: LossSummary) -> Result:
+    return Result(
+        metric=measure.metric,
+        floor=round(measure.floor_fd, 4),
+        data=measure.images,
+        model=measure.model,
+        steps=settings.steps,
+        role="confirmation",
+        seeds=tuple(int(seed) for seed in runs["seed"]),
+        values=tuple(round(float(fd), 4) for fd in runs["counted_fd"]),
+        mean=round(summary.mean, 4),
+        sd=round(summary.sd, 4) if summary.trainings > 1 else None,
+        failed=summary.failed,
+        instability=round(summary.instability, 4),
+    )
+
+
+def _spread(summary: LossSummary) -> str:
+    failed = f" ({summary.failed} of {summary.trainings} failed)" if summary.failed else ""
+    return f"{summary.loss} {number(summary.worst_over_best)}{failed}"

@@ -1,0 +1,123 @@
+"""What a study of losses is a function of: which losses, on which proxies and seeds, for how long."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from ganetic.config import Config, validate
+from ganetic.errors import UserError
+from ganetic.jobs.grid import Cell
+from ganetic.proxy.materials import Materials
+from ganetic.proxy.spec import TrialSpec
+from ganetic.search.run_config import Measure
+from ganetic.search.space import SpaceProxy
+
+Kind = Literal["comparison", "confirmation"]
+
+
+class Entry(Config):
+    """A loss of a study.
+
+    Attributes:
+        name: told apart by it.
+        text: the formula's one line.
+    """
+
+    name: str
+    text: str
+
+
+class Pair(NamedTuple):
+    """Two losses, by name, of which the first is compared with the second."""
+
+    first: str
+    second: str
+
+
+class Settings(Config):
+    """All that decides a study; it goes on only with the same.
+
+    Attributes:
+        kind: who made it.
+        losses: what is trained.
+        pairs: what is compared with what, as one family of comparisons.
+        space: name of the search space that gave proxies and checkpoints.
+        data: name of the data set.
+        proxies: on what the losses are trained.
+        measures: how they are measured there, one for each proxy.
+        seeds: of the trainings of each loss on each proxy.
+        steps: updates of each player in a training.
+        checkpoints: steps at which fd is measured.
+    """
+
+    kind: Kind
+    losses: Annotated[tuple[Entry, ...], Field(min_length=1)]
+    pairs: tuple[Pair, ...]
+    space: str
+    data: str
+    proxies: Annotated[tuple[SpaceProxy, ...], Field(min_length=1)]
+    measures: tuple[Measure, ...]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    steps: int
+    checkpoints: tuple[int, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the losses."""
+        return [loss.name for loss in self.losses]
+
+    @property
+    def several_proxies(self) -> bool:
+        """Whether the proxies need names where they are shown."""
+        return len(self.proxies) > 1
+
+    def measure(self, proxy: str) -> Measure:
+        """How losses are measured on the proxy of this name."""
+        return next(measure for measure in self.measures if measure.proxy == proxy)
+
+    def trainings(self) -> Iterator[tuple[Entry, SpaceProxy, int]]:
+        """Loss, proxy and seed of every training, in order: all losses on one seed before the next seed."""
+        for seed, proxy, loss in product(self.seeds, self.proxies, self.losses):
+            yield loss, proxy, seed
+
+    def cells(self) -> list[Cell]:
+        """The trainings as jobs; no kill rules, so that every loss gets the same steps."""
+        places = {loss.name: place for place, loss in enumerate(self.losses)}
+        return [
+            Cell(
+                subject=places[loss.name],
+                text=loss.text,
+                payload=TrialSpec(
+                    formula=loss.text,
+                    seed=seed,
+                    steps=self.steps,
+                    checkpoints=self.checkpoints,
+                    proxy=proxy.spec,
+                    materials=proxy.name,
+                ).model_dump(mode="json"),
+            )
+            for loss, proxy, seed in self.trainings()
+        ]
+
+    def meta(self) -> dict[str, Any]:
+        """As plain data, for a journal."""
+        return self.model_dump(mode="json")
+
+
+def settings_in(meta: Mapping[str, Any], kind: Kind, path: Path) -> Settings:
+    """Read the settings in a journal.
+
+    Raises:
+        UserError: the journal is of something else.
+    """
+    if meta.get("kind") != kind:
+        raise UserError(f"{path}: holds no {kind}; name a directory of one")
+    return validate({key: meta[key] for key in Settings.model_fields if key in meta}, Settings, where=str(path))
+
+
+def measures_of(proxies: Sequence[SpaceProxy], materials: Mapping[str, Materials]) -> tuple[Measure, ...]:
+    """How losses are measured on proxies whose data is prepared."""
+    return tuple(Measure.of(proxy, materials[proxy.name], ()) for proxy in proxies)

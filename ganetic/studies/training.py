@@ -1,0 +1,85 @@
+"""Train what a study trains, and go on with one that was stopped or killed."""
+
+from pathlib import Path
+
+from ganetic.errors import UserError
+from ganetic.jobs.executor import Executor
+from ganetic.jobs.grid import GridProgress, read_grid, run_grid
+from ganetic.search.listener import Listener, Snapshot
+from ganetic.search.run_config import differences, versions
+from ganetic.studies.settings import Settings, settings_in
+
+
+def is_complete(path: Path, settings: Settings) -> bool:
+    """Return whether all trainings of a study have ended already.
+
+    Raises:
+        UserError: the journal there is of another study, or cannot be used.
+    """
+    if not path.exists():
+        return False
+    meta, submissions, records = read_grid(path)
+    _refuse_another(path, settings_in(meta, settings.kind, path), settings)
+    return bool(submissions) and len(records) == len(submissions)
+
+
+def train(path: Path, settings: Settings, executor: Executor, listener: Listener) -> None:
+    """Run the trainings of a study that have not ended yet; each is in the journal once it has.
+
+    Hold `ganetic.jobs.lock.run_lock`.
+
+    Args:
+        path: the journal, begun by a study with the same settings, or new.
+        settings: of the study.
+        executor: for trials on the proxies of the study.
+        listener: who watches.
+
+    Raises:
+        UserError: the journal there is of another study, or cannot be used.
+    """
+    made_with = versions()
+    if path.exists():
+        meta, _, records = read_grid(path)
+        _refuse_another(path, settings_in(meta, settings.kind, path), settings)
+        made_with = _versions_before(meta.get("made_with", {}), made_with, listener)
+        listener.log(f"{path.parent}: {len(records)} trainings are there already")
+    run_grid(
+        path,
+        {**settings.meta(), "made_with": made_with},
+        settings.cells(),
+        executor,
+        lambda progress: listener.update(_snapshot(progress)),
+    )
+
+
+def _refuse_another(path: Path, begun: Settings, asked: Settings) -> None:
+    if changes := differences(begun, asked):
+        more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+        raise UserError(
+            f"{path}: this is not the {begun.kind} that was begun: {'; '.join(changes[:3])}{more}; "
+            "undo the change, or name a new directory"
+        )
+
+
+def _versions_before(then: dict[str, str], now: dict[str, str], listener: Listener) -> dict[str, str]:
+    for key, value in now.items():
+        if then.get(key) != value:
+            listener.log(
+                f"begun with {key} {then.get(key)}, goes on with {value}: results may differ in their last digits"
+            )
+    return then
+
+
+def _snapshot(progress: GridProgress) -> Snapshot:
+    return Snapshot(
+        phase="training",
+        submitted=progress.total,
+        finished=progress.finished,
+        running=progress.running,
+        target=progress.total,
+        elapsed_seconds=progress.elapsed_seconds,
+        states=progress.states,
+        rejections={},
+        leaders=(),
+        slots=progress.slots,
+    )

@@ -1,0 +1,110 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from ganetic.cli import run_command
+from ganetic.jobs.executor import Executor, SerialExecutor
+from ganetic.proxy.materials import Materials
+from ganetic.proxy.spec import ProxySpec
+from ganetic.search import calibration_store
+from ganetic.search.calibration_store import read_calibration
+from ganetic.search.listener import Listener
+from ganetic.search.runtime import Context, Runtime
+from tests.search.fakes import MATERIALS
+from tests.small_run import pretend
+
+SPACE = """
+name = "small"
+form = "label"
+operators = ["add", "sub", "mul", "div"]
+rungs = [{ steps = 200, seeds = 1 }, { steps = 300, seeds = 3 }]
+finals = { steps = 300 }
+stop = { max_trials = 40 }
+"""
+TWO = "[[proxies]]\n[[proxies]]\nname = 'bare'\nbatch_norm = false\n"
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory and a cache, where nothing is trained."""
+
+    def materials(self: Runtime, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
+        return MATERIALS
+
+    def executor(self: Runtime, context: Context, steps: int) -> Executor:
+        return SerialExecutor(pretend, context)
+
+    monkeypatch.setattr(Runtime, "materials", materials)
+    monkeypatch.setattr(Runtime, "executor", executor)
+    monkeypatch.setattr(calibration_store, "shipped_folder", lambda: tmp_path / "package")
+    monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.toml").write_text(SPACE)
+    (tmp_path / "two.toml").write_text(SPACE + TWO)
+    return tmp_path
+
+
+def test_prints_a_page_and_keeps_the_calibration(folder: Path, capsys: Capture) -> None:
+    assert run_command(["calibrate", "--space", "one.toml", "--seeds", "2"]) == 0
+    first = capsys.readouterr()
+    lines = [line.rstrip() for line in first.out.splitlines()]
+    path = Path("".join(lines[lines.index("", len(lines) - 4) + 1 :]))
+    assert len(read_calibration(path).seeds) == 2
+    assert all(len(line) <= 80 for line in lines if "/" not in line[:1])
+    assert "training 10 published losses on 2 seeds for 300 steps" in first.err
+    assert run_command(["calibrate", "--space", "one.toml", "--seeds", "2"]) == 0
+    second = capsys.readouterr()
+    assert second.out == first.out
+    assert "training" not in second.err
+
+
+def test_json_is_all_that_stands_on_stdout(capsys: Capture) -> None:
+    assert run_command(["calibrate", "--space", "two.toml", "--seeds", "2", "--json", "-o", "."]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert list(record) == ["main", "bare"]
+    assert record["bare"]["proxy"]["batch_norm"] is False
+    assert record["main"]["steps"] == 300
+    assert record["main"]["first_rung"] == 200
+
+
+def test_writes_a_copy(folder: Path, capsys: Capture) -> None:
+    assert run_command(["calibrate", "--space", "one.toml", "--seeds", "2", "-o", "copy.json"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "copy.json"
+    (kept,) = (folder / "cache").rglob("calibration.json")
+    assert Path("copy.json").read_text() == kept.read_text()
+
+
+def test_a_copy_in_the_package_is_used_from_then_on(folder: Path, capsys: Capture) -> None:
+    (folder / "package").mkdir()
+    assert run_command(["calibrate", "--space", "two.toml", "--seeds", "2", "-o", "package"]) == 0
+    assert len(list((folder / "package").glob("nothing-*.json"))) == 2
+    for kept in (folder / "cache").rglob("calibration.json"):
+        kept.unlink()
+    capsys.readouterr()
+    assert run_command(["calibrate", "--space", "two.toml", "--seeds", "2"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.replace("\n", "").count("package/nothing-") == 2
+    assert "training" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--space", "nowhere.toml"], "nowhere.toml"),
+        (["--space", "one.toml", "--seeds", "0"], "--seeds"),
+        (["--space", "one.toml", "-o", "nowhere/out.json"], "the folder nowhere does not exist"),
+        (["--space", "two.toml", "-o", "out.json"], "the space has 2 proxies; name a folder"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_trained(
+    folder: Path, capsys: Capture, arguments: list[str], message: str
+) -> None:
+    assert run_command(["calibrate", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+    assert not (folder / "cache").exists()

@@ -1,0 +1,113 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from ganetic.cli import run_command
+from ganetic.jobs.executor import Executor, SerialExecutor
+from ganetic.loss.card import read_card
+from ganetic.search.runtime import Context, Runtime
+from tests.search.fakes import MATERIALS
+from tests.small_run import new_small_run, pretend
+
+Capture = pytest.CaptureFixture[str]
+
+FILES = ("comparison.json", "comparison.csv", "comparison.md", "comparison.tex", "boxes.png", "curves.png")
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def executor(self: Runtime, context: Context, steps: int) -> Executor:
+        return SerialExecutor(pretend, context)
+
+    monkeypatch.setattr(Runtime, "executor", executor)
+    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy, listener: MATERIALS)
+
+
+def complaint(capsys: Capture, *arguments: str) -> str:
+    """Run a command that must end with one line of complaint, nothing on stdout, nothing written; return the line."""
+    before = sorted(Path().rglob("*"))
+    assert run_command(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    line = captured.err.splitlines()[-1]
+    assert line.startswith("ganetic: error: ")
+    assert sorted(Path().rglob("*")) == before
+    return line
+
+
+@pytest.mark.usefixtures("pretended")
+def test_compare_prints_tables_and_writes_files(in_folder: Path, capsys: Capture) -> None:
+    command = ["compare", "bce", "hinge", "ganetic", "--seeds", "4", "--steps", "60", "-o", "out"]
+    assert run_command(command) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "3 losses, 4 seeds, 60 steps a training" in out and "fd over that of bce" in out
+    assert all(f"out/{name}" in out and (in_folder / "out" / name).stat().st_size for name in FILES)
+    assert run_command([*command, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["ended"] == record["total"] == 12
+    assert run_command([*command, "--reference", "hinge"]) == 2
+    assert "pairs" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("pretended")
+def test_an_interrupted_comparison_says_how_to_go_on(
+    in_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(context: Context, payload: dict[str, object]) -> dict[str, object]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: SerialExecutor(interrupted, context))
+    assert run_command(["compare", "bce", "hinge", "--seeds", "1", "-o", "out"]) == 130
+    assert "the same command with -o and the comparison directory goes on" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("pretended")
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["compare"], ["LOSS"]),
+        (["compare", "bce"], ["1 loss to compare"]),
+        (["compare", "bce", "hing"], ['unknown loss "hing"', 'did you mean "hinge"?']),
+        (["compare", "bce", "bce"], ["given twice"]),
+        (["compare", "bce", "hinge", "--seeds", "0"], ["--seeds"]),
+        (["compare", "bce", "hinge", "--steps", "0"], ["--steps"]),
+        (["compare", "bce", "hinge", "--space", "quik"], ['did you mean "quick"?']),
+        (["compare", "bce", "hinge", "--model", "msg"], ['unknown model "msg"', "dcgan"]),
+        (["compare", "bce", "hinge", "--reference", "bec"], ['unknown reference "bec"', 'did you mean "bce"?']),
+        (["confirm"], ["runs: no run there yet"]),
+        (["confirm", "nowhere"], ["nowhere", "no run here"]),
+        (["confirm", "nowhere", "--seeds", "101"], ["--seeds"]),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], parts: list[str], in_folder: Path, capsys: Capture) -> None:
+    line = complaint(capsys, *arguments)
+    for part in parts:
+        assert part in line
+
+
+def test_confirm_writes_the_card_and_what_may_be_claimed(
+    in_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: SerialExecutor(pretend, context))
+    run = new_small_run(in_folder / "run")
+    capsys.readouterr()
+    assert run_command(["confirm", "run", "--seeds", "5", "--pick", "fid"]) == 0
+    out = capsys.readouterr().out
+    card = read_card(run.directory / "best.json")
+    assert [result.role for result in card.results] == ["final", "confirmation"]
+    assert f"{card.name} on 5 seeds that chose nothing, 200 steps each:" in out
+    assert "May be claimed, of fd@digits-cnn64/64 and dcgan32-w16" in out
+    folder = run.directory / "confirmation" / f"{card.name}-5-seeds"
+    assert {path.suffix for path in folder.glob("confirmation.*")} == {".json", ".csv", ".md", ".tex"}
+    assert (run.directory / "best.py").is_file() and (run.directory / "best.tex").is_file()
+    assert run_command(["confirm", "run", "--seeds", "5", "--pick", "fid", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["claims"][0].startswith(card.name)
+    assert run_command(["show", "run"]) == 0

@@ -1,0 +1,162 @@
+import csv
+import io
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from rich.console import Console
+
+from ganetic.pages import comparison as page
+from ganetic.search.run import search
+from ganetic.search.space import SpaceProxy
+from ganetic.studies.compare import compare
+from ganetic.studies.comparison import Comparison
+from ganetic.studies.confirm import confirm
+from tests.search.fakes import SPACE, runtime, serial_with_mishaps
+
+EXPRESSION = "add(abs(sub(p, y)), sqrt(div(y, p)))"
+TWO = SPACE.model_copy(update={"proxies": (SpaceProxy(), SpaceProxy(name="plain", batch_norm=False))})
+
+
+@cache
+def library(seeds: int = 12) -> Comparison:
+    directory = Path(mkdtemp(prefix="ganetic-page-"))
+    losses = ["all", EXPRESSION]
+    return compare(losses, seeds=seeds, space=SPACE, directory=directory, runtime=runtime(serial_with_mishaps))
+
+
+@cache
+def two_proxies() -> Comparison:
+    directory = Path(mkdtemp(prefix="ganetic-page-"))
+    return compare(["bce", "hinge"], seeds=3, space=TWO, directory=directory, runtime=runtime())
+
+
+@cache
+def confirmation() -> Comparison:
+    directory = Path(mkdtemp(prefix="ganetic-page-")) / "run"
+    return confirm(search(SPACE, run=directory, seed=7, runtime=runtime()), 4, runtime=runtime()).comparison
+
+
+def lines_of(comparison: Comparison, width: int = 80) -> list[str]:
+    file = io.StringIO()
+    Console(file=file, width=width).print(page.comparison_page(comparison), markup=False, highlight=False)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def test_a_page_fits_eighty_columns_with_every_verdict_in_full() -> None:
+    lines = lines_of(library())
+    assert max(map(len, lines)) <= 80
+    rows = [line.split()[0] for line in lines if len(line.split()) >= 7]
+    for loss in library().summary()["loss"]:
+        assert rows.count(loss) == (1 if loss == "bce" else 2), "names are not cut"
+    text = "\n".join(lines)
+    assert "fd over that of bce, seed by seed" in text
+    assert "no difference shown" in text and "Holm" in text
+    assert "12 seeds" in lines[0] and "fd@nothing-made-up/100 of dcgan8-w16: untrained 900.0" in lines[1]
+    assert "12 pairs cannot go below p = 0.00049" in text
+    assert "expression: abs" in text or "expression: |" in text
+
+
+def test_failures_are_named() -> None:
+    lines = lines_of(library())
+    for row in library().summary().to_dict("records"):
+        named = [line for line in lines if line.startswith(f"failed: {row['loss']} ")]
+        assert len(named) == (row["failed"] > 0)
+
+
+def test_a_comparison_that_runs_says_how_far_it_is() -> None:
+    class Half(Comparison):
+        ended = 5
+        finished = False
+
+    half = Half(library().directory / "journal.db")
+    assert "5 of 132 trainings have ended" in lines_of(half)
+
+
+def test_each_proxy_has_its_tables() -> None:
+    lines = lines_of(two_proxies())
+    assert [line for line in lines if line.startswith("fd over")] == [
+        "fd over seeds on main, a failed training counting as untrained",
+        "fd over that of bce, seed by seed on main",
+        "fd over seeds on plain, a failed training counting as untrained",
+        "fd over that of bce, seed by seed on plain",
+    ]
+    assert any(line.startswith("plain: fd@") for line in lines)
+    rows = list(csv.DictReader(io.StringIO(page.csv(two_proxies()))))
+    assert [(row["proxy"], row["loss"]) for row in rows if row["ratio"]] == [("main", "hinge"), ("plain", "hinge")]
+
+
+def test_a_confirmation_sets_its_loss_against_each_reference() -> None:
+    comparison = confirmation()
+    name = comparison.settings.names[0]
+    text = "\n".join(lines_of(comparison))
+    assert f"fd of {name} over that of each, seed by seed" in text
+    rows = {row["loss"]: row for row in csv.DictReader(io.StringIO(page.csv(comparison)))}
+    assert (rows["bce"]["first"], rows["bce"]["second"]) == (name, "bce")
+    assert rows[name]["ratio"] == ""
+
+
+def test_a_single_seed_has_dashes_for_what_it_does_not_say() -> None:
+    lines = lines_of(library(1))
+    assert max(map(len, lines)) <= 80
+    (row,) = [line.split() for line in lines if line.startswith("hinge ") and "shown" in line]
+    assert row[2] == "-" and row[5] == "-"
+
+
+def test_csv_has_a_row_a_loss() -> None:
+    rows = list(csv.DictReader(io.StringIO(page.csv(library()))))
+    assert [row["loss"] for row in rows] == library().summary()["loss"].tolist()
+    by_loss = {row["loss"]: row for row in rows}
+    assert by_loss["bce"]["ratio"] == "" and by_loss["hinge"]["pairs"] == "12"
+    assert float(by_loss["hinge"]["ratio"]) == library().differences().set_index("first").loc["hinge", "ratio"]
+
+
+def test_markdown_is_two_tables() -> None:
+    text = page.markdown(library())
+    tables = [block for block in text.split("\n\n") if block.startswith("| ")]
+    assert [len(table.splitlines()) for table in tables] == [2 + 11, 2 + 10]
+    for table in tables:
+        assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
+    assert "t test p" in text
+
+
+def test_json_is_strict_and_whole() -> None:
+    record = json.loads(json.dumps(page.comparison_record(library(1)), allow_nan=False))
+    assert len(record["runs"]) == 11 and len(record["summary"]) == 11 and len(record["differences"]) == 10
+    assert record["differences"][0]["low"] is None
+    assert record["settings"]["steps"] == 80
+
+
+def test_latex_escapes_what_latex_would_run() -> None:
+    assert page.latex_escaped(r"a_b&c%d$e#f{g}h\i~j^k<l>m|n") == (
+        r"a\_b\&c\%d\$e\#f\{g\}h\textbackslash{}i\textasciitilde{}j\textasciicircum{}k"
+        r"\textless{}l\textgreater{}m\textbar{}n"
+    )
+    assert page.latex_escaped("a\n\\input{b}") == r"a \textbackslash{}input\{b\}"
+
+
+def test_latex_tables_are_regular() -> None:
+    text = page.latex(library())
+    for body in text.split(r"\begin{tabular}{")[1:]:
+        columns, rows = body.split("}", 1)
+        cells = [line for line in rows.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
+        assert {line.replace(r"\&", "").count("&") for line in cells} == {len(columns) - 1}
+        assert rows.count(r"\end{tabular}") == 1
+    code = [line for line in text.splitlines() if not line.startswith("%")]
+    assert not any("%" in line.replace(r"\%", "") for line in code)
+    assert not any("_" in line.replace(r"\_", "") for line in code)
+
+
+def test_files_are_written_beside_the_journal() -> None:
+    paths = page.write_tables(library())
+    assert [path.name for path in paths] == [f"comparison.{kind}" for kind in ("json", "csv", "md", "tex")]
+    assert all(path.parent == library().directory and path.stat().st_size > 500 for path in paths)
+    assert json.loads(paths[0].read_text())["total"] == 132
+
+
+@pytest.mark.parametrize("name", ["a_b", "100%", "#1", "x & y", "{}"])
+def test_markdown_shows_names_as_they_are(name: str) -> None:
+    escaped = page._markdown_escaped(name)
+    assert escaped.replace("\\", "") == name

@@ -1,0 +1,122 @@
+import math
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.search_power import REFERENCE, arm_space, arms, final_ratio, main, measures, merged, run_arm, spent
+from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
+from ganetic.search.results import open_run
+from ganetic.search.space import load_space
+from tests.search.fakes import SPACE, runtime, searched, serial, work
+
+STEPS = 2000
+SPACE_TOML = """
+name = "tiny"
+data = "nothing"
+form = "label"
+operators = ["add", "sub", "mul", "div", "neg", "square", "cube", "sqrt", "log"]
+vanishing_bound = 0.0
+trees = { max_nodes = 16, initial_depth = [1, 4] }
+evolution = { population = 8, window = 8, reduction = 3 }
+checkpoint_every = 10
+kill = [{ step = 20, above = 0.6 }]
+rungs = [{ steps = 40, seeds = 1 }, { steps = 40, seeds = 3 }]
+finals = { steps = 80 }
+stop = { max_trials = 40 }
+"""
+
+
+def test_an_arm_changes_the_keys_that_it_names() -> None:
+    base = load_space("paper")
+    spaces = {name: arm_space(base, changes) for name, changes in arms(base).items()}
+    assert spaces["random"].evolution == base.randomised().evolution
+    assert spaces["tuning"].evolution.tuning == 0.1
+    assert spaces["niches"].evolution.niche_radius == 0.2
+    assert [proxy.batch_norm for proxy in spaces["proxies"].proxies] == [base.proxies[0].batch_norm, False]
+    assert all(space.finals.references == (REFERENCE,) for space in spaces.values())
+    assert merged({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 3}, "d": [2]}) == {"a": {"b": 3, "c": 2}, "d": [2]}
+
+
+def test_arms_spend_the_same_and_are_not_run_again(tmp_path: Path) -> None:
+    runs = {
+        name: run_arm(tmp_path / name, arm_space(SPACE, changes), 0, STEPS, runtime())
+        for name, changes in arms(SPACE).items()
+    }
+    for name, run in runs.items():
+        assert run.status == "finished"
+        assert STEPS <= spent(run) <= STEPS + 40 * 10, name  # what was under way comes to its end
+        assert (run.config.space.evolution.random, len(run.config.space.proxies)) == (
+            name == "random",
+            1 + (name == "proxies"),
+        )
+
+    def nobody(_: object) -> Executor:
+        raise AssertionError("a finished arm was run again")
+
+    again = run_arm(tmp_path / "base", arm_space(SPACE, {}), 0, STEPS, runtime(nobody))
+    assert spent(again) == spent(runs["base"])
+
+
+class Impatient(SerialExecutor):
+    """Somebody presses Ctrl-C after 20 trials."""
+
+    ended = 0
+
+    def wait(self, timeout: float | None = None) -> list[Outcome]:
+        outcomes = super().wait(timeout)
+        self.ended += len(outcomes)
+        if self.ended == 20:
+            signal.raise_signal(signal.SIGINT)
+        return outcomes
+
+
+def test_an_arm_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    space = arm_space(SPACE, {})
+    whole = run_arm(tmp_path / "whole", space, 0, STEPS, runtime())
+    with pytest.raises(KeyboardInterrupt):
+        run_arm(tmp_path / "part", space, 0, STEPS, runtime(lambda context: Impatient(work, context)))
+    assert spent(open_run(tmp_path / "part")) < STEPS / 2
+    run = run_arm(tmp_path / "part", space, 0, STEPS, runtime())
+    assert run.status == "finished" and run.stop_reason == whole.stop_reason == "max_trials"
+    first, second = searched(tmp_path / "whole"), searched(tmp_path / "part")
+    assert first[: len(second)] == second[: len(first)]
+    assert spent(run) >= STEPS
+
+
+def test_measures_of_a_search(tmp_path: Path) -> None:
+    run = run_arm(tmp_path / "base", arm_space(SPACE, {}), 0, STEPS, runtime())
+    found = measures(run, 1)
+    table = run.individuals()
+    assert found["losses"] <= len(table)
+    assert 0.4 < found["viable"] <= 1
+    assert 1 <= found["niches"] <= 25 and 1 <= found["skeletons"] <= 25
+    assert 0 < found["hypervolume"] < math.log(900)
+    best = run.finals().set_index("contestant")["fd"]
+    assert found["ratio"] == best[[name for name in best.index if name != REFERENCE]].min() / best[REFERENCE]
+
+
+def test_without_a_reference_there_is_no_ratio() -> None:
+    table = pd.DataFrame({"name": ["", ""], "fd": [40.0, 50.0], "reference": [False, False]})
+    assert math.isnan(final_ratio(table))
+    table.loc[1, ["name", "reference"]] = [REFERENCE, True]
+    assert final_ratio(table) == 0.8
+
+
+def test_the_experiment_prints_a_row_an_arm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = tmp_path / "tiny.toml"
+    space.write_text(SPACE_TOML, encoding="utf-8")
+    arguments = [str(tmp_path / "runs"), "--space", str(space), "--steps", "1000", "--seeds", "2", "--arms"]
+    main([*arguments, "base", "random"], runtime(serial))
+    printed = capsys.readouterr().out
+    assert "base (2)" in printed and "random (2)" in printed and "descriptive, no test" in printed
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
+        "base-s0",
+        "base-s1",
+        "random-s0",
+        "random-s1",
+    ]
+    main([*arguments, "base", "random"], runtime(serial))
+    assert capsys.readouterr().out == printed
+    assert open_run(tmp_path / "runs" / "base-s1").config.seed == 1
