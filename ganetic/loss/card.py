@@ -48,6 +48,9 @@ Text = Annotated[str, StringConstraints(max_length=8 * MAX_LENGTH), AfterValidat
 """An expression or a formula."""
 
 
+Role = Literal["search", "final", "confirmation"]
+
+
 class _CardPart(Config):
     # Fields may be added to a card within a schema version: what a newer release wrote is ignored, not refused.
     model_config = ConfigDict(extra="ignore")
@@ -64,7 +67,7 @@ class Result(_CardPart):
     """Name and content fingerprint of the images."""
     model: Line
     steps: NonNegativeInt
-    role: Literal["search", "final", "confirmation"]
+    role: Role
     """Search seeds chose the finalists, final seeds the winner, confirmation seeds nothing."""
     seeds: tuple[int, ...]
     values: tuple[FiniteFloat, ...]

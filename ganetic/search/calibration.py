@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ganetic.errors import UserError
-from ganetic.jobs.grid import Cell, GridProgress, run_grid
+from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
@@ -17,7 +17,7 @@ from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
 from ganetic.search.calibration_record import Calibration, Conditions, ReferenceTraining, rounded
 from ganetic.search.calibration_store import FILE, Kept, calibration_directory, find, keep
 from ganetic.search.ledger import trial_result
-from ganetic.search.listener import Listener, Silence, Snapshot
+from ganetic.search.listener import Listener, Silence, snapshot_of
 from ganetic.search.results import JOURNAL
 from ganetic.search.run_config import versions
 from ganetic.search.runtime import Runtime
@@ -190,7 +190,13 @@ def train_references(
     path = folder / _journal(seeds)
     _make(folder)
     with run_lock(folder), runtime.executor(materials, conditions.steps) as executor:
-        records = run_grid(path, {"calibration": conditions.key}, cells, executor, lambda at: _show(at, listener))
+        records = run_grid(
+            path,
+            {"calibration": conditions.key},
+            cells,
+            executor,
+            lambda progress: listener.update(snapshot_of("calibrating", progress)),
+        )
     return Calibration(
         conditions=conditions,
         features=materials.features_hash,
@@ -244,21 +250,4 @@ def _training(loss: str, seed: int, record: Record, path: Path) -> ReferenceTrai
         reason=result.reason,
         fd=rounded(fd for _, fd in result.trace),
         seconds=round(result.seconds, 2),
-    )
-
-
-def _show(progress: GridProgress, listener: Listener) -> None:
-    listener.update(
-        Snapshot(
-            phase="calibrating",
-            submitted=progress.total,
-            finished=progress.finished,
-            running=progress.running,
-            target=progress.total,
-            elapsed_seconds=progress.elapsed_seconds,
-            states=progress.states,
-            rejections={},
-            leaders=(),
-            slots=progress.slots,
-        )
     )

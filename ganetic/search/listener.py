@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ganetic.jobs.grid import GridProgress
+
 Phase = Literal["preparing", "calibrating", "searching", "draining", "finals", "training", "finished"]
 
 
@@ -53,6 +55,22 @@ class Snapshot:
     rejections: Mapping[str, int]
     leaders: tuple[Leader, ...]
     slots: int
+
+
+def snapshot_of(phase: Phase, progress: GridProgress) -> Snapshot:
+    """Where a grid of trainings stands, as listeners take it."""
+    return Snapshot(
+        phase=phase,
+        submitted=progress.total,
+        finished=progress.finished,
+        running=progress.running,
+        target=progress.total,
+        elapsed_seconds=progress.elapsed_seconds,
+        states=progress.states,
+        rejections={},
+        leaders=(),
+        slots=progress.slots,
+    )
 
 
 class Listener(Protocol):

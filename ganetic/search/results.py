@@ -51,6 +51,14 @@ class Run:
         with reader.as_written():
             self.stop_reason: str | None = stops[-1].detail["reason"] if stops else None
 
+    def check(self) -> None:
+        """Read all of the journal.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        _ = self._reader.individuals, self._reader.finals
+
     @property
     def status(self) -> Status:
         """``running`` while a driver holds its lock; ``finished`` when its finals are over; else ``stopped``."""

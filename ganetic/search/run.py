@@ -83,6 +83,7 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
     open_run(directory)  # refuse what is no run before a lock is written there
     with run_lock(directory):
         run = open_run(directory)
+        run.check()
         _refuse_finished(run, runtime)
         space = read_space(directory / SPACE_COPY)
         materials, config = _prepare(space, run.config.data, run.config.seed, runtime, listener, run.config)

@@ -1,7 +1,8 @@
 """What a run is a function of, and where it was run."""
 
 import platform
-from statistics import geometric_mean
+from collections.abc import Sequence
+from statistics import fmean, geometric_mean, stdev
 from typing import Annotated, Any
 
 import torch
@@ -9,6 +10,7 @@ from pydantic import Field
 
 import ganetic
 from ganetic.config import Config
+from ganetic.loss.card import Result, Role
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import KillRule, ProxySpec
 from ganetic.search.individual import Scale, Scales
@@ -53,6 +55,34 @@ class Measure(Config):
             floor_fd=materials.floor_fd,
             model=model_name(proxy, materials),
             kill=kill,
+        )
+
+    def result(
+        self, role: Role, steps: int, seeds: Sequence[int], fds: Sequence[float], failed: int, instability: float
+    ) -> Result:
+        """What was measured for one loss, for its card.
+
+        Args:
+            role: of the seeds.
+            steps: of a training.
+            seeds: of the trainings.
+            fds: for each seed; a failed one counts as the untrained generator.
+            failed: how many failed.
+            instability: see `ganetic.metrics.stability`.
+        """
+        return Result(
+            metric=self.metric,
+            floor=round(self.floor_fd, 4),
+            data=self.images,
+            model=self.model,
+            steps=steps,
+            role=role,
+            seeds=tuple(int(seed) for seed in seeds),
+            values=tuple(round(float(fd), 4) for fd in fds),
+            mean=round(fmean(fds), 4),
+            sd=round(stdev(fds), 4) if len(fds) > 1 else None,
+            failed=failed,
+            instability=round(instability, 4),
         )
 
 

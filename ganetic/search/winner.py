@@ -2,20 +2,18 @@
 
 import math
 import re
-import statistics
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from ganetic.errors import UserError
-from ganetic.loss.card import LossCard, Provenance, Reference, Result, Training
+from ganetic.loss.card import LossCard, Provenance, Reference, Result, Role, Training
 from ganetic.loss.formula import Formula
 from ganetic.loss.reduce import reduce
 from ganetic.metrics.stability import Fitness
 from ganetic.search.individual import DEAD_SHARE
 from ganetic.search.results import Run
-from ganetic.search.run_config import Measure
 
 PICKS = ("knee", "fid", "stability")
 
@@ -148,32 +146,17 @@ def _search_results(run: Run, row: Row) -> tuple[Result, ...]:
     return _results(run, "search", steps, _rows(run.search_values(number)), run.search_fitnesses(number))
 
 
-def _results(
-    run: Run, role: Literal["search", "final"], steps: int, values: list[Row], known: dict[str, Fitness]
-) -> tuple[Result, ...]:
+def _results(run: Run, role: Role, steps: int, values: list[Row], known: dict[str, Fitness]) -> tuple[Result, ...]:
     by_proxy = {name: [value for value in values if value["proxy"] == name] for name in known}
     return tuple(
-        _result(measure, role, steps, by_proxy[measure.proxy], known[measure.proxy])
+        measure.result(
+            role,
+            steps,
+            [value["seed"] for value in by_proxy[measure.proxy]],
+            [value["fd"] for value in by_proxy[measure.proxy]],
+            known[measure.proxy].failed,
+            known[measure.proxy].instability,
+        )
         for measure in run.config.measures
         if measure.proxy in known
-    )
-
-
-def _result(
-    measure: Measure, role: Literal["search", "final"], steps: int, values: list[Row], known: Fitness
-) -> Result:
-    fds = [float(value["fd"]) for value in values]
-    return Result(
-        metric=measure.metric,
-        floor=round(measure.floor_fd, 4),
-        data=measure.images,
-        model=measure.model,
-        steps=steps,
-        role=role,
-        seeds=tuple(int(value["seed"]) for value in values),
-        values=tuple(round(fd, 4) for fd in fds),
-        mean=round(statistics.fmean(fds), 4),
-        sd=round(statistics.stdev(fds), 4) if len(fds) > 1 else None,
-        failed=known.failed,
-        instability=round(known.instability, 4),
     )

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from ganetic.errors import UserError
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result
@@ -164,33 +162,15 @@ def _with_results(card: LossCard, comparison: Comparison) -> LossCard:
 
 def _results(comparison: Comparison, name: str) -> list[Result]:
     """Of one loss, one for each proxy."""
-    runs, known = comparison.runs(), {(one.proxy, one.loss): one for one in comparison.summaries()}
-    return [
-        _result(
-            comparison.settings,
-            measure,
-            runs[(runs["loss"] == name) & (runs["proxy"] == measure.proxy)],
-            known[measure.proxy, name],
-        )
-        for measure in comparison.settings.measures
-    ]
-
-
-def _result(settings: Settings, measure: Measure, runs: pd.DataFrame, summary: LossSummary) -> Result:
-    return Result(
-        metric=measure.metric,
-        floor=round(measure.floor_fd, 4),
-        data=measure.images,
-        model=measure.model,
-        steps=settings.steps,
-        role="confirmation",
-        seeds=tuple(int(seed) for seed in runs["seed"]),
-        values=tuple(round(float(fd), 4) for fd in runs["counted_fd"]),
-        mean=round(summary.mean, 4),
-        sd=round(summary.sd, 4) if summary.trainings > 1 else None,
-        failed=summary.failed,
-        instability=round(summary.instability, 4),
-    )
+    settings, runs = comparison.settings, comparison.runs()
+    known = {(one.proxy, one.loss): one for one in comparison.summaries()}
+    results = []
+    for measure in settings.measures:
+        own, summary = runs[(runs["loss"] == name) & (runs["proxy"] == measure.proxy)], known[measure.proxy, name]
+        fds = own["counted_fd"].tolist()
+        seeds = own["seed"].tolist()
+        results.append(measure.result("confirmation", settings.steps, seeds, fds, summary.failed, summary.instability))
+    return results
 
 
 def _spread(summary: LossSummary) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ganetic.errors import UserError
 from ganetic.jobs.executor import Executor
-from ganetic.jobs.grid import GridProgress, read_grid, run_grid
-from ganetic.search.listener import Listener, Snapshot
+from ganetic.jobs.grid import read_grid, run_grid
+from ganetic.search.listener import Listener, snapshot_of
 from ganetic.search.run_config import differences, versions
 from ganetic.studies.settings import Settings, settings_in
 
@@ -48,7 +48,7 @@ def train(path: Path, settings: Settings, executor: Executor, listener: Listener
         {**settings.meta(), "made_with": made_with},
         settings.cells(),
         executor,
-        lambda progress: listener.update(_snapshot(progress)),
+        lambda progress: listener.update(snapshot_of("training", progress)),
     )
 
 
@@ -68,18 +68,3 @@ def _versions_before(then: dict[str, str], now: dict[str, str], listener: Listen
                 f"begun with {key} {then.get(key)}, goes on with {value}: results may differ in their last digits"
             )
     return then
-
-
-def _snapshot(progress: GridProgress) -> Snapshot:
-    return Snapshot(
-        phase="training",
-        submitted=progress.total,
-        finished=progress.finished,
-        running=progress.running,
-        target=progress.total,
-        elapsed_seconds=progress.elapsed_seconds,
-        states=progress.states,
-        rejections={},
-        leaders=(),
-        slots=progress.slots,
-    )

@@ -100,8 +100,7 @@ def test_measures_of_a_search(tmp_path: Path) -> None:
 def test_without_a_reference_there_is_no_ratio() -> None:
     table = pd.DataFrame({"name": ["", ""], "fd": [40.0, 50.0], "reference": [False, False]})
     assert math.isnan(final_ratio(table))
-    table.loc[1, ["name", "reference"]] = [REFERENCE, True]
-    assert final_ratio(table) == 0.8
+    assert final_ratio(table.assign(name=["", REFERENCE], reference=[False, True])) == 0.8
 
 
 def test_the_experiment_prints_a_row_an_arm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
