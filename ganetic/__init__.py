@@ -7,12 +7,15 @@ __version__ = "0.1.0"
 
 _HOME = {
     "bank": "ganetic.studies.bank",
+    "calibrate": "ganetic.search.calibration",
+    "compare": "ganetic.studies.compare",
+    "confirm": "ganetic.studies.confirm",
     "load_loss": "ganetic.loss.card",
     "open_run": "ganetic.search.run",
     "search": "ganetic.search.run",
 }
 
-__all__ = ["__version__", "bank", "load_loss", "open_run", "search"]
+__all__ = ["__version__", "bank", "calibrate", "compare", "confirm", "load_loss", "open_run", "search"]
 
 
 def __getattr__(name: str) -> Any:

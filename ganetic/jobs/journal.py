@@ -107,6 +107,22 @@ class Entry(NamedTuple):
     reason: str | None
 
 
+class Ending(NamedTuple):
+    """How a job ended, without its whole record.
+
+    Attributes:
+        steps: the payload's.
+        state: None until the job has ended.
+        fd: the last value of the record's trace, or None.
+    """
+
+    number: int
+    subject: int
+    steps: int
+    state: str | None
+    fd: float | None
+
+
 class Event(NamedTuple):
     """Something else that happened to a run, such as a stop, at a place in the sequence of submissions.
 
@@ -243,6 +259,12 @@ class Journal:
         with collector_off():
             return list(map(Entry._make, self._select(f"{query} ORDER BY number")))
 
+    def endings(self, numbers: Collection[int]) -> list[Ending]:
+        """Return how the jobs with these numbers ended, in order of number."""
+        with collector_off():
+            rows = self._rows("trials", numbers, "number, subject, steps, state, fd")
+            return list(map(Ending._make, rows))
+
     def submissions(self, numbers: Collection[int] | None = None) -> list[Submission]:
         """Return all submissions, or those with these numbers, in order of number."""
         with collector_off(), reading(self.path):
@@ -292,10 +314,10 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _rows(self, table: str, numbers: Collection[int] | None) -> list[Any]:
+    def _rows(self, table: str, numbers: Collection[int] | None, columns: str = "*") -> list[Any]:
         if numbers is None:
-            return self._select(f"SELECT * FROM {table} ORDER BY number")
-        query = f"SELECT * FROM {table} WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number"
+            return self._select(f"SELECT {columns} FROM {table} ORDER BY number")
+        query = f"SELECT {columns} FROM {table} WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number"
         return self._select(query, (json.dumps(list(numbers)),))
 
     def _select(self, query: str, values: Sequence[object] = ()) -> list[Any]:

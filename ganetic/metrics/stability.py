@@ -60,7 +60,7 @@ def fitness(traces: Sequence[SeedTrace], start_fd: float, floor_fd: float) -> Fi
     log_fd = (sum(ends) + failed * math.log(start_fd)) / len(traces)
     instability = math.log(start_fd / floor_fd) * failed / len(traces)
     if alive:
-        instability += _deviation(ends)
+        instability += deviation(ends)
         instability += math.fsum(points[-1][1] - min(value for _, value in points) for points in alive) / len(alive)
         instability += math.fsum(map(_upward_moves, alive)) / len(alive)
     return Fitness(fd=math.exp(log_fd), instability=instability, failed=failed)
@@ -83,8 +83,8 @@ def combined(fitnesses: Sequence[Fitness]) -> Fitness:
     )
 
 
-def _deviation(values: Sequence[float]) -> float:
-    """The sample standard deviation; 0 for a single value. numpy's takes ten times as long for a handful."""
+def deviation(values: Sequence[float]) -> float:
+    """The sample standard deviation; 0 of a single value. numpy's takes ten times as long for a handful."""
     if len(values) < 2:
         return 0.0
     mean = math.fsum(values) / len(values)

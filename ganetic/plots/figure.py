@@ -67,7 +67,7 @@ def _pareto(run: Run) -> Figure:
 
 
 def _progress(run: Run) -> Figure:
-    ranked = run.individuals().dropna(subset="fd")
+    ranked = run.scores().dropna(subset="fd")
     rung = run.config.space.rungs[int(ranked["rung"].max()) if len(ranked) else 0]
     return draw_progress(run.trials(), run.config.metric, rung.steps, rung.seeds, len(run.config.space.proxies))
 

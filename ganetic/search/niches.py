@@ -89,21 +89,20 @@ class Niches:
         Args:
             population: viable individuals, in any order; those known from the last call are not located again.
         """
-        if self._radius == 0:
+        came = [member for member in population if member.number not in self._near] if self._radius > 0 else []
+        if not came:
             return list(population)
-        self._follow(population)
-        left = self._crowded_out(population)
+        self._forget_all_but(population)
+        for member in came:
+            self._add(member.number, self._locate(member))
+        left = self._crowded_out(population, came)
         for number in left:
             self._remove(number)
         return [member for member in population if member.number not in left]
 
-    def _follow(self, population: Sequence[Individual]) -> None:
-        """Forget who has gone, and find the neighbours of who has come."""
+    def _forget_all_but(self, population: Sequence[Individual]) -> None:
         for number in self._near.keys() - {member.number for member in population}:
             self._remove(number)
-        for member in population:
-            if member.number not in self._near:
-                self._add(member.number, self._locate(member))
 
     def _add(self, number: int, place: Array) -> None:
         near: set[int] = set()
@@ -119,9 +118,10 @@ class Niches:
         for other in self._near.pop(number):
             self._near[other].discard(number)
 
-    def _crowded_out(self, population: Sequence[Individual]) -> set[int]:
-        """Who leaves: the worst of each niche that holds too many, the best niche first."""
-        if all(len(near) < self._size for near in self._near.values()):
+    def _crowded_out(self, population: Sequence[Individual], came: Sequence[Individual]) -> set[int]:
+        """Who leaves: the worst of each niche that holds too many since some came, the best niche first."""
+        touched = {member.number for member in came}.union(*(self._near[member.number] for member in came))
+        if all(len(self._near[number]) < self._size for number in touched):
             return set()
         best_first = [population[i].number for i in rank([member.climb for member in population]).sorted()]
         place = {number: index for index, number in enumerate(best_first)}

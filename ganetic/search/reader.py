@@ -11,6 +11,7 @@ from ganetic.errors import UserError
 from ganetic.jobs.journal import Entry, Event, Journal, Record, Submission
 from ganetic.metrics.stability import SeedTrace
 from ganetic.proxy.trial import TrialResult
+from ganetic.search.contenders import contenders
 from ganetic.search.finals import FinalTrial, assess, front
 from ganetic.search.individual import Individual, seed_trace
 from ganetic.search.ledger import ABOUT, results_of
@@ -117,7 +118,14 @@ class RunReader:
         """The undominated viable individuals at the highest rung that anyone reached, by rising fd."""
         # Only who was tried again can be above the lowest rung.
         tried_again = {entry.subject for entry in self.entries if entry.kind == "reseed"}
-        found = front(self.individuals_of(tried_again))
+        numbers = [entry.number for entry in self.entries if entry.kind != "final" and entry.subject in tried_again]
+        endings = [
+            ending if self.entries[ending.number].state is not None else ending._replace(state=None)  # it ended since
+            for ending in self._journal.endings(numbers)
+        ]
+        with self.as_written():
+            possible = contenders(self.config.space.rungs, self.config.scales, endings, self.individuals_of)
+        found = front(self.individuals_of(possible))
         return found if found and found[0].rung > 0 else front(self.individuals)
 
     @cached_property

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ganetic.errors import UserError
-from ganetic.jobs.journal import Journal, Record, Submission
+from ganetic.jobs.journal import Journal, Record, Submission, collector_off
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
@@ -76,6 +76,11 @@ class Run:
     def asked(self) -> int:
         """Trials that the search has submitted, finals not counted."""
         return sum(entry.kind != "final" for entry in self._reader.entries)
+
+    @property
+    def bred(self) -> int:
+        """Individuals that the search has submitted; they are numbered from 0."""
+        return sum(entry.kind == "child" for entry in self._reader.entries)
 
     @property
     def under_way(self) -> int:
@@ -229,8 +234,10 @@ class Run:
 
     def _scored(self, individuals: Sequence[Individual]) -> pd.DataFrame:
         ahead = {individual.number for individual in self._reader.front}
+        with collector_off():
+            rows = [self._individual_row(individual, individual.number in ahead) for individual in individuals]
         return pd.DataFrame(
-            [self._individual_row(individual, individual.number in ahead) for individual in individuals],
+            rows,
             columns=(
                 *("individual", "formula", "origin", "rung", "seeds", "failed", "fd"),
                 *("instability", "viable", "nodes", "fingerprint", "on_front"),

@@ -34,15 +34,15 @@ def pick_card(run: Run, pick: str = "knee") -> LossCard:
         UserError: an unknown pick, or nobody to pick.
     """
     finals = _rows(run.finals()) if run.status_when_idle == "finished" else []
-    individuals = _rows(run.individuals())
     candidates = [row for row in finals if not row["reference"] and row["failed"] <= DEAD_SHARE * row["seeds"]]
     if not finals:
         candidates = _rows(run.front())
     references = [row for row in finals if row["reference"]]
     number = int(pick) if re.fullmatch(r"\d{1,9}", pick) else choose(candidates, references, pick, str(run.directory))
-    if number >= len(individuals):
-        raise UserError(f"{run.directory}: there is no individual {number}; expected 0 to {len(individuals) - 1}")
-    return _card(run, individuals[number], finals)
+    if number >= run.bred:
+        raise UserError(f"{run.directory}: there is no individual {number}; expected 0 to {run.bred - 1}")
+    (individual,) = _rows(run.individuals([number]))
+    return _card(run, individual, finals)
 
 
 def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, where: str) -> int:

@@ -74,6 +74,29 @@ def test_everything_comes_back(journal: Journal, path: Path) -> None:
         assert before <= times[0] <= times[1] <= times[2] <= time.time()
 
 
+def test_short_forms_and_selections(journal: Journal) -> None:
+    fill(journal)
+    assert journal.entries() == [
+        (0, "search", 10, "pruned", "mode_collapse"),
+        (1, "search", 11, "crashed", None),
+        (2, "final", 10, None, None),
+    ]
+    assert journal.endings([2, 0]) == [(0, 10, 800, "pruned", 400.25), (2, 10, 800, None, None)]
+    assert journal.endings([1]) == [(1, 11, 800, "crashed", None)]
+    assert journal.submissions([2, 0, 7]) == [journal.submissions()[0], journal.submissions()[2]]
+    assert journal.records([1, 2]) == journal.records()[1:]
+    assert [*journal.submissions([]), *journal.records([]), *journal.endings([])] == []
+
+
+def test_sums_of_counts_in_payloads(journal: Journal) -> None:
+    for number, draws in enumerate([{"late": 1, "same": 3}, {}, {"rare": 1, "late": 4}, {"late": 100}]):
+        journal.submit(number, "search", number, "p", {"about": {"draws": draws}})
+    journal.submit(4, "search", 4, "p", {})
+    assert list(journal.sums("$.about.draws", below=3).items()) == [("late", 5), ("same", 3), ("rare", 1)]
+    assert journal.sums("$.about.draws", below=5)["late"] == 105
+    assert journal.sums("$.nothing", below=5) == {}
+
+
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),

@@ -14,8 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.bench_replay import write_run
 from ganetic.errors import UserError
+from ganetic.jobs.journal import Record
 from ganetic.loss.formula import Formula
+from ganetic.loss.resemblance import published_name
+from ganetic.proxy.trial import TrialResult
+from ganetic.report import run_page
+from ganetic.search import reader, results
+from ganetic.search.ledger import results_of
 from ganetic.search.listener import Silence, Snapshot
 from ganetic.search.results import Run, latest_run, open_run
 from ganetic.search.run import resume, search
@@ -156,6 +163,60 @@ def test_states_and_rejections() -> None:
     states = table["state"] + (": " + table["reason"].astype("string")).fillna("")
     assert run.states() == states.value_counts().to_dict()
     assert run.rejections()["no_separation"] > 10
+
+
+def test_scores_are_the_individuals_without_names_and_readable_forms() -> None:
+    everyone = finished().individuals()
+    pd.testing.assert_frame_equal(finished().scores(), everyone.drop(columns=["name", "readable"]))
+
+
+def test_some_individuals_are_rows_of_the_table_of_all() -> None:
+    everyone = finished().individuals()
+    some = [0, *everyone["individual"][everyone["viable"]].tail(2)]
+    pd.testing.assert_frame_equal(finished().individuals(some), everyone.iloc[some].reset_index(drop=True))
+    assert finished().individuals([10**6]).empty
+    with pytest.raises(LookupError, match="no individual 1000000"):
+        finished().search_values(10**6)
+
+
+def test_a_look_stays_as_it_was_when_the_run_goes_on(tmp_path: Path) -> None:
+    where = runtime(serial_with_mishaps, max_trials=20)
+    search(SPACE, run=tmp_path / "run", seed=7, runtime=where)
+    early, whole = open_run(tmp_path / "run"), open_run(tmp_path / "run")
+    assert len(whole.trials()) > 20  # read before, the other one after the run went on
+    resume(tmp_path / "run", runtime(serial_with_mishaps, max_trials=60))
+    assert open_run(tmp_path / "run").asked == 60
+    for table in ("trials", "traces", "individuals", "front", "finals", "final_values", "scores", "history"):
+        pd.testing.assert_frame_equal(getattr(early, table)(), getattr(whole, table)())
+    for said in ("states", "rejections"):
+        assert getattr(early, said)() == getattr(whole, said)()
+    assert (early.asked, early.under_way, early.results) == (20, 0, whole.results)
+
+
+def test_what_is_shown_of_a_long_run_needs_few_of_its_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path, 2000)
+    read: set[int] = set()
+    named: list[Formula] = []
+
+    def noting(records: list[Record]) -> dict[int, TrialResult]:
+        read.update(record.number for record in records)
+        return results_of(records)
+
+    def naming(formula: Formula) -> str:
+        named.append(formula)
+        return published_name(formula)
+
+    monkeypatch.setattr(reader, "results_of", noting)
+    monkeypatch.setattr(results, "published_name", naming)
+    run = open_run(tmp_path)
+    run_page(run)
+    assert sum(run.states().values()) == run.asked == 2000
+    assert len(named) == len(run.front()) > 0
+    needed = len(read)
+    trials = run.trials()
+    assert set(trials["number"][trials["individual"].isin(run.front()["individual"])]) <= read
+    assert 0 < needed < 400
+    assert len(run.results) == len(read) == 2000
 
 
 def test_pandas_reads_a_journal_in_one_line() -> None:

@@ -1,0 +1,281 @@
+"""Records the bank of losses: every loss of `analysis/bank_losses.txt` on six seeds, with full traces.
+
+    python analysis/record_bank.py DIRECTORY [--workers N]     trains, on all cores by default
+    python analysis/record_bank.py DIRECTORY --export          writes ganetic/studies/bank_mnist5k.npz
+
+Stopped at any moment, it goes on where it was. Losses are recorded in blocks of ten, in the order of the file. Of each
+block all losses train on two seeds first, and then on four more, but for those that the first seed shows not to train:
+whose last Fréchet distance is above half of the untrained generator's. No trial is stopped early. The export holds the
+blocks that are complete, and may be made while later ones are recorded.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+import numpy as np
+import pandas as pd
+
+from ganetic.data import load_images
+from ganetic.errors import UserError
+from ganetic.files import write_whole
+from ganetic.jobs.executor import Executor
+from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
+from ganetic.jobs.journal import Record
+from ganetic.jobs.lock import run_lock
+from ganetic.jobs.ray_executor import RayExecutor
+from ganetic.loss.fingerprint import fingerprint
+from ganetic.loss.formula import Formula
+from ganetic.loss.library import LIBRARY
+from ganetic.loss.resemblance import published_name
+from ganetic.proxy.materials import Materials, prepare
+from ganetic.proxy.spec import ProxySpec, TrialSpec
+from ganetic.proxy.trial import TrialResult, work
+from ganetic.search.ledger import trial_result
+from ganetic.search.run_config import versions
+from ganetic.search.seeds import training_seed
+from ganetic.studies.bank import NOT_RECORDED, Bank
+
+LOSSES = Path(__file__).with_name("bank_losses.txt")
+SHIPPED = Path(__file__).parents[1] / "ganetic" / "studies" / "bank_mnist5k.npz"
+CARD = SHIPPED.with_suffix(".md")
+TOLD = ("width", "batch", "learning_rate", "batch_norm")
+BEGIN, END = "<!-- printed -->", "<!-- end -->"
+"""Around the lines of the card that the export writes."""
+DATA = "mnist5k"
+PROXY = ProxySpec(width=32, batch=16)
+"""What tells losses apart best for its time, see `analysis/proxies.py`; the proxy of the space `paper`."""
+STEPS, EVERY = 400, 50
+RUN_SEED = 900
+"""No search uses it, so that the bank's seeds have chosen nothing."""
+FIRST_SEEDS, SEEDS = 2, 6
+BLOCK = 10
+UNTRAINED_SHARE = 0.5
+"""A loss whose first seed ends above this share of the untrained generator's distance gets no more than two seeds."""
+WALL_SECONDS = 900.0
+PROGRESS_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A loss to record: its number in the file, where it came from, and its one line."""
+
+    number: int
+    origin: str
+    text: str
+
+
+def entries(path: Path = LOSSES) -> list[Entry]:
+    """The losses of the file, in its order."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return [Entry(number, *line.split("\t")) for number, line in enumerate(lines)]
+
+
+def blocks(losses: Sequence[Entry]) -> Iterator[tuple[int, Sequence[Entry]]]:
+    """The losses ten at a time, each ten with its number."""
+    for number, start in enumerate(range(0, len(losses), BLOCK)):
+        yield number, losses[start : start + BLOCK]
+
+
+def cells(losses: Sequence[Entry], seeds: range) -> list[Cell]:
+    """A job for each loss and seed, loss after loss."""
+    return [
+        Cell(loss.number, loss.text, trial(loss, seed).model_dump(mode="json", exclude_none=True))
+        for loss in losses
+        for seed in seeds
+    ]
+
+
+def trial(loss: Entry, seed: int) -> TrialSpec:
+    """The training of a loss on one of the bank's seeds, which are counted from 0."""
+    return TrialSpec(
+        formula=loss.text,
+        seed=training_seed(RUN_SEED, "search", seed),
+        steps=STEPS,
+        checkpoints=tuple(range(EVERY, STEPS + 1, EVERY)),
+        proxy=PROXY,
+    )
+
+
+def trains(first: Record) -> bool:
+    """Whether the record of a loss's first seed earns it all seeds."""
+    if first.record is None:
+        return False
+    result = TrialResult.model_validate(first.record)
+    return result.steps == STEPS and result.trace[-1][1] <= UNTRAINED_SHARE * result.trace[0][1]
+
+
+def paths(directory: Path, block: int) -> tuple[Path, Path]:
+    """The journals of a block: its first seeds, and the others."""
+    return directory / f"block-{block:03d}-first.db", directory / f"block-{block:03d}-rest.db"
+
+
+def that_train(losses: Sequence[Entry], first: Sequence[Record]) -> list[Entry]:
+    """The losses of a block that earn all seeds, from the records of their first ones."""
+    return [loss for place, loss in enumerate(losses) if trains(first[FIRST_SEEDS * place])]
+
+
+def record(directory: Path, losses: Sequence[Entry], materials: Materials, executor: Executor) -> None:
+    """Train all blocks, one after the other."""
+    made_with = versions()
+    meta = {
+        "metric": materials.protocol,
+        "data": materials.data,
+        "features": materials.features_hash,
+        "start_fd": materials.start_fd,
+        "floor_fd": materials.floor_fd,
+        "model": f"dcgan{materials.images.shape[1]}-w{PROXY.width}",
+        "made_with": {key: made_with[key] for key in ("torch", "machine", "processor", "device")},
+    }
+    for number, block in blocks(losses):
+        first_path, rest_path = paths(directory, number)
+        first = run_grid(
+            first_path, meta, cells(block, range(FIRST_SEEDS)), executor, Printer(f"block {number}, first")
+        )
+        left = cells(that_train(block, first), range(FIRST_SEEDS, SEEDS))
+        run_grid(rest_path, meta, left, executor, Printer(f"block {number}, rest"))
+
+
+class Printer:
+    """Prints a line now and then."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._printed = title, -1
+
+    def __call__(self, progress: GridProgress) -> None:
+        """Print progress every few jobs."""
+        done = progress.finished == progress.total
+        if progress.finished == self._printed or not (done or progress.finished % PROGRESS_EVERY == 0):
+            return
+        self._printed = progress.finished
+        states = ", ".join(f"{count} {state}" for state, count in sorted(progress.states.items()))
+        print(
+            f"{self._title}: {progress.finished}/{progress.total} in {progress.elapsed_seconds:.0f} s: {states}",
+            flush=True,
+        )
+
+
+def complete(directory: Path, losses: Sequence[Entry]) -> Iterator[tuple[Entry, list[Record]]]:
+    """The losses of the complete blocks with their records, in order of seeds."""
+    for number, block in blocks(losses):
+        first_path, rest_path = paths(directory, number)
+        first = ended(first_path, cells(block, range(FIRST_SEEDS)))
+        if first is None:
+            return
+        more = that_train(block, first)
+        rest = ended(rest_path, cells(more, range(FIRST_SEEDS, SEEDS)))
+        if rest is None:
+            return
+        records = {loss.number: first[FIRST_SEEDS * place :][:FIRST_SEEDS] for place, loss in enumerate(block)}
+        for place, loss in enumerate(more):
+            added = SEEDS - FIRST_SEEDS
+            records[loss.number] += rest[added * place :][:added]
+        yield from ((loss, records[loss.number]) for loss in block)
+
+
+def ended(path: Path, expected: Sequence[Cell]) -> list[Record] | None:
+    """The records of a grid of these cells; None while some are missing.
+
+    Raises:
+        UserError: the grid is another one, or something went wrong that says nothing of a loss.
+    """
+    if not path.exists():
+        return None
+    _, submissions, records = read_grid(path)
+    if len(records) < len(expected):
+        return None
+    if [one.text for one in submissions] != [cell.text for cell in expected]:
+        raise UserError(f"{path}: was recorded from another {LOSSES.name}; restore that file")
+    for one in records:
+        if one.status == "raised":
+            raise UserError(f"{path}: job {one.number} raised an exception; mend the cause, delete the file, go on")
+    return records
+
+
+def collected(directory: Path, losses: Sequence[Entry]) -> Bank:
+    """The bank of what is recorded."""
+    steps = [0, *range(EVERY, STEPS + 1, EVERY)]
+    found = list(complete(directory, losses))
+    if not found:
+        raise UserError(f"{directory}: holds no complete block of losses yet; let it be recorded first")
+    fd = np.full((len(found), SEEDS, len(steps)), np.nan)
+    outcomes = np.full((len(found), SEEDS), NOT_RECORDED, dtype="<U20")
+    seconds = np.full((len(found), SEEDS), np.nan)
+    for row, (_, records) in enumerate(found):
+        for seed, one in enumerate(records):
+            result = trial_result(one.state, one.record, one.seconds)
+            outcomes[row, seed] = result.reason or result.state
+            seconds[row, seed] = result.seconds
+            for step, value in result.trace:
+                fd[row, seed, steps.index(step)] = value
+    meta, _, _ = read_grid(paths(directory, 0)[0])
+    seeds = [training_seed(RUN_SEED, "search", seed) for seed in range(SEEDS)]
+    about = {**meta, "proxy": PROXY.model_dump(mode="json"), "seeds": seeds}
+    return Bank.of(described([loss for loss, _ in found]), steps, fd, outcomes, seconds, about)
+
+
+def described(losses: Sequence[Entry]) -> pd.DataFrame:
+    """The columns of the bank that say what a loss is."""
+    published = {loss.formula.text: name for name, loss in LIBRARY.items()}
+    formulas = [Formula.from_text(loss.text) for loss in losses]
+    return pd.DataFrame(
+        {
+            "name": [published.get(loss.text) or f"{loss.origin.replace(' ', '-')}-{loss.number}" for loss in losses],
+            "origin": [loss.origin for loss in losses],
+            "text": [loss.text for loss in losses],
+            "fingerprint": [fingerprint(formula) for formula in formulas],
+            "published": [published_name(formula) for formula in formulas],
+        }
+    )
+
+
+def main() -> None:
+    """Record or export."""
+    parser = argparse.ArgumentParser(description="Records the bank of losses.")
+    parser.add_argument("directory", type=Path, help="where the journals are, or will be")
+    parser.add_argument("--workers", type=int, help="trials at once; by default one a core")
+    parser.add_argument("--export", action="store_true", help="write the shipped file from what is recorded")
+    arguments = parser.parse_args()
+    if arguments.export:
+        export(arguments.directory)
+        return
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    materials = prepare(load_images(DATA), PROXY)
+    with (
+        run_lock(arguments.directory),
+        RayExecutor(work, materials, workers=arguments.workers, wall_seconds=WALL_SECONDS) as executor,
+    ):
+        record(arguments.directory, entries(), materials, executor)
+
+
+def export(directory: Path) -> None:
+    """Write the shipped file, and what is in it into the data card; print that."""
+    bank = collected(directory, entries())
+    bank.save(SHIPPED)
+    content = summary(bank)
+    card = CARD.read_text(encoding="utf-8")
+    before, rest = card.split(BEGIN)
+    after = rest.split(END)[1]
+    write_whole(CARD, f"{before}{BEGIN}\n{indent(content, '    ')}\n{END}{after}")
+    print(content)
+
+
+def summary(bank: Bank) -> str:
+    """How much of what there is."""
+    table = bank.losses
+    lines = [f"{'origin':14}{'losses':>8}{'viable':>8}{'trainings':>11}{'failed':>8}{'best fd':>9}"]
+    for origin, rows in [*table.groupby("origin", sort=False), ("all", table)]:
+        counts = f"{len(rows):8}{rows['viable'].sum():8}{rows['seeds'].sum():11}{rows['failed'].sum():8}"
+        lines.append(f"{origin:14}{counts}{rows['fd'].min():9.1f}")
+    hours = np.nansum(bank.seconds) / 3600
+    proxy = ", ".join(f"{key} {value}" for key, value in bank.about["proxy"].items() if key in TOLD)
+    lines.append(f"{bank.metric}, {bank.about['model']}: {proxy}; {bank.steps[-1]} steps")
+    lines.append(f"untrained generator {bank.start_fd:.1f}, real images {bank.floor_fd:.2f}")
+    lines.append(f"{hours:.1f} hours of training on one thread; {SHIPPED.stat().st_size / 1024:.0f} KB")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

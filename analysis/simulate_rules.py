@@ -1,0 +1,290 @@
+"""Tries rules for stopping, climbing and finals on the bank of losses: a thousand searches each, without training.
+
+    python analysis/simulate_rules.py [BANK.npz] [--searches N] [--keep]
+
+Kill rules are judged on the recorded trainings themselves. Searches are simulated in worlds drawn from the bank
+(`ganetic.studies.bank_worlds`), by the rules of the real search (`ganetic.studies.bank_search`): losses arrive in an
+order that nothing influences, so that what better parents would bring is left out. All policies of a table search the
+same worlds with the same budget in training steps, finals included; the bank's longest training stands for every longer
+one. The columns:
+
+    losses   tried, of which the truly best one is to be found
+    top 3    how often it ends among the first three, with a 95 % interval
+    wins     how often it ends first
+    regret   how much larger the winner's true fd is than the best one's, in %: median, 10th to 90th percentile
+    fd       the winner's true fd, geometric mean: what counts in the end, as more losses tried mean a better best one
+"""
+
+import argparse
+import io
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, spearmanr
+
+from ganetic.files import write_whole
+from ganetic.proxy.spec import KillRule
+from ganetic.search.space import Rung
+from ganetic.studies.bank import Bank, bank
+from ganetic.studies.bank_search import Outcome, Policy, Stage, search
+from ganetic.studies.bank_worlds import Model, World
+
+PAGE = Path(__file__).with_suffix(".md")
+BEGIN, END = "<!-- printed -->", "<!-- end -->"
+SEARCHES = 1000
+BUDGET = 80_000
+"""Steps: 200 trials to the end."""
+LONG_BUDGET = 200_000
+STEPS_A_LOSS = 150
+"""No policy spends less on a loss, so that no world runs out of losses."""
+FULL = 400
+GAPS = (0.05, 0.1, 0.2)
+KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))
+RANKED_AT = (100, 200, 300, 400)
+CHUNK = 20
+
+
+def ladder(*seeds: int, steps: int = FULL) -> tuple[Rung, ...]:
+    """Rungs of equal steps and more and more seeds."""
+    return tuple(Rung(steps=steps, seeds=count) for count in seeds)
+
+
+def stages(*sizes: tuple[int, int]) -> tuple[Stage, ...]:
+    """Finals in stages, each a number of losses and of seeds that they have had at its end."""
+    return tuple(Stage(losses, seeds) for losses, seeds in sizes)
+
+
+ONE_SEED = Policy("one seed each, the best wins", ladder(1), finals=(), by="fd")
+KILLING = replace(ONE_SEED, name="the same with kill rules", kill=KILL)
+FLAT = replace(KILLING, name="and with finals 5 x 5", finals=stages((5, 5)))
+QUICK = Policy("rungs 1-3 seeds, 1 in 3; finals 3 x 3", ladder(1, 3), 3.0, KILL, stages((3, 3)))
+PAPER = Policy("rungs 1-3-5, 1 in 4; finals 5 x 5", ladder(1, 3, 5), 4.0, KILL)
+RACING = Policy("rungs 1-2-3-5-8, 1 in 2; finals 5 x 5", ladder(1, 2, 3, 5, 8), 2.0, KILL)
+
+
+def kill_rules(bank: Bank) -> None:
+    """How much each rule saves, and whom it stops wrongly; the last by margins on the worst published training."""
+    table = bank.losses
+    viable = table["viable"].to_numpy(dtype=bool)
+    good = viable & (table["fd"] <= table["fd"][viable].quantile(1 / 3)).to_numpy(dtype=bool)
+    weights = bank.recorded / bank.recorded.sum(axis=1, keepdims=True)
+    print(f"{'rule':34}{'steps saved':>12}{'dead':>8}{'viable':>9}{'best third':>12}")
+    for name, rules in (*named(fixed_rules()), *library_rules(bank)):
+        cost = np.full(bank.recorded.shape, float(bank.steps[-1]))
+        for rule in sorted(rules, key=lambda rule: -rule.step):
+            at = bank.steps.tolist().index(rule.step)
+            cost[bank.fd[:, :, at] > rule.above * bank.fd[:, :, 0]] = rule.step
+        stopped = ((cost < bank.steps[-1]) * weights).sum(axis=1)
+        saved = 1 - (cost * weights).sum(axis=1).mean() / bank.steps[-1]
+        shares = (stopped[~viable].mean(), stopped[viable].mean(), stopped[good].mean())
+        print(f"{name:34}{saved:12.0%}{shares[0]:8.0%}{shares[1]:9.1%}{shares[2]:12.1%}")
+
+
+def fixed_rules() -> Iterator[tuple[KillRule, ...]]:
+    """Single rules, and some at several steps."""
+    for step, shares in ((50, (0.7, 0.8, 0.9, 1.0)), (100, (0.5, 0.6, 0.7, 0.85)), (150, (0.4, 0.5, 0.6))):
+        yield from ((KillRule(step=step, above=above),) for above in shares)
+    yield from ((KillRule(step=200, above=above),) for above in (0.33, 0.4, 0.5))
+    for several in ({100: 0.85, 200: 0.4}, {100: 0.7, 200: 0.4}, {100: 0.6, 200: 0.4}, {100: 0.6, 200: 0.33}):
+        yield tuple(KillRule(step=step, above=above) for step, above in several.items())
+    for several in ({50: 0.9, 100: 0.7, 200: 0.4}, {50: 0.8, 100: 0.6, 200: 0.4}):
+        yield tuple(KillRule(step=step, above=above) for step, above in several.items())
+
+
+def named(several: Iterable[tuple[KillRule, ...]]) -> Iterator[tuple[str, tuple[KillRule, ...]]]:
+    """Rules with a text for tables."""
+    for rules in several:
+        yield ", ".join(f"{rule.step}: > {rule.above:.2g}" for rule in rules), rules
+
+
+def library_rules(bank: Bank) -> Iterator[tuple[str, tuple[KillRule, ...]]]:
+    """Rules that follow from the worst training of the published losses that work."""
+    works = ((bank.losses["origin"] == "library") & (bank.losses["failed"] == 0)).to_numpy(dtype=bool)
+    shares = bank.fd[works] / bank.fd[works][:, :, :1]
+    for margin in (1.1, 1.25, 1.5):
+        rules = []
+        for step in (100, 200):
+            above = margin * float(np.nanmax(shares[:, :, bank.steps.tolist().index(step)]))
+            rules.append(KillRule(step=step, above=above))
+        ((text, _),) = named([tuple(rules)])
+        yield f"{text} (x {margin:g})", tuple(rules)
+
+
+Rows = list[tuple[float, ...]]
+"""What `judged` says of each policy in one world."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """In which worlds a table's policies search.
+
+    Attributes:
+        searches: of each policy.
+        budget: of each search, in steps.
+        gap: by how much of ln fd one of the losses is made the best; None for none.
+        paired: whether all losses are tried on the same seeds.
+    """
+
+    searches: int
+    budget: int = BUDGET
+    gap: float | None = None
+    paired: bool = True
+
+    def world(self, model: Model, number: int, trainings: int) -> World:
+        """The world of this number."""
+        planted = None if self.gap is None else (self.gap, self.budget // (3 * FULL))
+        stream = np.random.default_rng((number, self.budget))
+        return model.world(self.budget // STEPS_A_LOSS, trainings, stream, paired=self.paired, planted=planted)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all tables share: the bank's model, and a function that plays worlds one after the other or side by side."""
+
+    model: Model
+    play_all: Callable[[Callable[[int], Rows], Iterable[int]], Iterable[Rows]]
+
+    def show(self, setting: Setting, policies: Sequence[Policy], title: str) -> None:
+        """Search and print a row for each policy."""
+        print(f"\n{title}\n{'policy':38}{'losses':>7}{'top 3':>13}{'wins':>5}{'regret':>10}{'fd':>6}")
+        play = partial(played, self.model, setting, policies)
+        results = np.array(list(self.play_all(play, range(setting.searches))))
+        for place, policy in enumerate(policies):
+            print(row(policy.name, results[:, place]), flush=True)
+
+
+def played(model: Model, setting: Setting, policies: Sequence[Policy], number: int) -> Rows:
+    """Let each policy search one world."""
+    trainings = max(policy.search_seeds + policy.final_seeds for policy in policies)
+    world = setting.world(model, number, trainings)
+    return [judged(world, search(world, policy, setting.budget)) for policy in policies]
+
+
+def judged(world: World, outcome: Outcome) -> tuple[float, ...]:
+    """Losses tried; whether the best is among the first three, and first; regret; the winner's true ln fd."""
+    assert outcome.drawn < len(world.truth), "a world ran out of losses"
+    truth = world.truth[: outcome.drawn]
+    best = int(truth.argmin())
+    won = truth[outcome.ranking[0]] if outcome.ranking else math.log(world.start_fd)
+    return outcome.drawn, best in outcome.ranking[:3], best in outcome.ranking[:1], won - truth.min(), won
+
+
+def row(name: str, values: NDArray[np.float64]) -> str:
+    """A line of the table, from what `judged` says of each search."""
+    drawn, top, wins, regret, won = values.T
+    interval = binomtest(int(top.sum()), len(top)).proportion_ci(method="wilson")
+    low, median, high = np.expm1(np.quantile(regret, (0.1, 0.5, 0.9))) * 100
+    share = f"{top.mean() * 100:.0f} ({interval.low * 100:.0f}-{interval.high * 100:.0f})"
+    spread = f"{median:.0f} ({low:.0f}-{high:.0f})"
+    return f"{name:38}{drawn.mean():7.0f}{share:>13}{wins.mean() * 100:5.0f}{spread:>10}{np.exp(won.mean()):6.1f}"
+
+
+def about(bank: Bank, model: Model) -> None:
+    """What the bank holds, and how large its noise is."""
+    steady = model.steady
+    between, seeds, left = model.components
+    print(f"{bank.metric}: {bank.recorded.sum()} trainings of {len(bank.losses)} losses")
+    print(f"{bank.losses['viable'].sum()} of them are viable, and {steady.sum()} never fail. Of these, at the end:")
+    print(f"sd of ln fd between losses {between:.3f}, by the seed {seeds:.3f}, by chance {left:.3f}")
+    ends = np.log(bank.fd[steady].astype(np.float64))
+    correlations = []
+    for step in RANKED_AT:
+        at = bank.steps.tolist().index(step)
+        others = [np.delete(ends[:, :, -1], seed, axis=1).mean(axis=1) for seed in range(ends.shape[1])]
+        each = [spearmanr(ends[:, seed, at], mean).statistic for seed, mean in enumerate(others)]
+        correlations.append(f"{np.mean(each):.2f} at {step}")
+    print(f"rank correlation of a seed's fd with the last of the other seeds:\n    {', '.join(correlations)} steps")
+
+
+def climbing(policy: Policy, *reductions: float) -> list[Policy]:
+    """The policy with other shares that climb."""
+    return [replace(policy, name=f"1 in {value:g}", reduction=value) for value in reductions]
+
+
+def ending(policy: Policy, *finals: tuple[tuple[int, int], ...]) -> list[Policy]:
+    """The policy with other finals."""
+    return [
+        replace(policy, name=", ".join(f"{losses} x {seeds}" for losses, seeds in sizes), finals=stages(*sizes))
+        for sizes in finals
+    ]
+
+
+def tables(bench: Bench, searches: int) -> None:
+    """Print all tables of simulated searches."""
+    plain = Setting(searches)
+    steps = [ONE_SEED, KILLING, FLAT, QUICK, PAPER, RACING]
+    bench.show(plain, steps, f"Step by step: searches of {BUDGET:,} steps")
+    bench.show(plain, climbing(PAPER, 2, 3, 4, 6, 9, 15), "Rungs 1-3-5, finals 5 x 5: how many climb")
+    bench.show(plain, climbing(RACING, 2, 3, 4, 6), "Rungs 1-2-3-5-8, finals 5 x 5: how many climb")
+    flat = (((5, 5),), ((8, 3),), ((12, 2),), ((5, 10),), ((10, 5),), ((16, 3),))
+    raced = (((8, 1), (4, 3), (2, 7)), ((16, 1), (8, 3), (4, 6)), ((24, 1), (8, 2), (4, 4), (2, 8)))
+    bench.show(plain, ending(FLAT, *flat, *raced), "One seed each, then finals: losses x seeds, flat or in stages")
+    by_fd = [replace(policy, name="  the same, but by fd alone", by="fd") for policy in (PAPER, RACING)]
+    bench.show(plain, [PAPER, by_fd[0], RACING, by_fd[1]], "Who climbs: by both objectives, or by fd alone")
+    apart = replace(plain, paired=False)
+    bench.show(apart, [KILLING, FLAT, PAPER, RACING], "Every loss on seeds of its own")
+    for gap in GAPS:
+        title = f"A loss is planted, {gap:g} below all others in ln fd"
+        bench.show(replace(plain, gap=gap), [ONE_SEED, FLAT, PAPER, RACING], title)
+    longer = Setting(searches, LONG_BUDGET)
+    bench.show(longer, [KILLING, FLAT, PAPER, RACING], f"Longer: searches of {LONG_BUDGET:,} steps")
+
+
+class Copy(io.StringIO):
+    """Keeps what is printed, and passes it on."""
+
+    def __init__(self, screen: TextIO) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def write(self, text: str) -> int:
+        """Keep and pass on."""
+        self._screen.write(text)
+        return super().write(text)
+
+
+def everything(source: Path | None, searches: int) -> None:
+    """Print all tables for a bank."""
+    began = time.monotonic()
+    recorded = bank(source)
+    model = Model.of(recorded)
+    about(recorded, model)
+    print("\nKill rules, on the recorded trainings: share of steps saved, and of losses stopped")
+    kill_rules(recorded)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        tables(Bench(model, partial(pool.map, chunksize=CHUNK)), searches)
+    print(f"\n{searches} searches of each policy: {(time.monotonic() - began) / 60:.0f} minutes")
+
+
+def keep(printed: str) -> None:
+    """Put what was printed into the page beside this script."""
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    write_whole(PAGE, f"{before}{BEGIN}\n```\n{printed.strip()}\n```\n{END}{rest.split(END)[1]}")
+
+
+def main() -> None:
+    """Print everything, and keep it if asked to."""
+    parser = argparse.ArgumentParser(description="Tries rules for stopping, climbing and finals on the bank of losses.")
+    parser.add_argument("bank", type=Path, nargs="?", help="a bank; by default the one that is shipped")
+    parser.add_argument("--searches", type=int, default=SEARCHES, help="of each policy; %(default)s by default")
+    parser.add_argument("--keep", action="store_true", help=f"put the output into {PAGE.name}")
+    arguments = parser.parse_args()
+    with redirect_stdout(Copy(sys.stdout)) as copy:
+        everything(arguments.bank, arguments.searches)
+    if arguments.keep:
+        keep(copy.getvalue())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Adam, all parameters in one kernel."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam as adam_
+
+EPSILON = 1e-8
+"""Added to the root of the second moment, as in Kingma & Ba, https://arxiv.org/abs/1412.6980."""
+
+
+class FusedAdam:
+    """What ``torch.optim.Adam(fused=True)`` computes, bit for bit, through torch's own function.
+
+    torch's class loads torch.compile into every process that makes one: two seconds and 150 MB a worker.
+
+    Args:
+        parameters: what it updates. A parameter without a gradient stands still, and its moments too.
+        learning_rate: of every parameter.
+        beta1: decay rate of the gradients' mean.
+        beta2: decay rate of the mean of their squares.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], learning_rate: float, beta1: float, beta2: float) -> None:
+        self._parameters = list(parameters)
+        self._means = [torch.zeros_like(parameter, requires_grad=False) for parameter in self._parameters]
+        self._squares = [torch.zeros_like(mean) for mean in self._means]
+        self._steps = [torch.zeros((), device=mean.device) for mean in self._means]
+        self._learning_rate, self._beta1, self._beta2 = learning_rate, beta1, beta2
+
+    @property
+    def second_moments(self) -> list[Tensor]:
+        """The running mean of each parameter's squared gradient, which never forgets an infinite one."""
+        return self._squares
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        found = [
+            (parameter, parameter.grad, mean, square, step)
+            for parameter, mean, square, step in zip(
+                self._parameters, self._means, self._squares, self._steps, strict=True
+            )
+            if parameter.grad is not None
+        ]
+        if not found:
+            return
+        parameters, gradients, means, squares, steps = (list(column) for column in zip(*found, strict=True))
+        adam_(
+            *(parameters, gradients, means, squares, [], steps),
+            lr=self._learning_rate,
+            beta1=self._beta1,
+            beta2=self._beta2,
+            fused=True,
+            amsgrad=False,
+            weight_decay=0.0,
+            eps=EPSILON,
+            maximize=False,
+        )

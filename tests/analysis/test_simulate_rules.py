@@ -1,0 +1,50 @@
+from typing import Any
+
+import pytest
+
+from ganetic.studies.bank_worlds import Model
+from tests.analysis.scripts import script
+from tests.studies.made_up_bank import made_up_bank
+
+simulate_rules: Any = script("simulate_rules")
+BANK = made_up_bank()
+
+
+def printed(capsys: pytest.CaptureFixture[str], searches: int) -> list[str]:
+    bench = simulate_rules.Bench(Model.of(BANK), map)
+    policies = [simulate_rules.ONE_SEED, simulate_rules.FLAT, simulate_rules.RACING]
+    bench.show(simulate_rules.Setting(searches, budget=40_000), policies, "some policies")
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_table_fits_the_page_and_is_printed_again_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, 4)
+    assert lines[1] == "some policies"
+    assert len(lines) == 3 + 3
+    assert max(map(len, lines)) <= 80
+    assert printed(capsys, 4) == lines
+
+
+def test_what_the_bank_holds_and_what_rules_do_to_it_fits_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    simulate_rules.about(BANK, Model.of(BANK))
+    simulate_rules.kill_rules(BANK)
+    lines = capsys.readouterr().out.splitlines()
+    assert "210 trainings of 45 losses" in lines[0]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_rule_that_stops_all_the_dead_saves_their_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    simulate_rules.kill_rules(BANK)
+    rows = {line[:34].strip(): line[34:].split() for line in capsys.readouterr().out.splitlines()[1:]}
+    # A third of the losses is dead; of their 400 steps 300 are saved.
+    assert rows["100: > 0.7"] == ["25%", "100%", "0.0%", "0.0%"]
+
+
+def test_every_policy_costs_what_its_finals_say() -> None:
+    for policies in (
+        simulate_rules.climbing(simulate_rules.PAPER, 2, 3),
+        simulate_rules.ending(simulate_rules.FLAT, ((8, 3),), ((8, 1), (4, 3), (2, 7))),
+    ):
+        assert len({policy.name for policy in policies}) == len(policies)
+    staged = simulate_rules.ending(simulate_rules.FLAT, ((8, 1), (4, 3), (2, 7)))[0]
+    assert staged.final_trials == 8 + 4 * 2 + 2 * 4
