@@ -82,6 +82,8 @@ def mul(a: Tensor, b: Tensor) -> Tensor:
 def div(a: Tensor, b: Tensor) -> Tensor:
     """The quotient a / (b + ε), exact for every b outside (-3ε/2, -ε/2); inside, the denominator is ±ε/2."""
     shifted = b + EPSILON
+    if shifted.is_cpu and bool((shifted.detach().abs() >= EPSILON / 2).all()):
+        return a / shifted  # there is nothing to protect, and the rest is two thirds of the time
     return a / torch.where(shifted >= 0, shifted.clamp(min=EPSILON / 2), shifted.clamp(max=-EPSILON / 2))
 
 

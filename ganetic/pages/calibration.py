@@ -22,8 +22,8 @@ seeds: sd of ln fd between the seeds of a loss; noise: the part of it that equal
 seeds do not take out; signal: sd between the means of losses; s/n: signal over
 noise, with its 90 % interval; speed: (s/n)² a minute of training; rank: rank
 correlation with the last step; 1:1: the same of one seed with another one;
-worst: highest fd / fd at start of a viable loss; kill: a rule above it, and how
-many of the failed trainings it stops"""
+worst: highest fd / fd at start in the better half of the viable losses; kill:
+a rule above it, and how many of the failed trainings it stops"""
 
 
 def calibration_page(kept: Kept, measured: Sequence[int]) -> RenderableType:
@@ -130,11 +130,11 @@ def _kill_cells(threshold: KillThreshold | None) -> tuple[str, str, str]:
 def _rules(calibration: Calibration, measured: Sequence[int]) -> list[str]:
     thresholds, first_rung = calibration.kill_thresholds(measured), measured[-1]
     if not thresholds:
-        why = "the viable losses leave no margin" if calibration.viable else "no loss is viable"
+        why = "the better half leaves no margin" if calibration.viable else "no loss is viable"
         return [f"Kill: no rule, for a first rung of {first_rung} steps: {why}"]
-    return [f"Kill, for a first rung of {first_rung} steps (no viable loss is touched):"] + [
-        f"  at step {one.rule.step} above {one.rule.above:g} of the start (worst viable {one.worst:.3f}): "
-        f"{one.caught} of {one.failed} failures"
+    return [f"Kill, for a first rung of {first_rung} steps (no training of the better half is touched):"] + [
+        f"  at step {one.rule.step} above {one.rule.above:g} of the start (worst {one.worst:.3f}): "
+        f"{one.caught} of {one.failed} failures, {one.slow} slow"
         for one in thresholds
     ]
 
@@ -153,8 +153,8 @@ def _ranking(calibration: Calibration, first_rung: int) -> str:
 def _detectable(calibration: Calibration) -> str:
     ratios = ", ".join(f"{_ratio(calibration.detectable_ratio(pairs))} with {pairs}" for pairs in PAIRS)
     return (
-        f"Smallest ratio of fd at step {calibration.conditions.steps} that paired seeds detect "
-        f"(80 % power, 5 %):\n  {ratios}"
+        f"Smallest ratio of fd at step {calibration.conditions.steps} that paired seeds detect\n"
+        f"(80 % power, 5 %, noise of the better half):\n  {ratios}"
     )
 
 
@@ -182,7 +182,8 @@ def _threshold_record(threshold: KillThreshold) -> dict[str, Any]:
     return {
         "step": threshold.rule.step,
         "above": threshold.rule.above,
-        "worst_viable": threshold.worst,
+        "worst_leading": threshold.worst,
+        "slow": threshold.slow,
         "caught": threshold.caught,
         "failed": threshold.failed,
     }

@@ -15,11 +15,15 @@ from ganetic.config import Config
 from ganetic.jobs.statistics import detectable_effect
 from ganetic.proxy.spec import KillRule, ProxySpec, Steps
 from ganetic.proxy.trial import TrialState
-from ganetic.search.individual import DEAD_SHARE
 from ganetic.search.signal import Spread, Table, rank_correlation, seed_reliability, spread
 
+VIABLE_SHARE = 0.2
+"""A published loss of which a larger share of trainings failed does not work on the proxy. The bound is stricter than
+that of a search, which judges a newcomer by a seed or three: a loss that fails on two seeds of five is nobody's measure
+of how bad a good loss may look, and its good seeds differ far more than those of others do."""
+
 KILL_MARGIN = 1.5
-"""A trial is stopped at this times the worst share that a viable reference had at the step …"""
+"""A trial is stopped at this times the worst share that a leading reference had at the step …"""
 
 LEAST_MARGIN = 1.1
 """… or at less, near the untrained generator, but never at less than this times the worst: there is no rule then."""
@@ -114,13 +118,15 @@ class KillThreshold:
 
     Attributes:
         rule: stops a trial.
-        worst: the largest share, fd / fd of the untrained generator, of a viable reference's completed training here.
+        worst: the largest share, fd / fd of the untrained generator, of a leading reference's completed training here.
+        slow: completed trainings of the other viable references that the rule would have stopped.
         caught: failed trainings that the rule would have stopped …
         failed: … of those that failed and had come so far.
     """
 
     rule: KillRule
     worst: float
+    slow: int
     caught: int
     failed: int
 
@@ -128,8 +134,8 @@ class KillThreshold:
 class Calibration(Config):
     """The published losses on one data set and one proxy; everything but the trainings is computed from them.
 
-    A loss is viable here when at most half of its trainings failed. Noise, signal and ranks are those of the trainings
-    of viable losses that did not fail.
+    A loss is viable here when at most a fifth of its trainings failed. Noise, signal and ranks are those of the
+    trainings of viable losses that did not fail.
     """
 
     version: Literal["ganetic.calibration/1"] = "ganetic.calibration/1"
@@ -173,8 +179,18 @@ class Calibration(Config):
 
     @property
     def viable(self) -> tuple[str, ...]:
-        """Losses of which at most half of the trainings failed."""
-        return tuple(loss for loss, failed in self.failures.items() if failed <= DEAD_SHARE * len(self.seeds))
+        """Losses of which at most a fifth of the trainings failed."""
+        return tuple(loss for loss, failed in self.failures.items() if failed <= VIABLE_SHARE * len(self.seeds))
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """The better half of the viable losses, by the mean of the last ln fd: what a kill rule must spare.
+
+        A slow starter that ends behind most others would not win a search either, and would forbid every early rule:
+        on some proxies minimax BCE stands where an untrained generator does for a quarter of the training.
+        """
+        last = dict(zip(self.viable, np.nanmean(self.table(self.conditions.steps), axis=1).tolist(), strict=True))
+        return tuple(sorted(last, key=last.__getitem__)[: math.ceil(len(last) / 2)]) if last else ()
 
     @property
     def seconds(self) -> float:
@@ -226,32 +242,35 @@ class Calibration(Config):
         """The smallest ratio of two losses' fd, above 1, that so many equal seeds detect at the last checkpoint.
 
         In 80 % of studies, by a two-sided paired t test at 5 % on ln fd, where no training fails. NaN below two seeds.
+        The noise is that of the leading losses, with which whatever is worth a comparison will be compared.
         """
-        noise_sd = spread(self.table(self.conditions.steps)).noise_sd
+        rows = [self.viable.index(loss) for loss in self.leading]
+        noise_sd = spread(self.table(self.conditions.steps)[rows]).noise_sd
         return math.exp(detectable_effect(seeds) * math.sqrt(2) * noise_sd)
 
     def threshold(self, step: int) -> KillThreshold | None:
-        """The kill rule that a checkpoint allows: with a margin over the worst viable reference.
+        """The kill rule that a checkpoint allows: with a margin over the worst of the leading references.
 
         It stops a trial above min(1.5·w, √w), where w is the worst share, fd / fd of the untrained generator, that a
-        completed training of a viable loss had. √w lies halfway, on the scale of ln fd, between that training and one
+        completed training of a leading loss had. √w lies halfway, on the scale of ln fd, between that training and one
         that has learnt nothing: it keeps the rule below 1, where failures are. Where √w leaves less than a tenth of
         margin there is no rule.
 
         Raises:
             ValueError: nothing was measured at this step.
         """
-        place, viable = self._place(step), self.viable
-        shares = [_share(one, place) for one in self.trainings if one.completed and one.loss in viable]
-        if not shares:
+        place, viable, leading = self._place(step), self.viable, self.leading
+        completed = [one for one in self.trainings if one.completed and one.loss in viable]
+        worst = max((_share(one, place) for one in completed if one.loss in leading), default=math.nan)
+        if not worst > 0:
             return None
-        worst = max(shares)
         above = _rounded_up(min(KILL_MARGIN * worst, math.sqrt(worst)))
         if above < LEAST_MARGIN * worst:
             return None
         failed = [_share(one, place) for one in self.trainings if not one.completed and len(one.fd) > place]
         caught = sum(share > above for share in failed)
-        return KillThreshold(KillRule(step=step, above=above), worst, caught, len(failed))
+        slow = sum(_share(one, place) > above for one in completed)
+        return KillThreshold(KillRule(step=step, above=above), worst, slow, caught, len(failed))
 
     def kill_thresholds(self, measured: Sequence[int]) -> tuple[KillThreshold, ...]:
         """The rules for a search: at about a quarter and half of its first rung.
