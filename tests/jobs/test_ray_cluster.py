@@ -46,7 +46,7 @@ def test_a_node_is_killed_while_jobs_run(cluster: Any) -> None:
         assert executor.slots == 1
 
         cluster.add_node(num_cpus=1)
-        for number in range(20, 80):
+        for number in range(20, 320):  # a minute of work, most of which is never done
             executor.submit(number, {"do": "scale", "value": number, "seconds": 0.2})
         while executor.slots < 2 and executor.outstanding():
             executor.wait()
