@@ -77,6 +77,7 @@ SETTINGS: tuple[tuple[int, ProxySpec], ...] = (
     (28, ProxySpec(width=8)),
     (28, ProxySpec(batch_norm=False, learning_rate=5e-4)),
     (28, ProxySpec(width=32)),
+    (28, ProxySpec(width=32, batch=16)),
     (32, ProxySpec()),
     (28, ProxySpec(batch_norm=False)),
     (28, ProxySpec(batch_norm=False, learning_rate=5e-4, width=32)),
