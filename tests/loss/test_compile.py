@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganetic.loss.compile import GanLoss
+from ganetic.loss.compile import GanLoss, Program
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from tests.loss.random_trees import label_formulas, logit_formulas
@@ -66,6 +66,19 @@ def test_batches_of_different_sizes(name: str, batch: int) -> None:
     loss, stream = GanLoss(LIBRARY[name].formula), np.random.default_rng(batch)
     real, fake = stream.standard_normal(batch), stream.standard_normal(7)
     assert all(np.isfinite(value) for value, _, _ in play(loss, real, fake))
+
+
+def test_trees_that_differ_in_constants_are_one_program() -> None:
+    texts = ("mul(square(sub(d, 1)), 3)", "mul(square(sub(d, -2)), 3)")
+    one, other = (Formula.from_text(f"d_real={text}; d_fake=d; g_fake=d").slots["d_real"] for text in texts)
+    d = torch.tensor([[0.5, 4.0], [0.5, -1.0]])
+    both = Program(one, other)({"d": d}, d.dtype, d.device)
+    for row, tree in enumerate((one, other)):
+        assert torch.equal(both[row], Program(tree)({"d": d[row]}, d.dtype, d.device))
+    for different in ("mul(cube(sub(d, 1)), 3)", "mul(square(sub(1, d)), 3)", "mul(square(sub(m, 1)), 3)", "d"):
+        slots = Formula.from_text(f"d_real={different}; d_fake=d; g_fake=d").slots
+        with pytest.raises(ValueError, match="differ in more than constants"):
+            Program(one, slots["d_real"])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

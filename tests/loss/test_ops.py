@@ -115,6 +115,20 @@ def test_protected_operators_are_exact_where_the_papers_are() -> None:
     assert torch.equal(OPERATORS["log"].torch(p), torch.log(p.abs() + EPSILON))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_quotient_does_not_depend_on_its_neighbours_in_the_batch(dtype: torch.dtype) -> None:
+    numerator, plain = torch.tensor([0.3, -2.0, 5.0]), torch.tensor([0.7, -1e-3, 1e-7])
+    outcomes = []
+    for extra in (1.0, 0.0, -EPSILON):  # the last two need protection
+        a = torch.cat([numerator, torch.ones(1)]).to(dtype).requires_grad_()
+        b = torch.cat([plain, torch.tensor([extra])]).to(dtype).requires_grad_()
+        value = OPERATORS["div"].torch(a, b)
+        gradients = torch.autograd.grad(value.sum(), (a, b))
+        outcomes.append(torch.stack([value.detach(), *gradients])[:, :-1])
+    assert torch.equal(outcomes[0], outcomes[1])
+    assert torch.equal(outcomes[0], outcomes[2])
+
+
 def test_softplus_keeps_its_tail_in_float64() -> None:
     # Above 20 torch's default is the identity, with an error of 2e-9.
     value = OPERATORS["softplus"].torch(torch.tensor(25.0, dtype=torch.float64))

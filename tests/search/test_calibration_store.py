@@ -3,11 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.proxy.spec import ProxySpec
 from ganetic.search import calibration_store
 from ganetic.search.calibration_record import Calibration, Conditions
 from ganetic.search.calibration_store import FILE, Kept, check_export, export, find, keep, read_calibration
+from ganetic.search.space import load_space
 from tests.search.planted import CHECKPOINTS, calibration_of, conditions
 
 ASKED = conditions(["good"])
@@ -142,3 +144,21 @@ def test_what_is_shipped_can_be_read_and_gives_rules() -> None:
         assert len(calibration.text()) < 200_000
         assert calibration.kill_thresholds(calibration.conditions.checkpoints)
         assert calibration.first_ranking_step is not None
+
+
+@pytest.mark.parametrize("name", ["quick", "paper", "logit"])
+def test_the_spaces_on_the_embedded_digits_find_a_shipped_calibration(name: str, tmp_path: Path) -> None:
+    space = load_space(name)
+    images = load_images(space.data)
+    for proxy in space.proxies:
+        asked = Conditions(
+            metric=f"fd@{images.name}-cnn64/{proxy.images // 1000}k",
+            data=f"{images.name}:{images.fingerprint[:12]}",
+            proxy=proxy.spec,
+            checkpoints=(space.rungs[-1].steps,),
+            losses={"bce": "any"},
+        )
+        kept = find(asked, directory=tmp_path)
+        assert kept is not None
+        measured = space.checkpoints(space.rungs[0].steps)
+        assert kept.calibration.kill_thresholds(measured)

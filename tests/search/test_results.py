@@ -226,6 +226,17 @@ def test_pandas_reads_a_journal_in_one_line() -> None:
     assert table["fd"].equals(finished().trials()["fd"])
 
 
+def test_a_damaged_run_is_not_resumed(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    shutil.copytree(finished().directory, directory)
+    with sqlite3.connect(directory / "journal.db") as connection:
+        connection.execute("update records set record = ? where number = 3", ['{"state": "won"}'])
+    connection.close()
+    assert open_run(directory).asked == finished().asked  # it does not come to light before it is read
+    with pytest.raises(UserError, match="damaged"):
+        resume(directory, runtime(serial_with_mishaps, max_trials=80))
+
+
 def test_reading_a_run_while_it_is_written(tmp_path: Path) -> None:
     class Reader(Silence):
         seen: list[int] = []  # noqa: RUF012 - of this one listener
