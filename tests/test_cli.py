@@ -38,12 +38,6 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     def executor(self: Runtime, materials: Materials, steps: int) -> Executor:
         return SerialExecutor(pretend, materials)

@@ -115,7 +115,7 @@ class RayExecutor(Executor):
                 f"GPUs per trial is {gpus_per_job}; expected a share of one, such as 0.25, or a whole number"
             )
         self._wall_seconds = wall_seconds
-        self._session = connect(address, workers, _environment(gpus_per_job))
+        self._session = connect(address, workers, _environment(gpus_per_job), work.__module__)
         self._node_loss_seconds = 0.0 if self._session.started else node_loss_seconds
         self._closed = False
         self._jobs: dict[int, _Job] = {}

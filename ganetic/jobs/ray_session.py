@@ -42,7 +42,7 @@ class Session:
             _print_messages(True)
 
 
-def connect(address: str | None, cpus: int | None, environment: dict[str, str]) -> Session:
+def connect(address: str | None, cpus: int | None, environment: dict[str, str], module: str = "") -> Session:
     """Start Ray on this machine, or join a cluster.
 
     Where this process is connected to Ray already, that connection is used as it is and never closed.
@@ -53,6 +53,8 @@ def connect(address: str | None, cpus: int | None, environment: dict[str, str]) 
             Ray wants the driver on a node of the cluster. The package is sent to the workers.
         cpus: how many CPUs a Ray started here offers; None for all cores.
         environment: environment variables of the workers.
+        module: what the workers of a Ray started here import while it starts, so that jobs need not wait for it. One
+            that cannot be imported yet is imported when a job needs it.
 
     Raises:
         UserError: there is no cluster at the address, or Ray cannot use such an address.
@@ -63,17 +65,18 @@ def connect(address: str | None, cpus: int | None, environment: dict[str, str]) 
     if ray.is_initialized():
         return Session(started=False, owned=False, runtime_env={"env_vars": environment})
     if address is None:
-        _start(cpus, {"env_vars": environment})
+        _start(cpus, environment | ({"RAY_preload_python_modules": module} if module else {}))
         return Session(started=True, owned=True, runtime_env={})
     package = str(Path(ganetic.__path__[0]))
     _join(address, {"env_vars": environment, "py_modules": [package]})
     return Session(started=False, owned=True, runtime_env={})
 
 
-def _start(cpus: int | None, runtime_env: dict[str, Any]) -> None:
+def _start(cpus: int | None, environment: dict[str, str]) -> None:
+    """Start Ray in an environment that its processes inherit; in one of their own, workers would start twice."""
     _print_messages(False)
-    with _loopback():
-        ray.init("local", num_cpus=cpus, include_dashboard=False, runtime_env=runtime_env, **_quiet())
+    with _loopback(), _environment(environment):
+        ray.init("local", num_cpus=cpus, include_dashboard=False, **_quiet())
     address = nodes()[0]["NodeManagerAddress"]
     if address not in _LOOPBACK:
         ray.shutdown()
@@ -126,6 +129,20 @@ def _loopback() -> Iterator[None]:
         yield
     finally:
         constants.ENABLE_RAY_CLUSTER = before
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def nodes() -> list[dict[str, Any]]:

@@ -16,12 +16,6 @@ FILES = ("comparison.json", "comparison.csv", "comparison.md", "comparison.tex",
 
 
 @pytest.fixture
-def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     def executor(self: Runtime, context: Context, steps: int) -> Executor:
         return SerialExecutor(pretend, context)

@@ -100,6 +100,19 @@ def test_no_room_on_this_machine_is_refused_and_ray_ended() -> None:
     assert not ray.is_initialized()
 
 
+def test_workers_are_started_once_and_in_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    names = ["OMP_NUM_THREADS", "RAY_preload_python_modules"]
+    with RayExecutor(work, {}, workers=1, wall_seconds=60.0) as executor:
+        executor.submit(0, {"do": "environment", "names": names})
+        (outcome,) = executor.wait()
+        assert outcome.record == {"OMP_NUM_THREADS": "1", "RAY_preload_python_modules": "tests.jobs.works"}
+        titles = [Path(f"/proc/{pid}/cmdline").read_text() for pid in descendants(os.getpid())]
+        assert sum(title.startswith(("ray::_Worker", "ray::IDLE")) for title in titles) == 1
+    assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert "RAY_preload_python_modules" not in os.environ
+
+
 def descendants(pid: int) -> set[int]:
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):

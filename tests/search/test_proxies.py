@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 
 from ganetic.config import validate
 from ganetic.errors import UserError
+from ganetic.jobs.executor import SerialExecutor
 from ganetic.metrics.stability import Fitness, combined
 from ganetic.proxy.materials import Materials
+from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import TrialResult, TrialState
 from ganetic.search.individual import DEAD_SHARE, Individual, Scale
+from ganetic.search.listener import Listener
 from ganetic.search.results import Run, open_run
 from ganetic.search.run import plan, search
 from ganetic.search.space import Rung, SearchSpace, SpaceProxy
 from ganetic.search.winner import pick_card
-from tests.search.fakes import MATERIALS, SPACE, journal_of, runtime, serial, simulated, work
+from tests.search.fakes import MATERIALS, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
 
 TWO = SPACE.model_copy(
     update={"proxies": (SpaceProxy(name="main"), SpaceProxy(name="plain", batch_norm=False, width=8, data="other"))}
@@ -114,12 +117,10 @@ def test_any_number_of_workers_finds_the_same(tmp_path: Path) -> None:
 def test_every_proxy_has_materials_and_a_measure_of_its_own(tmp_path: Path) -> None:
     asked: list[tuple[str, bool]] = []
 
-    class Asked(type(runtime())):  # type: ignore[misc]
-        def materials(self, data: str, proxy: object, listener: object) -> Materials:
-            asked.append((data, getattr(proxy, "batch_norm")))  # noqa: B009
+    class Asked(FakeRuntime):
+        def materials(self, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
+            asked.append((data, proxy.batch_norm))
             return MATERIALS
-
-    from ganetic.jobs.executor import SerialExecutor
 
     where = Asked(make_executor=lambda context: SerialExecutor(work, context), max_trials=4)
     run = search(TWO, run=tmp_path / "run", runtime=where)
