@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,8 +54,7 @@ def connect(address: str | None, cpus: int | None, environment: dict[str, str], 
             Ray wants the driver on a node of the cluster. The package is sent to the workers.
         cpus: how many CPUs a Ray started here offers; None for all cores.
         environment: environment variables of the workers.
-        module: what the workers of a Ray started here import while it starts, so that jobs need not wait for it. One
-            that cannot be imported yet is imported when a job needs it.
+        module: what the workers of a Ray started here import while it starts, so that jobs need not wait for it.
 
     Raises:
         UserError: there is no cluster at the address, or Ray cannot use such an address.
@@ -65,11 +65,17 @@ def connect(address: str | None, cpus: int | None, environment: dict[str, str], 
     if ray.is_initialized():
         return Session(started=False, owned=False, runtime_env={"env_vars": environment})
     if address is None:
-        _start(cpus, environment | ({"RAY_preload_python_modules": module} if module else {}))
+        _start(cpus, environment | (_preload(module) if module else {}))
         return Session(started=True, owned=True, runtime_env={})
     package = str(Path(ganetic.__path__[0]))
     _join(address, {"env_vars": environment, "py_modules": [package]})
     return Session(started=False, owned=True, runtime_env={})
+
+
+def _preload(module: str) -> dict[str, str]:
+    """Ray hands its workers the driver's path after the preload, which would find another package of the same name."""
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    return {"PYTHONPATH": path, "RAY_preload_python_modules": module}
 
 
 def _start(cpus: int | None, environment: dict[str, str]) -> None:
