@@ -21,7 +21,8 @@ from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
 from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
-from ganetic.proxy.materials import Extractor, Materials, generate
+from ganetic.metrics.yardstick import Extractor
+from ganetic.proxy.materials import Materials, generate
 from ganetic.proxy.spec import ProxySpec
 from ganetic.reproducible import random_stream
 from ganetic.search.genome import Genome, Trees, drawing_from

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
+
+from ganetic.metrics.diversity import Diversity
 
 LEARNT_LEAST = 0.1
 """Share of the way from the untrained generator to the floor, in ln fd, below which nothing was learnt."""
@@ -42,28 +40,6 @@ class Ill(StrEnum):
     MODE_COLLAPSE = "mode_collapse"
     LEARNT_NOTHING = "learnt_nothing"
     NON_CONVERGENCE = "non_convergence"
-
-
-@dataclass(frozen=True, eq=False)
-class Diversity:
-    """How varied a set of images is.
-
-    Attributes:
-        shares: float64 ``(classes,)``, share of each class, or None where the features come without classes.
-        spread: mean Euclidean distance between two images' features.
-    """
-
-    shares: NDArray[np.float64] | None
-    spread: float
-
-    @staticmethod
-    def of(features: Tensor, classes: Tensor | None, number_of_classes: int) -> "Diversity":
-        """Measure features ``(N, F)`` and classes ``(N,)``; the distances are those of the first 500."""
-        spread = float(torch.pdist(features[:500].double()).mean())
-        if classes is None:
-            return Diversity(None, spread)
-        counts = torch.bincount(classes.cpu(), minlength=number_of_classes)
-        return Diversity((counts / len(classes)).double().numpy(), spread)
 
 
 def collapsed(generated: Diversity, real: Diversity) -> bool:

@@ -18,8 +18,9 @@ from ganetic.gan.step import adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
 from ganetic.metrics.features import to_uint8, to_unit
+from ganetic.metrics.yardstick import Extractor
 from ganetic.proxy.diagnosis import Ill, diagnose
-from ganetic.proxy.materials import Extractor, Materials, device_for_trials, generate
+from ganetic.proxy.materials import Materials, device_for_trials, generate
 from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.reproducible import random_stream, reproducible
 

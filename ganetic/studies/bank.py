@@ -17,8 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError, unknown
+from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.stability import Fitness, fitness
-from ganetic.proxy.diagnosis import Diversity, Ill, diagnose
+from ganetic.proxy.diagnosis import Ill, diagnose
 from ganetic.proxy.spec import KillRule
 from ganetic.proxy.trial import TrialResult, TrialState
 from ganetic.search.individual import DEAD_SHARE, seed_trace

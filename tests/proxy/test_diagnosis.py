@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganetic.proxy.diagnosis import Diversity, Ill, collapsed, diagnose, learnt, vanished
+from ganetic.metrics.diversity import Diversity
+from ganetic.proxy.diagnosis import Ill, collapsed, diagnose, learnt, vanished
 
 REAL = Diversity(np.full(10, 0.1), 20.0)
 MOVING = [0.2] * 20

@@ -6,7 +6,8 @@ import torch
 
 from ganetic.data import ImageSet, load_images
 from ganetic.errors import UserError
-from ganetic.proxy.materials import Extractor, Materials, prepare
+from ganetic.metrics.yardstick import Extractor
+from ganetic.proxy.materials import Materials, prepare
 from ganetic.proxy.spec import ProxySpec
 from tests.proxy.conftest import TINY
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal
+from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.frechet import FeatureStatistics
-from ganetic.proxy.diagnosis import Diversity
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import KillRule, ProxySpec
 from ganetic.search.driver import TIMING_AFFECTED
