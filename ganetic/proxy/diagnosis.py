@@ -1,25 +1,16 @@
-"""When a training has failed, and from what. All thresholds stand here."""
+"""When a training has failed, and from what. The thresholds of a collapse stand in ganetic.metrics.diversity."""
 
 import math
 from collections.abc import Sequence
 from enum import StrEnum
 from statistics import median
 
-import numpy as np
-
-from ganetic.metrics.diversity import Diversity
+from ganetic.metrics.diversity import Diversity, collapsed
 
 LEARNT_LEAST = 0.1
 """Share of the way from the untrained generator to the floor, in ln fd, below which nothing was learnt."""
 WORSE_THAN_BEST = 2.0
 """A final distance of this many times the best one on the way is no convergence."""
-COVERED_LEAST = 0.8
-"""Share of the real classes that must occur among the generated images; each by 1 % of them."""
-CLASS_OCCURS = 0.01
-DIVERGENCE_MOST = 1.0
-"""Kullback-Leibler divergence of the generated classes from the real ones, in nats."""
-SPREAD_LEAST = 0.25
-"""Mean distance between two generated images' features, as a share of the real one."""
 STILL = 1e-6
 """Share of a full Adam step, one learning rate for every parameter, below which the generator does not move."""
 STILL_SHARE = 0.2
@@ -40,21 +31,6 @@ class Ill(StrEnum):
     MODE_COLLAPSE = "mode_collapse"
     LEARNT_NOTHING = "learnt_nothing"
     NON_CONVERGENCE = "non_convergence"
-
-
-def collapsed(generated: Diversity, real: Diversity) -> bool:
-    """Return whether the generated images miss classes or resemble each other too much."""
-    if not generated.spread >= SPREAD_LEAST * real.spread:
-        return True
-    if generated.shares is None or real.shares is None:
-        return False
-    occurring = real.shares >= CLASS_OCCURS
-    covered = (generated.shares[occurring] >= CLASS_OCCURS).mean()
-    present = generated.shares > 0
-    # A class that the classifier never gives to a real image counts as one image of a thousand, not as infinitely odd.
-    expected = np.maximum(real.shares[present], 1e-3)
-    divergence = float((generated.shares[present] * np.log(generated.shares[present] / expected)).sum())
-    return bool(covered < COVERED_LEAST or divergence > DIVERGENCE_MOST)
 
 
 def vanished(updates: Sequence[float]) -> bool:

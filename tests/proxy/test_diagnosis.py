@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-import torch
 
 from ganetic.metrics.diversity import Diversity
-from ganetic.proxy.diagnosis import Ill, collapsed, diagnose, learnt, vanished
+from ganetic.proxy.diagnosis import Ill, diagnose, learnt, vanished
 
 REAL = Diversity(np.full(10, 0.1), 20.0)
 MOVING = [0.2] * 20
@@ -11,36 +10,6 @@ MOVING = [0.2] * 20
 
 def shares(*values: float) -> Diversity:
     return Diversity(np.array(values) / sum(values), 20.0)
-
-
-def test_diversity_of_features() -> None:
-    features = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]])
-    found = Diversity.of(features, torch.tensor([0, 2, 2]), 4)
-    assert found.spread == pytest.approx(10 / 3)
-    assert found.shares is not None
-    assert found.shares == pytest.approx([1 / 3, 0, 2 / 3, 0])
-    assert Diversity.of(features, None, 0).shares is None
-
-
-def test_collapse_by_classes() -> None:
-    assert not collapsed(REAL, REAL)
-    assert not collapsed(shares(1, 1, 1, 1, 1, 1, 1, 1, 0, 0), REAL)  # eight of ten classes
-    assert collapsed(shares(1, 1, 1, 1, 1, 1, 1, 0, 0, 0), REAL)
-    assert collapsed(shares(*[2] * 9, 80 * 3), REAL)  # all classes, but nearly all images of one
-    assert not collapsed(Diversity(None, 20.0), REAL)
-
-
-def test_collapse_is_measured_against_the_real_classes() -> None:
-    uneven = Diversity(np.array([0.8, 0.2, 0.0]), 20.0)
-    assert not collapsed(Diversity(np.array([0.82, 0.18, 0.0]), 20.0), uneven)
-    assert collapsed(Diversity(np.array([1.0, 0.0, 0.0]), 20.0), uneven)
-    assert collapsed(Diversity(np.array([0.6, 0.1, 0.3]), 20.0), uneven)
-
-
-def test_collapse_by_distance() -> None:
-    assert not collapsed(Diversity(REAL.shares, 5.1), REAL)
-    assert collapsed(Diversity(REAL.shares, 4.9), REAL)
-    assert collapsed(Diversity(REAL.shares, float("nan")), REAL)
 
 
 def test_vanished() -> None:
