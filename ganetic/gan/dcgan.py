@@ -26,9 +26,9 @@ class Generator(nn.Module):
         self.latent, self._base, self._width = latent, size // 4, width
         # A transposed convolution of a 1×1 input is a linear map; as one it is faster.
         self.project = nn.Linear(latent, self._base**2 * 2 * width, bias=not batch_norm)
-        self.norm1 = _norm(2 * width, batch_norm)
+        self.norm1 = norm_or_not(2 * width, batch_norm)
         self.up1 = nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=not batch_norm)
-        self.norm2 = _norm(width, batch_norm)
+        self.norm2 = norm_or_not(width, batch_norm)
         self.up2 = ToImage(width) if channels == 1 else nn.ConvTranspose2d(width, channels, 4, 2, 1)
 
     def forward(self, latents: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.down1 = ToFeatures(width) if channels == 1 else nn.Conv2d(channels, width, 4, 2, 1)
         self.down2 = nn.Conv2d(width, 2 * width, 4, 2, 1, bias=not batch_norm)
-        self.norm2 = _norm(2 * width, batch_norm)
+        self.norm2 = norm_or_not(2 * width, batch_norm)
         self.logit = nn.Linear((size // 4) ** 2 * 2 * width, 1)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -64,7 +64,8 @@ class Discriminator(nn.Module):
         return logits.squeeze(1)
 
 
-def _norm(channels: int, batch_norm: bool) -> nn.Module:
+def norm_or_not(channels: int, batch_norm: bool) -> nn.Module:
+    """Return batch norm of the channels, or what changes nothing."""
     return nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
 
 

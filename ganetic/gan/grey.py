@@ -25,9 +25,10 @@ class ToFeatures(nn.Conv2d):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, 1, H, W)`` to ``(N, width, H/2, W/2)``."""
-        if images.is_cuda or not images.requires_grad or self.weight.requires_grad:
-            return super().forward(images)
-        features: Tensor = _Frozen.apply(images, self.weight, self.bias)
+        weight = self.weight  # read once: a parametrisation, such as spectral norm, computes it at every reading
+        if images.is_cuda or not images.requires_grad or weight.requires_grad:
+            return F.conv2d(images, weight, self.bias, 2, 1)
+        features: Tensor = _Frozen.apply(images, weight, self.bias)
         return features
 
 

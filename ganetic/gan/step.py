@@ -8,6 +8,9 @@ from torch import Tensor, nn
 
 from ganetic.gan.adam import FusedAdam
 
+Images = Tensor | tuple[Tensor, ...]
+"""Images ``(B, C, H, W)``, or a pyramid: one batch at every resolution, the coarsest first and the finest last."""
+
 
 class Loss(Protocol):
     """What the step asks of a loss; `ganetic.loss.compile.GanLoss` is one."""
@@ -33,8 +36,18 @@ class Optimiser(Protocol):
         """Update the parameters."""
 
 
+class Regularisation(Protocol):
+    """What the step asks of a regulariser; `ganetic.gan.regulariser.Regulariser` is one."""
+
+    def penalty(self, discriminator: nn.Module, real: Images, fake: Images) -> Tensor | None:
+        """What is added to D's loss, a scalar; None for nothing."""
+
+    def constrain(self, discriminator: nn.Module) -> None:
+        """Bring D's parameters back to where they may be; called after its update."""
+
+
 class StepLosses(NamedTuple):
-    """Both losses of a step, detached scalars on the nets' device."""
+    """Both losses of a step, detached scalars on the nets' device; D's with the penalty that was added to it."""
 
     discriminator: Tensor
     generator: Tensor
@@ -50,8 +63,9 @@ def gan_step(
     discriminator: nn.Module,
     loss: Loss,
     optimisers: tuple[Optimiser, Optimiser],
-    real: Tensor,
+    real: Images,
     latents: Tensor,
+    regulariser: Regularisation | None = None,
 ) -> StepLosses:
     """Update D on a real and a generated batch, then G against the new D, on the same generated batch.
 
@@ -59,24 +73,35 @@ def gan_step(
     computed that nobody uses.
 
     Args:
-        generator: latents ``(B, latent)`` to images.
-        discriminator: images to logits ``(B,)``.
+        generator: latents ``(B, latent)`` to images, or to a pyramid of them.
+        discriminator: what G makes to logits ``(B,)``.
         loss: both players' losses.
         optimisers: G's and D's, in this order.
-        real: images ``(B, C, H, W)`` in [−1, 1].
+        real: images in [−1, 1], or a pyramid of them where G makes pyramids and D takes them.
         latents: ``(B, latent)``.
+        regulariser: of D.
     """
     generator_optimiser, discriminator_optimiser = optimisers
     fake = generator(latents)
 
-    d_loss = loss.discriminator(discriminator(real), discriminator(fake.detach()))
+    settled = _detached(fake)
+    d_loss = loss.discriminator(discriminator(real), discriminator(settled))
+    penalty = None if regulariser is None else regulariser.penalty(discriminator, real, settled)
+    if penalty is not None:
+        d_loss = d_loss + penalty
     _update(discriminator_optimiser, d_loss)
+    if regulariser is not None:
+        regulariser.constrain(discriminator)
 
     with _frozen(discriminator):
         fake_logits = discriminator(fake)
         g_loss = loss.generator(fake_logits, discriminator(real) if loss.needs_real_logits else None)
         _update(generator_optimiser, g_loss)
     return StepLosses(d_loss.detach(), g_loss.detach())
+
+
+def _detached(images: Images) -> Images:
+    return tuple(image.detach() for image in images) if isinstance(images, tuple) else images.detach()
 
 
 def _update(optimiser: Optimiser, loss: Tensor) -> None:

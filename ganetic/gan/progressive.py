@@ -1,0 +1,85 @@
+"""The building blocks of progressive GANs: Karras et al., https://arxiv.org/abs/1710.10196, section 4 and 3.
+
+Equalised learning rate, pixel norm, minibatch standard deviation.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SLOPE = 0.2
+"""Of the leaky rectifiers where they leak."""
+GAIN = math.sqrt(2 / (1 + SLOPE**2))
+"""He's gain of a layer that a leaky rectifier follows (https://arxiv.org/abs/1502.01852)."""
+EPSILON = 1e-8
+"""Under the roots."""
+
+
+class ScaledConv2d(nn.Conv2d):
+    """A convolution with He's initialisation, at run time (equalised) or when it is drawn.
+
+    Equalised, weights are stored with deviation 1 and scaled in every forward pass, so that Adam moves the weights of
+    all layers at one relative speed. The convolution computes the same either way until the first update.
+
+    Args:
+        inputs: channels that come.
+        outputs: channels that go.
+        kernel: side of the kernel.
+        padding: pixels of padding.
+        gain: `GAIN`, or 1 where no rectifier follows.
+        bias: whether there is one.
+        equalised: whether weights are scaled at run time.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        padding: int = 0,
+        gain: float = GAIN,
+        bias: bool = True,
+        equalised: bool = True,
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, padding=padding, bias=bias)
+        deviation = gain / math.sqrt(inputs * kernel**2)
+        self.drawn_deviation, self.scale = (1.0, deviation) if equalised else (deviation, 1.0)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H', W')``."""
+        weight = self.weight if self.scale == 1 else self.weight * self.scale
+        return F.conv2d(input, weight, self.bias, padding=self.padding)
+
+
+class PixelNorm(nn.Module):
+    """Each pixel's features divided by their rms (section 4.2)."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(N, C, …)`` to the same shape, where the mean square over C is 1."""
+        return features * torch.rsqrt(features.square().mean(1, keepdim=True) + EPSILON)
+
+
+class MinibatchStddev(nn.Module):
+    """One more feature, the same everywhere: how much the batch varies (section 3).
+
+    The standard deviation over the batch of every feature at every pixel, averaged over both. The whole batch is one
+    group, as in the code of MSG-GAN; the paper's code has groups of 4.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` to ``(N, C + 1, H, W)``."""
+        variance = features.var(0, correction=0)
+        deviation = (variance + EPSILON).sqrt().mean()
+        return torch.cat([features, deviation.expand(len(features), 1, *features.shape[2:])], 1)
+
+
+@torch.no_grad()
+def initialise(net: nn.Module, stream: torch.Generator) -> None:
+    """Draw every `ScaledConv2d` of a net from a CPU generator; biases are 0."""
+    for module in net.modules():
+        if isinstance(module, ScaledConv2d):
+            module.weight.copy_(module.drawn_deviation * torch.randn(module.weight.shape, generator=stream))
+            if module.bias is not None:
+                module.bias.zero_()
