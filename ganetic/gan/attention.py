@@ -51,4 +51,5 @@ def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 def _tokens(features: Tensor) -> Tensor:
     """``(N, C, H, W)`` to one head's sequence ``(N, 1, H·W, C)``."""
-    return features.flatten(2).transpose(1, 2).unsqueeze(1)
+    # Contiguous, as the fast kernels want it; features that are laid out channels last are so already.
+    return features.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()

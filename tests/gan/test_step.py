@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
-from ganetic.gan.step import adam, gan_step
+from ganetic.gan.step import Images, Optimiser, adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -98,3 +98,108 @@ def test_a_constant_loss_without_a_graph_moves_nobody() -> None:
     after = [parameter for net in (generator, discriminator) for parameter in net.parameters()]
     assert all(torch.equal(first, second) for first, second in zip(before, after, strict=True))
     assert (losses.discriminator.item(), losses.generator.item()) == (3, 4)
+
+
+def step_without_pyramids(
+    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimisers: tuple[Optimiser, Optimiser]
+) -> tuple[Tensor, Tensor]:
+    """The step as it was when only the proxy used it, operation by operation."""
+    real, latents = batch(3)
+    fake = generator(latents)
+    d_loss = loss.discriminator(discriminator(real), discriminator(fake.detach()))
+    optimisers[1].zero_grad()
+    d_loss.backward()  # type: ignore[no-untyped-call]
+    optimisers[1].step()
+    discriminator.requires_grad_(False)
+    fake_logits = discriminator(fake)
+    g_loss = loss.generator(fake_logits, discriminator(real) if loss.needs_real_logits else None)
+    optimisers[0].zero_grad()
+    g_loss.backward()  # type: ignore[no-untyped-call]
+    optimisers[0].step()
+    discriminator.requires_grad_(True)
+    return d_loss.detach(), g_loss.detach()
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARY))
+def test_the_proxy_s_step_has_not_changed_by_a_bit(name: str) -> None:
+    loss = GanLoss(LIBRARY[name].formula)
+    ours, theirs = nets(), nets()
+    updaters = [(adam(pair[0], 1e-2, 0.5, 0.999), adam(pair[1], 1e-2, 0.5, 0.999)) for pair in (ours, theirs)]
+    for _ in range(3):
+        now = gan_step(*ours, loss, updaters[0], *batch(3))
+        before = step_without_pyramids(*theirs, loss, updaters[1])
+        assert torch.equal(torch.stack(now), torch.stack(before))
+    for net, other in zip(ours, theirs, strict=True):
+        for first, second in zip(net.state_dict().values(), other.state_dict().values(), strict=True):
+            assert torch.equal(first, second)
+
+
+class Doubled(nn.Module):
+    """A net of images as one of pyramids, of the image itself and its negative."""
+
+    def __init__(self, net: nn.Module, generates: bool) -> None:
+        super().__init__()
+        self.net, self.generates = net, generates
+
+    def forward(self, given: Images) -> Images:
+        if self.generates:
+            image: Tensor = self.net(given)
+            return -image, image
+        assert isinstance(given, tuple)
+        assert torch.equal(-given[0], given[1])
+        logits: Tensor = self.net(given[1])
+        return logits
+
+
+def test_a_pyramid_is_handed_on_whole() -> None:
+    loss = GanLoss(LIBRARY["relativistic-hinge"].formula)
+    single, (generator, discriminator) = nets(), nets()
+    doubled = Doubled(generator, True), Doubled(discriminator, False)
+    updaters = [(adam(pair[0], 1e-2, 0.5, 0.9), adam(pair[1], 1e-2, 0.5, 0.9)) for pair in (single, doubled)]
+    real, latents = batch(3)
+    expected = gan_step(*single, loss, updaters[0], real, latents)
+    assert torch.equal(
+        torch.stack(gan_step(*doubled, loss, updaters[1], (-real, real), latents)), torch.stack(expected)
+    )
+    for first, second in zip(single[0].parameters(), generator.parameters(), strict=True):
+        assert torch.equal(first, second)
+
+
+class Watcher:
+    """A regulariser that adds half of the sum of squares of D's parameters and remembers what it was shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def penalty(self, discriminator: nn.Module, real: Images, fake: Images) -> Tensor:
+        assert isinstance(fake, Tensor)
+        assert isinstance(real, Tensor)
+        assert not fake.requires_grad
+        assert fake.shape == real.shape
+        self.before = [parameter.detach().clone() for parameter in discriminator.parameters()]
+        self.seen.append("penalty")
+        return torch.stack([parameter.square().sum() / 2 for parameter in discriminator.parameters()]).sum()
+
+    @torch.no_grad()
+    def constrain(self, discriminator: nn.Module) -> None:
+        after = list(discriminator.parameters())
+        assert not all(torch.equal(first, second) for first, second in zip(self.before, after, strict=True))
+        for parameter in after:
+            parameter.fill_(0.25)
+        self.seen.append("constrain")
+
+
+def test_a_penalty_joins_d_s_loss_and_constraints_follow_d_s_update() -> None:
+    loss = GanLoss(Formula.from_text(BCE))
+    plain, (generator, discriminator) = nets(), nets()
+    expected = gan_step(*plain, loss, (adam(plain[0], 1e-2, 0.5, 0.9), adam(plain[1], 1e-2, 0.5, 0.9)), *batch(3))
+    watcher, updaters = Watcher(), (adam(generator, 1e-2, 0.5, 0.9), adam(discriminator, 1e-2, 0.5, 0.9))
+    losses = gan_step(generator, discriminator, loss, updaters, *batch(3), watcher)
+    assert watcher.seen == ["penalty", "constrain"]
+    added = sum(float(parameter.square().sum()) / 2 for parameter in watcher.before)
+    torch.testing.assert_close(losses.discriminator, expected.discriminator + added)
+    for mine, theirs, weight in zip(discriminator.parameters(), plain[1].parameters(), watcher.before, strict=True):
+        assert mine.grad is not None
+        assert theirs.grad is not None
+        torch.testing.assert_close(mine.grad, theirs.grad + weight)
+        assert bool((mine == 0.25).all()), "G's update moved D"
