@@ -122,7 +122,7 @@ class Discriminator(nn.Module):
         self.from_finest = conv(channels, widths[-1], 1, gain=1)
         self.stddev = MinibatchStddev() if minibatch_stddev else nn.Identity()
         seen = [2 * half for half in halves[:-1]] + [widths[-1]]
-        seen[0] += minibatch_stddev
+        seen[0] += int(minibatch_stddev)
         self.firsts = nn.ModuleList(conv(inputs, features, 3, 1) for inputs, features in zip(seen, widths, strict=True))
         self.attentions = _attentions(sides, widths, attention, equalised)
         self.seconds = nn.ModuleList(conv(fine, half, 3, 1) for fine, half in zip(widths[1:], halves, strict=False))
