@@ -15,6 +15,9 @@ DIVERGENCE_MOST = 1.0
 SPREAD_LEAST = 0.25
 """Mean distance between two generated images' features, as a share of the real one."""
 
+STARVED = 0.25
+"""Share of its real share below which a class is as good as missing."""
+
 Shares = NDArray[np.float64]
 
 
@@ -64,6 +67,18 @@ def divergence(generated: Shares, real: Shares) -> float:
     # A class that the classifier never gives to a real image counts as one image of a thousand, not as infinitely odd.
     expected = np.maximum(real[present], 1e-3)
     return float((generated[present] * np.log(generated[present] / expected)).sum())
+
+
+def missing(generated: Shares, real: Shares) -> float:
+    """Return the share of the real images whose class has less than a quarter of its share among the generated ones.
+
+    Unlike `covered` it is not misled where a net that errs now and then sees missing classes in a few images each.
+
+    Args:
+        generated: ``(classes,)``, shares that sum to 1.
+        real: ``(classes,)``, likewise.
+    """
+    return float(real[generated < STARVED * real].sum())
 
 
 def collapsed(generated: Diversity, real: Diversity) -> bool:

@@ -32,7 +32,8 @@ def _statistics(net: FeatureNet, images: Tensor) -> Tensor:
     found, x = [], images
     for convolution, norm in zip(net.convolutions, net.norms, strict=True):
         x = F.relu(norm(convolution(x)))
-        found += [x.mean((2, 3)), x.std((2, 3), correction=0)]
+        mean, square = x.mean((2, 3)), (x * x).mean((2, 3))
+        found += [mean, (square - mean * mean).clamp(min=0).sqrt()]
     return torch.cat(found, 1)
 
 

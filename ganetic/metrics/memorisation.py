@@ -41,7 +41,8 @@ def copying(generated: Tensor, held_out: Tensor, generated_cells: Tensor, held_o
         generated_cells: int64 ``(N,)``.
         held_out_cells: int64 ``(M,)``.
     """
-    cells = [(generated[generated_cells == cell], held_out[held_out_cells == cell]) for cell in held_out_cells.unique()]
+    numbers = torch.unique(held_out_cells)
+    cells = [(generated[generated_cells == number], held_out[held_out_cells == number]) for number in numbers]
     cells = [pair for pair in cells if min(map(len, pair)) >= CELL_LEAST] or [(generated, held_out)]
     weights = np.array([len(unseen) for _, unseen in cells], dtype=np.float64)
     nearer = np.array([_nearer(made, unseen) for made, unseen in cells])

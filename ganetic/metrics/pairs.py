@@ -35,7 +35,7 @@ class PairSimilarity:
         pairs on both sides, all pairs are compared with all.
         """
         own, classes = self.values[members], self.classes[members]
-        common = [number for number in real.classes.unique() if bool((classes == number).any())]
+        common = [number for number in torch.unique(real.classes) if bool((classes == number).any())]
         if not common:
             return float(own.mean() - real.values.mean())
         gaps = torch.stack([own[classes == one].mean() - real.values[real.classes == one].mean() for one in common])
@@ -47,7 +47,7 @@ def _disjoint_pairs(classes: Tensor) -> Tensor:
     """Indices ``(P, 2)``, 1 ≤ P ≤ 500, in random order; of all images where no class has two."""
     stream = random_stream(0, "pairs")
     found = []
-    for one in classes.unique():
+    for one in torch.unique(classes):
         members = torch.nonzero(classes == one).flatten()
         members = members[torch.randperm(len(members), generator=stream)]
         found.append(members[: len(members) // 2 * 2].view(-1, 2))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganetic.metrics.diversity import Diversity, collapsed, covered, divergence
+from ganetic.metrics.diversity import Diversity, collapsed, covered, divergence, missing
 
 REAL = Diversity(np.full(10, 0.1), 20.0)
 
@@ -52,6 +52,13 @@ def test_hundreds_of_classes_need_not_have_one_percent_each() -> None:
     real = np.full(200, 1 / 200)
     assert covered(real, real) == 1
     assert covered(np.repeat([0.01, 0.0], 100), real) == 0.5
+
+
+def test_missing_classes_count_by_how_common_they_are() -> None:
+    real = np.array([0.5, 0.3, 0.1, 0.1])
+    assert missing(real, real) == 0
+    assert missing(np.array([0.9, 0.0, 0.08, 0.02]), real) == pytest.approx(0.4)
+    assert missing(np.array([0.53, 0.35, 0.12, 0.0]), real) == pytest.approx(0.1)
 
 
 def test_divergence_is_kullback_s() -> None:

@@ -1,0 +1,1 @@
+"""Full training: from a loss card to a trained, judged GAN."""
