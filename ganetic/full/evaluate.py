@@ -21,8 +21,10 @@ from ganetic.metrics.yardstick import Yardstick, yardstick
 from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import random_stream, reproducible
 
-LEAST = 64
-"""The fewest images to measure, and the fewest in each half of the held-out ones: as many as the features."""
+LEAST = 16
+"""The fewest images to measure: a half of them still has images with three neighbours."""
+ENOUGH = 64
+"""The fewest images in each half of the held-out ones: as many as the features. Less is said to be little."""
 INCEPTION_LEAST = 2048
 """Fewer images than InceptionV3 has features make FID depend on their number more than on anything else."""
 _NOTHING = Memorisation((), {}, 1.0, ())
@@ -51,7 +53,7 @@ def evaluate(
     part of them where there are more; copies are looked for among all.
 
     Args:
-        generated: uint8 ``(N, H, W, C)``, N ≥ 64, of the size and channels of the set.
+        generated: uint8 ``(N, H, W, C)``, N ≥ 16, of the size and channels of the set.
         images: the real images.
         training: indices of those that trained the generator.
         held_out: indices of those that it never saw. Below 128 the reference and the floor are halves of the whole set,
@@ -129,7 +131,7 @@ def _judge(
 def _roles(images: ImageSet, training: Indices, held_out: Indices) -> _Roles:
     stream = random_stream(0, "reference and floor")
     pool, notes = held_out, tuple[str, ...]()
-    if len(held_out) < 2 * LEAST:
+    if len(held_out) < 2 * ENOUGH:
         pool = np.concatenate([training, held_out])
         notes = (
             f"{images.name} holds out only {len(held_out)} images: reference and floor are halves of all {len(pool)}, "
@@ -151,6 +153,8 @@ def _memorisation(
 
 def _notes(images: ImageSet, n: int, inception: InceptionWeights | None, judged: bool) -> list[str]:
     notes = []
+    if n < ENOUGH:
+        notes.append(f"{n} images are few: distances are mostly bias, read them beside their floors only")
     if images.labels is None:
         notes.append(f"{images.name} has no labels: classes are clusters, and similar pairs are any two images")
     if not judged:

@@ -120,6 +120,12 @@ def test_a_set_that_holds_out_too_few(digits: ImageSet) -> None:
     assert not none.data_copying_z and not none.closest
 
 
+def test_a_set_of_a_hundred(digits: ImageSet) -> None:
+    found = evaluate(digits.images[GENERATED[:20]], digits, TRAINING[:80], HELD_OUT[:20])
+    assert {measure.n for measure in found.measures} == {20}
+    assert found.notes[1] == "20 images are few: distances are mostly bias, read them beside their floors only"
+
+
 def test_input_that_is_refused(digits: ImageSet) -> None:
     with pytest.raises(
         UserError, match=r"uint8 of the shape \(99, 32, 32, 1\); expected uint8 of 28×28 pixels in grey"
@@ -127,8 +133,8 @@ def test_input_that_is_refused(digits: ImageSet) -> None:
         judged(digits, np.zeros((99, 32, 32, 1), np.uint8))
     with pytest.raises(UserError, match="float64 of the shape"):
         judged(digits, np.zeros((99, 28, 28, 1)))  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="63 generated images are too few to measure; expected at least 64"):
-        judged(digits, digits.images[:63])
+    with pytest.raises(UserError, match="15 generated images are too few to measure; expected at least 16"):
+        judged(digits, digits.images[:15])
 
 
 def test_fid_and_kid_are_torch_fidelity_s(digits: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
