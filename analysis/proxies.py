@@ -31,7 +31,7 @@ from ganetic.errors import UserError
 from ganetic.files import write_whole
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.progress import listener_for
+from ganetic.progress.search import listener_for
 from ganetic.proxy.spec import ProxySpec
 from ganetic.report import number, print_text
 from ganetic.search.calibration import train_references

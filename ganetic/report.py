@@ -18,7 +18,7 @@ from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.export import latex, python_module
 from ganetic.loss.library import LIBRARY, LibraryLoss
 from ganetic.loss.resemblance import published_name
-from ganetic.progress import counts_line
+from ganetic.progress.search import counts_line
 from ganetic.search.results import Run
 from ganetic.studies.ratios import Ratio, default_reference, ratios
 from ganetic.studies.settings import Pair

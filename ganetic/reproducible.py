@@ -8,15 +8,15 @@ import torch
 
 
 @contextmanager
-def reproducible() -> Iterator[None]:
-    """Run with one CPU thread, float32 as default and deterministic kernels; restore everything afterwards.
+def reproducible(cpu_threads: int = 1) -> Iterator[None]:
+    """Run with so many CPU threads, float32 as default and deterministic kernels; restore everything afterwards.
 
     The number of threads changes the order of sums, and with it the last bits; a short GAN training turns last bits
     into other images. One thread a worker is also the fastest way to fill a machine with independent trainings.
     """
     threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
     precision = torch.get_float32_matmul_precision()
-    torch.set_num_threads(1)
+    torch.set_num_threads(cpu_threads)
     torch.set_default_dtype(torch.float32)
     torch.set_float32_matmul_precision("highest")
     try:

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 import pytest
 from rich.console import Console
 
-from ganetic.progress import Pace, PlainProgress, RichProgress, counts_line, display, duration, listener_for, plain_line
+from ganetic.progress.search import (
+    Pace,
+    PlainProgress,
+    RichProgress,
+    counts_line,
+    display,
+    duration,
+    listener_for,
+    plain_line,
+)
 from ganetic.search.listener import Leader, Phase, Snapshot
 
 LEADERS = tuple(

@@ -32,7 +32,7 @@ def calibrate(
     command goes on.
     """
     from ganetic.pages.calibration import calibration_page, calibration_record
-    from ganetic.progress import listener_for
+    from ganetic.progress.search import listener_for
     from ganetic.report import print_text, to_json
     from ganetic.search.calibration import calibrate as measure
     from ganetic.search.calibration_store import check_export, export

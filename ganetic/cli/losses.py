@@ -24,7 +24,7 @@ def score(
     json: Json = False,
 ) -> None:
     """Train one loss on a few seeds; no evolution."""
-    from ganetic.progress import listener_for
+    from ganetic.progress.search import listener_for
     from ganetic.report import print_text, score_page, score_record, to_json
     from ganetic.search.runtime import Runtime
     from ganetic.search.score import score as train

@@ -6,7 +6,7 @@ import traceback
 
 import typer
 
-from ganetic.cli import calibrate, losses, search, studies  # noqa: F401 - they register their commands
+from ganetic.cli import calibrate, losses, search, studies, train  # noqa: F401 - they register their commands
 from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
 from ganetic.errors import UserError
 

@@ -22,6 +22,7 @@ from ganetic.cli.options import (
     Workers,
     seconds_of,
 )
+from ganetic.cli.train import go_on
 from ganetic.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def search(
 
     Ctrl-C once waits for running trials, twice leaves at once; `ganetic resume` goes on from there.
     """
-    from ganetic.progress import listener_for
+    from ganetic.progress.search import listener_for
     from ganetic.report import to_json
     from ganetic.search import run as runs
     from ganetic.search.space import load_space
@@ -88,11 +89,15 @@ def resume(
     download: Download = False,
     inception_weights: Inception = None,
 ) -> None:
-    """Go on with a run that was stopped or killed."""
-    from ganetic.progress import listener_for
+    """Go on with a search or a training that was stopped or killed."""
+    from ganetic.full.run_files import is_training
+    from ganetic.progress.search import listener_for
     from ganetic.search import run as runs
     from ganetic.search.results import latest_run
 
+    if run is not None and is_training(run):
+        go_on(run, workers or 1, download)
+        return
     budget = seconds_of(time_budget)
     runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
     with closing(listener_for(console(stderr=True))) as listener:

@@ -44,7 +44,7 @@ def compare(
 
     Interrupted or killed, it goes on where it was when it is called again with -o DIR.
     """
-    from ganetic.progress import listener_for
+    from ganetic.progress.search import listener_for
     from ganetic.search.runtime import Runtime
     from ganetic.studies.compare import compare as study
 
@@ -71,7 +71,7 @@ def confirm(
     json: Json = False,
 ) -> None:
     """Train a winner and the references on fresh seeds."""
-    from ganetic.progress import listener_for
+    from ganetic.progress.search import listener_for
     from ganetic.report import write_loss
     from ganetic.search.results import latest_run
     from ganetic.search.runtime import Runtime

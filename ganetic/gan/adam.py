@@ -1,6 +1,6 @@
 """Adam, all parameters in one kernel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -33,6 +33,21 @@ class FusedAdam:
     def second_moments(self) -> list[Tensor]:
         """The running mean of each parameter's squared gradient, which never forgets an infinite one."""
         return self._squares
+
+    def state(self) -> dict[str, Tensor]:
+        """Moments and step counts by name, not copied."""
+        columns = {"mean": self._means, "square": self._squares, "step": self._steps}
+        return {f"{name}.{i}": tensor for name, column in columns.items() for i, tensor in enumerate(column)}
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what `state` returned.
+
+        Raises:
+            KeyError, RuntimeError: it is of an optimiser of other parameters.
+        """
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganetic.config import Config
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
+from ganetic.gan.order import Order
 from ganetic.gan.step import adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
@@ -89,8 +90,7 @@ class Training:
         rates = (proxy.learning_rate, proxy.beta1, proxy.beta2)
         self._optimisers = (adam(self.generator, *rates), adam(discriminator, *rates))
         self._latents = random_stream(spec.seed, "latents")
-        self._order = random_stream(spec.seed, "order")
-        self._queue = torch.empty(0, dtype=torch.int64)
+        self._order = Order(len(materials.images), proxy.batch, random_stream(spec.seed, "order"))
         self._losses = torch.zeros((), dtype=torch.float64, device=device)
         self.step = 0
         self.updates: list[tuple[int, float]] = []
@@ -126,19 +126,11 @@ class Training:
         return to_uint8(images)
 
     def _one_step(self) -> None:
-        real = to_unit(self._images[self._next_batch()])
+        real = to_unit(self._images[self._order.next().to(self._device)])
         latents = torch.randn(self._batch, self._latent, generator=self._latents).to(self._device)
         losses = gan_step(self.generator, self._discriminator, self._loss, self._optimisers, real, latents)
         # A sum of losses remembers any that was not finite, and is read only now and then.
         self._losses += losses.discriminator + losses.generator
-
-    def _next_batch(self) -> Tensor:
-        """Indices of the next images, epoch after epoch in a new order."""
-        while len(self._queue) < self._batch:
-            epoch = torch.randperm(len(self._images), generator=self._order)
-            self._queue = torch.cat([self._queue, epoch])
-        batch, self._queue = self._queue[: self._batch], self._queue[self._batch :]
-        return batch.to(self._device)
 
     def _check(self, parameters: Tensor) -> None:
         # Adam never forgets an infinite gradient: its second moment stays infinite, and its parameter stands still.

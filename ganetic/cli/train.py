@@ -1,0 +1,129 @@
+"""Commands about full training: from a loss to images."""
+# ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ganetic.cli.app import FAILED, INTERRUPTED, app, console
+from ganetic.cli.options import Download, Inception, Json
+
+if TYPE_CHECKING:
+    from ganetic.full.outcome import Training
+
+
+@app.command()
+def train(
+    loss: Annotated[str, typer.Argument(metavar="LOSS", help="A loss card, a published loss, or an expression.")],
+    config: Annotated[str, typer.Option(metavar="NAME|FILE", help="A preset, or a TOML file.")] = "demo",
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="mlp, dcgan, msg-gan or msg-sagan.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="NAME", help="Data set; the configuration names one.")] = None,
+    classes: Annotated[str | None, typer.Option(metavar="A,B", help="Classes to train on; by default all.")] = None,
+    size: Annotated[int | None, typer.Option(min=8, metavar="N", help="Side in pixels to resize images to.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Updates of each player.")] = None,
+    batch: Annotated[int | None, typer.Option(min=2, metavar="N", help="Images a step, over all workers.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of everything random.")] = None,
+    run: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to make; by default in runs/.")] = None,
+    stop_when_failed: Annotated[
+        bool, typer.Option("--stop-when-failed", help="Stop when three measurements in a row find the training ill.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes that share every batch, through Ray Train.")
+    ] = 1,
+    download: Download = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved configuration, its size and memory, and stop.")
+    ] = False,
+) -> None:
+    """Train a full GAN with a loss.
+
+    Ctrl-C writes a checkpoint and stops; `ganetic resume RUN` goes on from there, after a kill from the last one.
+    """
+    from ganetic.full.config import load_config, overridden
+    from ganetic.full.train import plan
+    from ganetic.full.train import train as start
+    from ganetic.progress.training import training_listener_for
+    from ganetic.report import to_json
+
+    names = tuple(name.strip() for name in classes.split(",")) if classes else None
+    changes: dict[str, object] = {"data.name": data, "data.classes": names, "data.size": size, "model.name": model}
+    changes |= {"steps": steps, "batch": batch, "seed": seed, "stop_when_failed": stop_when_failed or None}
+    chosen = overridden(load_config(config), changes)
+    if dry_run:
+        typer.echo(to_json(plan(chosen, loss, download)))
+        return
+    with closing(training_listener_for(console(stderr=True))) as listener:
+        training = start(chosen, loss, run, workers, download, listener)
+    conclude(training)
+
+
+def go_on(run: Path, workers: int, download: bool) -> None:
+    """Resume a training: what `ganetic resume` does with one."""
+    from ganetic.full.train import resume_training
+    from ganetic.progress.training import training_listener_for
+
+    with closing(training_listener_for(console(stderr=True))) as listener:
+        training = resume_training(run, workers, download, listener)
+    conclude(training)
+
+
+def conclude(training: "Training") -> None:
+    """Say how a training ended and what can be done with it.
+
+    Raises:
+        typer.Exit: it failed, or was stopped.
+    """
+    from ganetic.full.outcome import outcome
+
+    for line in outcome(training):
+        typer.echo(line)
+    if training.status == "failed":
+        raise typer.Exit(FAILED)
+    if training.status == "stopped":
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def generate(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="A training, for its best, or a checkpoint.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="A .png for a grid, or a directory for single images.")
+    ],
+    count: Annotated[int, typer.Option("-n", min=1, max=1_000_000, metavar="N", help="How many images.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed draws the same images.")] = 0,
+) -> None:
+    """Draw images from a trained generator."""
+    from ganetic.full.generate import find_checkpoint, generate_images, write_images
+
+    files = write_images(generate_images(find_checkpoint(checkpoint), count, seed), output)
+    typer.echo(files[0] if len(files) == 1 else f"{output}: {len(files)} images")
+
+
+@app.command()
+def evaluate(
+    generated: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT|FOLDER", help="A training, a checkpoint, or a folder of images.")
+    ],
+    data: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Real images: a data set; a training names its own.")
+    ] = None,
+    count: Annotated[int | None, typer.Option("-n", min=16, metavar="N", help="Images to draw.")] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the images drawn.")] = 0,
+    inception_weights: Inception = None,
+    download: Download = False,
+    json: Json = False,
+) -> None:
+    """Say how good and how varied generated images are."""
+    from ganetic.full.judge import judge
+    from ganetic.pages.evaluation import evaluation_page, evaluation_record
+    from ganetic.report import print_text, to_json
+
+    evaluation = judge(generated, data, count, seed, inception_weights, download)
+    if json:
+        typer.echo(to_json(evaluation_record(evaluation)))
+    else:
+        print_text(console(), evaluation_page(evaluation))

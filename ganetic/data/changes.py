@@ -1,0 +1,58 @@
+"""Sets made of other sets: some of the classes, another size."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ganetic.data.image_set import ImageSet, image_set
+from ganetic.errors import UserError, unknown
+
+
+def select_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:
+    """Keep the images of some classes; of a single one the set has no labels left.
+
+    Args:
+        images: the set.
+        classes: names of its classes.
+
+    Raises:
+        UserError: the set has no such class or no labels, or too few images are left.
+    """
+    if images.labels is None:
+        raise UserError(f"{images.name}: has no labels, so that there is no class {classes[0]!r}; leave classes out")
+    for name in classes:
+        if name not in images.class_names:
+            raise unknown("class", name, images.class_names, images.name)
+    kept = np.isin(images.labels, [images.class_names.index(name) for name in classes])
+    return image_set(
+        images.name,
+        f"{images.name}: classes {', '.join(classes)}",
+        images.images[kept],
+        images.labels[kept],
+        images.class_names,
+        None if images.split is None else images.split[kept],
+        None if images.groups is None else images.groups[kept],
+    )
+
+
+def resize(images: ImageSet, size: int) -> ImageSet:
+    """Resize images with Lanczos' filter, which Pillow widens where images get smaller, so that nothing aliases.
+
+    Args:
+        images: the set; it is returned itself where it has that size.
+        size: side in pixels.
+    """
+    if images.images.shape[1] == size:
+        return images
+    pixels = np.stack([_resized(picture, size) for picture in images.images])
+    name = f"{images.name[:36]}-{size}"
+    return image_set(name, name, pixels, images.labels, images.class_names, images.split, images.groups)
+
+
+def _resized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    grey = picture.shape[2] == 1
+    image = Image.fromarray(picture[..., 0] if grey else picture)
+    small = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS), dtype=np.uint8)
+    return small[..., np.newaxis] if grey else small

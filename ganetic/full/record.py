@@ -1,0 +1,55 @@
+"""metrics.jsonl: what a training was like, a line every few steps."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ganetic.errors import UserError
+from ganetic.files import write_whole
+
+METRICS = "metrics.jsonl"
+
+
+class Record:
+    """The lines of a run's ``metrics.jsonl``.
+
+    Lines after the given step are deleted first: a resumed training writes them again.
+
+    Args:
+        run: the run's directory.
+        step: where the training goes on.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+
+    def __init__(self, run: Path, step: int) -> None:
+        self._path = run / METRICS
+        kept = [line for line in read_record(run) if line["step"] <= step]
+        write_whole(self._path, "".join(json.dumps(line) + "\n" for line in kept))
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Append a line; it has a ``step``, and finite numbers only."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def read_record(run: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run; the last one is left out where a kill cut it off.
+
+    Raises:
+        UserError: the file cannot be read, or another line is damaged.
+    """
+    path = run / METRICS
+    if not path.exists():
+        return []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    whole = [line for line in lines if line.endswith("\n")]
+    try:
+        return [json.loads(line) for line in whole]
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); move it away, and resume") from None

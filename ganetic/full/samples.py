@@ -1,0 +1,58 @@
+"""Grids of samples: generated images beside real ones, and one image at every scale."""
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from ganetic.errors import UserError
+
+COLUMNS = 8
+SAMPLES = COLUMNS * COLUMNS
+"""Images of a grid."""
+_GAP = 2
+
+
+def grid(images: Tensor, columns: int = COLUMNS) -> Tensor:
+    """Lay uint8 images ``(N, H, W, C)`` out in rows, with a little white between: uint8 ``(3, H', W')``."""
+    laid: Tensor = make_grid(images.permute(0, 3, 1, 2), nrow=columns, padding=_GAP, pad_value=255)
+    return laid
+
+
+def beside(generated: Tensor, real: Tensor) -> Tensor:
+    """Lay generated images out on the left and real ones on the right: uint8 ``(3, H', W')``."""
+    left, right = grid(generated), grid(real)
+    gap = torch.full((3, left.shape[1], 8 * _GAP), 255, dtype=torch.uint8)
+    return torch.cat([left, gap, right], dim=2)
+
+
+def scales_grid(levels: list[Tensor]) -> Tensor:
+    """Lay the first images of every scale out, a row a scale, enlarged to the finest: uint8 ``(3, H', W')``.
+
+    Args:
+        levels: uint8 ``(N, H, W, C)`` for each scale, the finest last.
+    """
+    side = levels[-1].shape[1]
+    rows = [
+        level[:COLUMNS].repeat_interleave(side // level.shape[1], 1).repeat_interleave(side // level.shape[1], 2)
+        for level in levels
+    ]
+    return grid(torch.cat(rows))
+
+
+def write_png(path: Path, image: Tensor) -> None:
+    """Write uint8 ``(1 or 3, H, W)`` aside, then rename it into place.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    aside = path.with_name(f".{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = image[0] if len(image) == 1 else image.permute(1, 2, 0)
+        Image.fromarray(pixels.contiguous().numpy()).save(aside, format="png")
+        aside.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from None

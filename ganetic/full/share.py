@@ -1,0 +1,113 @@
+"""One training on several processes: each works on its share of every batch, and all take the same step."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_gather
+
+from ganetic.errors import UserError
+from ganetic.gan.step import Loss, Optimiser
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of a batch a process works on.
+
+    Attributes:
+        rank: of the process, from 0.
+        world: number of processes.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+    def of(self, batch: Tensor) -> Tensor:
+        """The process's part of a batch ``(B, …)``, ``(B / world, …)``."""
+        return batch.chunk(self.world)[self.rank]
+
+
+ALONE = Share()
+
+
+class SharedLoss:
+    """A loss of the whole batch, from each process's logits.
+
+    Losses may depend on the batch as a whole, as relativistic ones do, so logits are gathered and not losses averaged.
+    Every process computes the same loss; the gradient of the gathering adds up what all of them send back, which is
+    ``world`` times each process's part of the gradient. `SharedOptimiser` takes the mean.
+
+    Args:
+        loss: what each process would use alone.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self._loss = loss
+
+    @property
+    def needs_real_logits(self) -> bool:
+        """Of the loss."""
+        return self._loss.needs_real_logits
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        """D's loss over the whole batch, a scalar."""
+        return self._loss.discriminator(_gathered(real_logits), _gathered(fake_logits))
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        """G's loss over the whole batch, a scalar."""
+        return self._loss.generator(_gathered(fake_logits), None if real_logits is None else _gathered(real_logits))
+
+
+class SharedOptimiser:
+    """An optimiser that steps by the mean of all processes' gradients.
+
+    Args:
+        optimiser: of this process.
+        net: whose parameters it updates.
+    """
+
+    def __init__(self, optimiser: Optimiser, net: nn.Module) -> None:
+        self._optimiser, self._parameters = optimiser, list(net.parameters())
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        self._optimiser.zero_grad()
+
+    def step(self) -> None:
+        """Take the mean of the gradients, and update the parameters."""
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        if gradients:
+            flat = torch.cat([gradient.flatten() for gradient in gradients])
+            distributed.all_reduce(flat)
+            flat /= distributed.get_world_size()
+            for gradient, mean in zip(
+                gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True
+            ):
+                gradient.copy_(mean.view_as(gradient))
+        self._optimiser.step()
+
+
+def check_workers(batch: int, workers: int) -> None:
+    """Refuse a number of workers among which a batch cannot be shared.
+
+    Raises:
+        UserError: so many do not divide it.
+    """
+    if workers < 1 or batch % workers or batch // workers < 2:
+        raise UserError(
+            f"{workers} workers for a batch of {batch} images; expected a number that divides it into shares of two or "
+            "more"
+        )
+
+
+def agreed(flag: bool, share: Share) -> bool:
+    """Return what the first process says, on all of them."""
+    if share.world == 1:
+        return flag
+    said = torch.tensor([float(flag)])
+    distributed.broadcast(said, src=0)
+    return bool(said.item())
+
+
+def _gathered(logits: Tensor) -> Tensor:
+    return torch.cat(all_gather(logits))  # type: ignore[no-untyped-call]

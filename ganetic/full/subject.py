@@ -1,0 +1,77 @@
+"""The images of a training: those that train the GAN, and those that judge it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganetic.data import ImageSet, hold_out, load_images, resize, select_classes
+from ganetic.errors import UserError
+from ganetic.full.config import DataSpec, TrainConfig, scales_of
+from ganetic.metrics.yardstick import Yardstick, yardstick
+
+HELD_OUT = 0.2
+"""Share of the images that train no GAN, where the set brings no split."""
+
+LEAST_SIDE = 8
+"""Pixels that the net needs which measures images."""
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Images and their roles.
+
+    Attributes:
+        images: the set, with its classes picked and at its size.
+        training: indices of the images that train the GAN and the feature net.
+        held_out: indices of the images that it is compared with.
+    """
+
+    images: ImageSet
+    training: Indices
+    held_out: Indices
+
+    @property
+    def training_images(self) -> NDArray[np.uint8]:
+        """``(N, H, W, C)``."""
+        return self.images.images[self.training]
+
+    def yardstick(self, device: str) -> Yardstick:
+        """What generated images are measured with. The feature net learns from the GAN's training images."""
+        others = self.training[: len(self.held_out)]
+        return yardstick(self.images, (self.training, self.held_out, others), None, device)
+
+
+def load_subject(spec: DataSpec, measured: int, download: bool = False) -> Subject:
+    """Load images as a configuration wants them.
+
+    Args:
+        spec: which.
+        measured: images to hold out, at most; of a set without a split, no more than a fifth.
+        download: allow a download.
+
+    Raises:
+        UserError: there is no such set, or it has no such classes.
+    """
+    images = load_images(spec.name, download)
+    if spec.classes:
+        images = select_classes(images, spec.classes)
+    if spec.size is not None:
+        images = resize(images, spec.size)
+    side = images.images.shape[1]
+    if side < LEAST_SIDE:
+        raise UserError(f"{images.name}: images of {side}×{side} pixels; expected {LEAST_SIDE} or more; resize them")
+    return Subject(images, *hold_out(images, HELD_OUT, measured))
+
+
+def subject_of(config: TrainConfig, download: bool = False) -> Subject:
+    """Load the images of a training.
+
+    Raises:
+        UserError: there is no such set, it has no such classes, or the model does not take images of its size.
+    """
+    subject = load_subject(config.data, config.measured, download)
+    scales_of(config, subject.images.images.shape[1])
+    return subject

@@ -1,0 +1,148 @@
+"""Begin a full training, or go on with one."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganetic.errors import UserError
+from ganetic.full.config import TrainConfig, scales_of
+from ganetic.full.estimate import estimate
+from ganetic.full.listener import TrainListener, TrainSilence
+from ganetic.full.loop import Work, go_on, prepare
+from ganetic.full.outcome import Training, training_in
+from ganetic.full.run_files import TrainingPage, is_training, read_page, write_page
+from ganetic.full.share import check_workers
+from ganetic.full.subject import subject_of
+from ganetic.jobs.lock import run_lock
+from ganetic.loss.card import LossCard, resolve_loss, write_card
+from ganetic.loss.formula import Formula
+from ganetic.proxy.materials import device_for_trials
+from ganetic.search.run_config import versions
+
+
+def train(
+    config: TrainConfig,
+    loss: str | Path,
+    run: Path | None = None,
+    workers: int = 1,
+    download: bool = False,
+    listener: TrainListener | None = None,
+) -> Training:
+    """Train a GAN with a loss.
+
+    Args:
+        config: all that decides the training, but for the loss.
+        loss: a name of the library, the path of a card, or an expression.
+        run: the directory to make; None makes one under ``runs/``.
+        workers: processes that share every batch, through Ray Train.
+        download: allow a download of the data set.
+        listener: who watches.
+
+    Raises:
+        UserError: something given is wrong; no directory was made then.
+    """
+    listener = listener or TrainSilence()
+    check_workers(config.batch, workers)
+    name, formula = resolve_loss(loss)
+    run = run or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-train-{config.model.name}-{name}"
+    if run.exists():
+        advice = f"`ganetic resume {run}` goes on with it" if is_training(run) else "name a new directory"
+        raise UserError(f"{run}: is there already; {advice}")
+    card = LossCard.of(name, formula)
+    work = prepare(config, formula, listener, download)
+    _make_directory(run)
+    with run_lock(run):
+        write_card(card, run / "loss.json")
+        write_page(run, _page(name, work))
+        listener.log(f"run directory {run}")
+        _go_on(run, work, workers, listener)
+    return training_in(run)
+
+
+def resume_training(
+    run: Path, workers: int = 1, download: bool = False, listener: TrainListener | None = None
+) -> Training:
+    """Go on with a training that was stopped or killed, from its last checkpoint.
+
+    On one kind of CPU what comes out is equal, bit for bit, to what an uninterrupted training gives.
+
+    Raises:
+        UserError: there is no training, its data is not what it was, or a checkpoint is damaged.
+    """
+    listener = listener or TrainSilence()
+    page = read_page(run)
+    check_workers(page.config.batch, workers)
+    with run_lock(run):
+        work = prepare(page.config, Formula.from_text(page.formula), listener, download)
+        _compare(run, page, _page(page.name, work), listener)
+        _go_on(run, work, workers, listener)
+    return training_in(run)
+
+
+def plan(config: TrainConfig, loss: str | Path, download: bool = False) -> dict[str, Any]:
+    """What a training would be, as plain data: its configuration, images, size and memory.
+
+    Raises:
+        UserError: something given is wrong.
+    """
+    name, formula = resolve_loss(loss)
+    subject = subject_of(config, download)
+    size, channels = subject.training_images.shape[2:]
+    needs = estimate(config, size, channels)
+    return {
+        "loss": {"name": name, "formula": formula.text},
+        "config": config.model_dump(mode="json"),
+        "images": {
+            "data": f"{subject.images.name}:{subject.images.fingerprint[:12]}",
+            "size": size,
+            "channels": channels,
+            "training": len(subject.training),
+            "held_out": len(subject.held_out),
+        },
+        "scales": scales_of(config, size),
+        "parameters": {"generator": needs.generator_parameters, "discriminator": needs.discriminator_parameters},
+        "memory_estimate_mib": round(needs.bytes / 2**20),
+        "device": device_for_trials(),
+    }
+
+
+def _go_on(run: Path, work: Work, workers: int, listener: TrainListener) -> None:
+    if workers == 1:
+        go_on(run, work, listener)
+        return
+    from ganetic.full.distributed import train_on_workers  # noqa: PLC0415 - Ray Train takes seconds to import
+
+    train_on_workers(run, workers, listener)
+
+
+def _page(name: str, work: Work) -> TrainingPage:
+    measure = work.gauge.yardstick
+    size, channels = work.subject.training_images.shape[2:]
+    return TrainingPage(
+        name=name,
+        formula=work.formula.text,
+        config=work.config,
+        data=measure.data,
+        size=size,
+        channels=channels,
+        protocol=measure.protocol,
+        floor_fd=measure.floor_fd,
+        made_with={**versions(), "cpu_threads": str(torch.get_num_threads())},
+    )
+
+
+def _compare(run: Path, then: TrainingPage, now: TrainingPage, listener: TrainListener) -> None:
+    if now.data != then.data:
+        raise UserError(f"{run}: was trained on {then.data}, which is now {now.data}; bring the images back")
+    for key, value in now.made_with.items():
+        if (before := then.made_with.get(key)) != value:
+            listener.log(f"begun with {key} {before}, goes on with {value}: results may differ in their last digits")
+
+
+def _make_directory(run: Path) -> None:
+    try:
+        run.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{run}: cannot be made: {error.strerror}") from None

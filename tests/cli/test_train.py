@@ -1,0 +1,75 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from ganetic.cli import run_command
+from tests.full.conftest import tiny
+from tests.full.test_train import as_toml
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANETIC_CACHE", str(tmp_path_factory.getbasetemp() / "full-cache"))
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(as_toml(tiny("dcgan", data={"name": "digits"}, measured=150, steps=20)))
+    return path
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_from_a_loss_to_images_and_a_verdict(toml: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["train", "hinge", "--config", str(toml), "--run", "runs/one"]) == 0
+    said = capsys.readouterr()
+    assert "finished at step 20" in said.out
+    assert "next: ganetic generate runs/one -o grid.png" in said.out
+    assert "step 20: fd" in said.err
+    assert run_command(["generate", "runs/one", "-n", "4", "-o", "grid.png"]) == 0
+    assert run_command(["generate", "runs/one", "-n", "3", "-o", "many"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["grid.png", "many: 3 images"]
+    assert run_command(["evaluate", "runs/one", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
+    assert run_command(["resume", "runs/one"]) == 0
+    assert "finished at step 20" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--data", "digits", "--model", "msg-gan", "--steps", "7", "--classes", "3,8", "--dry-run"]
+    assert run_command(["train", "ganetic", *options]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["config"]["model"]["name"] == "msg-gan"
+    assert plan["config"]["model"]["attention"] is None
+    assert plan["config"]["steps"] == 7
+    assert plan["config"]["data"]["classes"] == ["3", "8"]
+    assert plan["scales"] == [4, 8, 16, 32]
+    assert min(plan["parameters"].values()) > 10_000
+    assert plan["memory_estimate_mib"] > 1
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "hinge", "--config", "dmeo"], 'unknown configuration "dmeo"; expected one of demo'),
+        (["train", "hinge", "--config", "no.toml"], "no.toml: no such configuration file"),
+        (["train", "hnge"], 'unknown loss "hnge"'),
+        (["train", "hinge", "--model", "msg-sgan"], 'did you mean "msg-sagan"'),
+        (["train", "hinge", "--model", "msg-gan", "--data", "digits", "--size", "40"], "40×40 pixels; msg-gan takes 32"),
+        (["train", "hinge", "--workers", "3"], "3 workers for a batch of 16"),
+        (["train", "hinge", "--data", "npz:nothing.npz"], "nothing.npz: no such file"),
+        (["generate", "nothing", "-o", "x.png"], "nothing: neither a training nor one of its checkpoints"),
+        (["evaluate", "nothing"], "name them with --data"),
+    ],
+)
+@pytest.mark.usefixtures("in_folder")
+def test_bad_input_is_one_line_and_leaves_nothing(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(arguments) == 2
+    printed = capsys.readouterr().err.splitlines()
+    assert said in printed[-1]
+    assert not list(Path().iterdir())
