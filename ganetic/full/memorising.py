@@ -12,6 +12,7 @@ from ganetic.full.evaluation import Copy, Measure, MeasureName
 from ganetic.full.measures import Seen, measured
 from ganetic.metrics.memorisation import COPY_RATIO, Copying, copy_ratios, copying, excess_p
 from ganetic.metrics.neighbours import nearest, pixel_points
+from ganetic.metrics.yardstick import budget
 from ganetic.reproducible import random_stream
 
 CLOSEST = 8
@@ -60,7 +61,7 @@ def judge_memorisation(
         made, which = nearest(points(generated), learnt, 2)
         unseen, _ = nearest(points(held_out), learnt, 2)
         z[name.removeprefix("nearer_in_")] = _copying(made, unseen, generated.classes, held_out.classes).z
-        protocol = f"{name}@{images.name}-{space}/{len(made)}"
+        protocol = f"{name}@{images.name}-{space}/{budget(len(made))}"
         measures.append(_nearer(name, protocol, made, unseen, generated.classes, held_out.classes))
     # The last space is that of pixels: a copy is a copy there.
     ratios, ratios_unseen = copy_ratios(made), copy_ratios(unseen)
@@ -96,7 +97,7 @@ def _copies(images: ImageSet, ratios: Tensor, unseen: Tensor) -> Measure:
         return float((unseen < COPY_RATIO).double().mean())
 
     name = MeasureName.COPIES
-    return measured(name, f"{name}@{images.name}-pixels/{len(ratios)}", (of, of_the_floor), len(ratios))
+    return measured(name, f"{name}@{images.name}-pixels/{budget(len(ratios))}", (of, of_the_floor), len(ratios))
 
 
 def _copying(made: Tensor, unseen: Tensor, made_cells: Tensor, unseen_cells: Tensor) -> Copying:

@@ -76,7 +76,7 @@ def _blurred_along(images: Tensor, axis: int) -> Tensor:
     offsets = torch.arange(WINDOW, dtype=torch.float64) - WINDOW // 2
     weights = torch.softmax(-(offsets**2) / (2 * _SIGMA**2), 0).tolist()
     length = images.shape[axis] - WINDOW + 1
-    total = weights[0] * images.narrow(axis, 0, length)
+    total: Tensor = weights[0] * images.narrow(axis, 0, length)
     for start, weight in enumerate(weights[1:], 1):
         total.add_(images.narrow(axis, start, length), alpha=weight)
     return total

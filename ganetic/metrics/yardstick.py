@@ -123,6 +123,11 @@ def yardstick(
     )
 
 
+def budget(images: int) -> str:
+    """Write a number of images as protocols do: ``2k`` for 2,000."""
+    return f"{images // 1000}k" if images % 1000 == 0 else str(images)
+
+
 def _feature_net(images: ImageSet, learnt: Indices) -> Weights:
     pixels = images.images[learnt]
     labels = cluster_labels(pixels) if images.labels is None else images.labels[learnt]
@@ -130,10 +135,9 @@ def _feature_net(images: ImageSet, learnt: Indices) -> Weights:
 
 
 def _protocol(images: ImageSet, inception: InceptionWeights | None, size: int) -> str:
-    budget = f"{size // 1000}k" if size % 1000 == 0 else str(size)
     if inception is None:
-        return f"fd@{images.name}-{'cnn64' if images.labels is not None else 'cnn64k'}/{budget}"
-    return f"{'fid' if inception.is_fid else 'fd'}@{images.name}-{inception.protocol}/{budget}"
+        return f"fd@{images.name}-{'cnn64' if images.labels is not None else 'cnn64k'}/{budget(size)}"
+    return f"{'fid' if inception.is_fid else 'fd'}@{images.name}-{inception.protocol}/{budget(size)}"
 
 
 _built: dict[tuple[str, str], nn.Module] = {}
