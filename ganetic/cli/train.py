@@ -1,6 +1,7 @@
 """Commands about full training: from a loss to images."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,6 +42,7 @@ def train(
 
     Ctrl-C writes a checkpoint and stops; `ganetic resume RUN` goes on from there, after a kill from the last one.
     """
+    _yield_cores()
     from ganetic.full.config import load_config, overridden
     from ganetic.full.train import plan
     from ganetic.full.train import train as start
@@ -61,12 +63,21 @@ def train(
 
 def go_on(run: Path, workers: int, download: bool) -> None:
     """Resume a training: what `ganetic resume` does with one."""
+    _yield_cores()
     from ganetic.full.train import resume_training
     from ganetic.progress.training import training_listener_for
 
     with closing(training_listener_for(console(stderr=True))) as listener:
         training = resume_training(run, workers, download, listener)
     conclude(training)
+
+
+def _yield_cores() -> None:
+    """Let torch's threads sleep while they wait, which is decided when torch is imported.
+
+    By default they spin: where another program wants the cores too, a step took twenty times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def conclude(training: "Training") -> None:

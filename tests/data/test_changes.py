@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from ganetic.data import load_images, resize, select_classes
+from ganetic.data.image_set import image_set
+from ganetic.errors import UserError
+
+
+def test_some_classes_of_a_set() -> None:
+    digits = load_images("digits")
+    assert digits.labels is not None
+    few = select_classes(digits, ["8", "3"])
+    assert few.class_names == ("3", "8")
+    assert few.labels is not None
+    assert np.array_equal(few.images[few.labels == 1], digits.images[digits.labels == 8])
+    assert few.fingerprint != digits.fingerprint
+    one = select_classes(digits, ["3"])
+    assert (one.labels, one.class_names) == (None, ())
+    assert len(one.images) == (digits.labels == 3).sum()
+
+
+def test_split_and_groups_follow_the_images() -> None:
+    pixels = np.arange(40, dtype=np.uint8)[:, None, None].repeat(8, 1).repeat(8, 2)
+    labels, numbers = np.arange(40) % 2, np.arange(40)
+    images = image_set("planted", "planted", pixels, labels, ("a", "b"), numbers, numbers // 4)
+    odd = select_classes(images, ["b"])
+    assert odd.split is not None
+    assert odd.groups is not None
+    assert odd.split.tolist() == odd.images[:, 0, 0, 0].tolist() == list(range(1, 40, 2))
+    assert len(odd.groups) == 20
+
+
+def test_unknown_classes_and_sets_without_any_are_refused() -> None:
+    with pytest.raises(UserError, match='digits: unknown class "33"; expected one of 0, 1'):
+        select_classes(load_images("digits"), ["33"])
+    with pytest.raises(UserError, match="histology: has no labels"):
+        select_classes(load_images("histology"), ["gland"])
+
+
+def test_a_smaller_size_keeps_the_mean_and_does_not_alias() -> None:
+    digits = load_images("digits")
+    assert resize(digits, 32) is digits
+    small = resize(digits, 8)
+    assert small.name == "digits-8"
+    assert small.images.shape == (1797, 8, 8, 1)
+    assert np.abs(small.images.mean((1, 2, 3)) - digits.images.mean((1, 2, 3))).max() < 4
+    board = np.indices((64, 64)).sum(0) % 2 * 255
+    checkered = image_set("c", "c", np.repeat(board[None], 16, 0).astype(np.uint8), None)
+    assert np.ptp(resize(checkered, 32).images[:, 8:-8, 8:-8]) <= 2
+
+
+def test_histology_is_there_without_a_network_and_its_sides_share_no_pixel() -> None:
+    images = load_images("histology")
+    assert images.images.shape[1:] == (64, 64, 3)
+    assert images.split is not None
+    assert 800 < len(images.images) < 1500
+    assert 0.1 < images.split.mean() < 0.3
+    rows = {picture[row].tobytes() for picture in images.images[images.split == 0] for row in range(64)}
+    assert not any(picture[row].tobytes() in rows for picture in images.images[images.split == 1] for row in range(64))

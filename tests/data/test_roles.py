@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganetic.data import ImageSet, hold_out
+from ganetic.data.image_set import image_set
+from ganetic.errors import UserError
+
+
+def a_set(
+    count: int, labels: list[int] | None = None, groups: list[int] | None = None, split: list[int] | None = None
+) -> ImageSet:
+    arrays = [None if values is None else np.array(values) for values in (labels, split, groups)]
+    return image_set("planted", "planted", np.zeros((count, 8, 8), np.uint8), arrays[0], (), arrays[1], arrays[2])
+
+
+@st.composite
+def sets(draw: st.DrawFn) -> ImageSet:
+    count = draw(st.integers(16, 80))
+    numbers = st.lists(st.integers(0, 3), min_size=count, max_size=count)
+    groups = st.lists(st.integers(0, 20), min_size=count, max_size=count)
+    return a_set(count, draw(st.none() | numbers), draw(st.none() | groups))
+
+
+@settings(max_examples=60, deadline=None)
+@given(sets(), st.floats(0.05, 0.5), st.integers(1, 40))
+def test_roles_divide_the_set_and_no_group(images: ImageSet, share: float, most: int) -> None:
+    training, held_out = hold_out(images, share, most)
+    assert np.array_equal(np.sort(np.concatenate([training, held_out])), np.arange(len(images.images)))
+    classes = 1 if images.labels is None else len(np.unique(images.labels))
+    assert len(held_out) <= min(share * len(images.images), most) + classes / 2 + 0.5
+    if images.groups is not None:
+        assert not set(images.groups[training]) & set(images.groups[held_out])
+    again = hold_out(images, share, most)
+    assert np.array_equal(training, again[0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(5, 40), min_size=2, max_size=4), st.randoms(use_true_random=False))
+def test_as_many_of_each_class_are_held_out_as_its_share_asks_for(sizes: list[int], order: object) -> None:
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    order.shuffle(labels)  # type: ignore[attr-defined]
+    if len(labels) < 16:
+        return
+    images = a_set(len(labels), labels)
+    assert images.labels is not None
+    _, held_out = hold_out(images, 0.2)
+    wanted = [round(round(0.2 * len(labels)) / len(labels) * size) for size in sizes]
+    assert np.bincount(images.labels[held_out], minlength=len(sizes)).tolist() == wanted
+
+
+def test_a_given_split_is_used() -> None:
+    images = a_set(40, split=[0, 1, 2, 0] * 10)
+    assert images.split is not None
+    training, held_out = hold_out(images, 0.2)
+    assert set(images.split[training]) == {0}
+    assert len(training) == 20
+    assert len(held_out) == 20
+    assert len(hold_out(images, 0.2, 7)[1]) == 7
+
+
+def test_a_split_with_one_side_is_refused() -> None:
+    with pytest.raises(UserError, match="its split has no images on one side"):
+        hold_out(a_set(20, split=[0] * 20))
+
+
+def test_sets_of_a_hundred_images_can_be_divided() -> None:
+    training, held_out = hold_out(a_set(100, [0, 1] * 50))
+    assert (len(training), len(held_out)) == (80, 20)
