@@ -1,10 +1,10 @@
 """One training on several processes: each works on its share of every batch, and all take the same step."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_gather
 
 from ganetic.errors import UserError
 from ganetic.gan.step import Loss, Optimiser
@@ -34,8 +34,8 @@ class SharedLoss:
     """A loss of the whole batch, from each process's logits.
 
     Losses may depend on the batch as a whole, as relativistic ones do, so logits are gathered and not losses averaged.
-    Every process computes the same loss; the gradient of the gathering adds up what all of them send back, which is
-    ``world`` times each process's part of the gradient. `SharedOptimiser` takes the mean.
+    Every process computes the same loss, and ``world`` times its own part of the gradient, of which `SharedOptimiser`
+    takes the mean.
 
     Args:
         loss: what each process would use alone.
@@ -109,5 +109,30 @@ def agreed(flag: bool, share: Share) -> bool:
     return bool(said.item())
 
 
+def mean_over(share: Share, *values: Tensor) -> tuple[Tensor, ...]:
+    """Return the means of scalars over all processes, on each of them."""
+    if share.world == 1:
+        return values
+    stacked = torch.stack(values)
+    distributed.all_reduce(stacked)
+    return tuple(stacked / share.world)
+
+
+class _Gather(torch.autograd.Function):
+    """The logits of all processes, in order; the gradient of a process's own part counts for as many as there are."""
+
+    @staticmethod
+    def forward(_context: Any, logits: Tensor) -> Tensor:
+        parts = [torch.empty_like(logits) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, logits.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(_context: Any, *gradients: Tensor) -> Tensor:
+        world = distributed.get_world_size()
+        return world * gradients[0].chunk(world)[distributed.get_rank()]
+
+
 def _gathered(logits: Tensor) -> Tensor:
-    return torch.cat(all_gather(logits))  # type: ignore[no-untyped-call]
+    gathered: Tensor = _Gather.apply(logits)
+    return gathered

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ganetic.full.augmentation import augment
 from ganetic.full.config import TrainConfig
 from ganetic.full.ema import Average
-from ganetic.full.share import ALONE, Share, SharedLoss, SharedOptimiser
+from ganetic.full.share import ALONE, Share, SharedLoss, SharedOptimiser, mean_over
 from ganetic.gan.models import build, pyramid, scales
 from ganetic.gan.order import Order
 from ganetic.gan.regulariser import Regulariser
@@ -99,6 +99,7 @@ class Trainer:
                 self.regulariser,
             )
         self._average.update(self.generator, self.step)
+        losses = StepLosses(*mean_over(self.share, *losses))  # a penalty is of the process's own images
         for name, value in losses._asdict().items():
             if not bool(value.isfinite()):
                 raise NonFiniteError(f"step {self.step}: the loss of the {name} is {float(value):g}")

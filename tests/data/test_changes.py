@@ -37,6 +37,32 @@ def test_unknown_classes_and_sets_without_any_are_refused() -> None:
         select_classes(load_images("histology"), ["gland"])
 
 
+def test_classes_have_numbers_where_no_name_is_one() -> None:
+    pixels, labels = np.zeros((60, 8, 8), np.uint8), np.arange(60) % 3
+    named = image_set("named", "named", pixels, labels, ("a", "b", "c"))
+    assert select_classes(named, ["0", "c"]).class_names == ("a", "c")
+    with pytest.raises(UserError, match='named: unknown class "3"; expected one of a, b, c'):
+        select_classes(named, ["3"])
+    fives = image_set("fives", "fives", pixels, labels * 5)
+    with pytest.raises(UserError, match='fives: unknown class "1"; expected one of 0, 10, 5'):
+        select_classes(fives, ["1"])
+
+
+def test_no_class_and_too_few_images_are_refused() -> None:
+    few = image_set("few", "few", np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2)
+    with pytest.raises(UserError, match="few: no classes are named; expected some of 0, 1"):
+        select_classes(few, [])
+    with pytest.raises(UserError, match="few: classes 1: 10 images are too few"):
+        select_classes(few, ["1"])
+
+
+@pytest.mark.parametrize("size", [0, -1, 5000])
+def test_sizes_that_no_image_may_have_are_refused(size: int) -> None:
+    images = image_set("few", "few", np.zeros((20, 8, 8), np.uint8), None)
+    with pytest.raises(UserError, match=f"few: cannot be resized to {size} pixels a side; expected 1 to 1024"):
+        resize(images, size)
+
+
 def test_a_smaller_size_keeps_the_mean_and_does_not_alias() -> None:
     digits = load_images("digits")
     assert resize(digits, 32) is digits

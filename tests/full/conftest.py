@@ -13,9 +13,10 @@ def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path_factory.getbasetemp() / "full-cache"))
 
 
-def tiny(model: str = "msg-sagan", **changes: object) -> TrainConfig:
+def tiny(model: str = "msg-sagan", nets: dict[str, object] | None = None, **changes: object) -> TrainConfig:
     """Two classes of 8×8 digits, enlarged to 32×32, and the smallest nets."""
     own: dict[str, object] = {"attention": 8} if model == "msg-sagan" else {}
+    own.update(nets or {})
     return TrainConfig.model_validate(
         {
             "data": {"name": "digits", "classes": ["3", "8"], "augmentation": ["flip", "crop", "rotation"]},
