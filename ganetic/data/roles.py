@@ -81,8 +81,9 @@ def hold_out(images: ImageSet, share: float = 0.2, most: int = 2000) -> tuple[In
     """Divide a set into images that train a GAN and images that judge it; the same set is always divided alike.
 
     A given split is used: split 0 trains, the others are held out. Otherwise the division is random, and as many of
-    each class are held out as its share of the set asks for. Images of one group, such as a patient's, stay together,
-    so that the shares are met as nearly as whole groups allow.
+    each class are held out as its share of the set asks for. Every class is on both sides where it has two images, and
+    ``most`` allows it. Images of one group, such as a patient's, stay together, so that all this holds as nearly as
+    whole groups allow.
 
     Args:
         images: the set.
@@ -90,10 +91,10 @@ def hold_out(images: ImageSet, share: float = 0.2, most: int = 2000) -> tuple[In
         most: images held out; what is over that trains a GAN where there is no split, and nothing where there is one.
 
     Returns:
-        Sorted indices of training and of held-out images; no image is in both.
+        Sorted indices of training and of held-out images; no image is in both, and neither is empty.
 
     Raises:
-        UserError: the split leaves no image on one side.
+        UserError: the split leaves no image on one side, or no group can be held out.
     """
     order = np.random.default_rng(0).permutation(len(images.images))
     if images.split is not None:
@@ -103,21 +104,43 @@ def hold_out(images: ImageSet, share: float = 0.2, most: int = 2000) -> tuple[In
         return np.sort(training), np.sort(held_out[:most])
     wanted = min(round(share * len(order)), most) / len(order)
     labels = np.zeros(len(order), np.int64) if images.labels is None else images.labels
-    chosen = _random_groups(order, labels, images.groups if images.groups is not None else order.argsort(), wanted)
+    groups = order.argsort() if images.groups is None else images.groups
+    chosen = _random_groups(order, labels, groups, wanted, most)
+    if not chosen.any():
+        raise UserError(
+            f"{images.name}: nothing can be held out of it; expected two images of a class, and where the set names "
+            f"patients two of them, one with at most {most} images"
+        )
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
-def _random_groups(order: Indices, labels: Indices, groups: Indices, share: float) -> NDArray[np.bool_]:
-    """Choose groups in random order while none of their classes has got its share of images yet; ``(N,)``."""
-    quota = np.rint(share * np.bincount(labels)).astype(np.int64)
-    taken = np.zeros_like(quota)
+def _random_groups(order: Indices, labels: Indices, groups: Indices, share: float, most: int) -> NDArray[np.bool_]:
+    """Choose groups in random order while none of their classes has got its share of images yet; ``(N,)``.
+
+    A class of which no group was small enough gets its smallest one that leaves images of every class for training.
+    """
+    sizes = np.bincount(labels)
+    quota = np.minimum(np.maximum(np.rint(share * sizes).astype(np.int64), 1), sizes - 1)
+    while quota.sum() > most:  # rounded up more often than down
+        quota[quota.argmax()] -= 1
+    taken = np.zeros_like(sizes)
     chosen = np.zeros(len(order), np.bool_)
     members: dict[int, list[int]] = {}
     for index in order.tolist():
         members.setdefault(int(groups[index]), []).append(index)
-    for group in members.values():
-        counts = np.bincount(labels[group], minlength=len(quota))
-        if ((taken + counts <= quota) | (counts == 0)).all():
-            taken += counts
+
+    def choose(group: list[int], limits: Indices) -> bool:
+        counts = np.bincount(labels[group], minlength=len(sizes))
+        fits = bool(((taken + counts <= limits) | (counts == 0)).all()) and taken.sum() + len(group) <= most
+        if fits:
+            taken[:] += counts
             chosen[group] = True
+        return fits
+
+    for group in members.values():
+        choose(group, quota)
+    for label in np.flatnonzero(sizes > 1):
+        if not taken[label]:
+            candidates = sorted((group for group in members.values() if label in labels[group]), key=len)
+            any(choose(group, sizes - 1) for group in candidates)
     return chosen
