@@ -37,7 +37,8 @@ class Chronicle:
         self, run: Path, config: TrainConfig, trainer: Trainer, real: NDArray[np.uint8], listener: TrainListener
     ) -> None:
         self._run, self._config, self._trainer, self._listener = run, config, trainer, listener
-        self._real = torch.tensor(real[:SAMPLES])
+        chosen = torch.randperm(len(real), generator=random_stream(config.seed, "real samples"))[:SAMPLES]
+        self._real = torch.tensor(real[chosen.numpy()])
         self._first, self._began = trainer.step, time.monotonic()
         self._record = Record(run, self._first)
         self._board = Board(run, self._first) if config.tensorboard else None

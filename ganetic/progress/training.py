@@ -47,8 +47,9 @@ class PlainTraining(TrainListener):
 
     def update(self, progress: Progress) -> None:
         """Write a line where the last one is some time ago."""
-        if self._clock() - self._last >= LINE_SECONDS:
-            self._last = self._clock()
+        now = self._clock()
+        if now - self._last >= LINE_SECONDS:
+            self._last = now
             self.log(standing_line(progress))
 
     def log(self, message: str) -> None:
@@ -77,8 +78,9 @@ class LiveTraining(TrainListener):
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
-        if self._clock() - self._drawn >= REFRESH_SECONDS or progress.step == progress.steps:
-            self._drawn = self._clock()
+        now = self._clock()
+        if now - self._drawn >= REFRESH_SECONDS or progress.step == progress.steps:
+            self._drawn = now
             self._live.update(bar(progress), refresh=True)
 
     def log(self, message: str) -> None:

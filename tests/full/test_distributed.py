@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, distributed, multiprocessing
+from torch import Tensor, distributed
+from torch.multiprocessing.spawn import spawn
 
 from ganetic.errors import UserError
 from ganetic.full.record import read_record
@@ -49,7 +50,7 @@ def step_of_two(rank: int, loss: str, folder: str) -> None:
 def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
     loss = "relativistic-hinge"  # each logit's gradient depends on all others
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    multiprocessing.spawn(step_of_two, args=(loss, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(step_of_two, args=(loss, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     alone = gradients(ALONE, loss)
     assert alone.keys() == first.keys() == second.keys()

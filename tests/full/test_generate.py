@@ -28,7 +28,8 @@ def test_a_training_stands_for_its_best_checkpoint(finished: Training) -> None:
 def test_a_seed_draws_the_same_images_and_the_first_of_more(finished: Training) -> None:
     checkpoint = find_checkpoint(finished.directory)
     ten = generate_images(checkpoint, 10, seed=3)
-    assert (ten.shape, ten.dtype) == ((10, 32, 32, 1), np.uint8)
+    assert ten.shape == (10, 32, 32, 1)
+    assert ten.dtype == np.uint8
     assert np.array_equal(ten, generate_images(checkpoint, 10, seed=3))
     assert np.array_equal(ten, generate_images(checkpoint, 60, seed=3)[:10])
     assert not np.array_equal(ten, generate_images(checkpoint, 10, seed=4))
