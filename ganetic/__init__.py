@@ -10,12 +10,25 @@ _HOME = {
     "calibrate": "ganetic.search.calibration",
     "compare": "ganetic.studies.compare",
     "confirm": "ganetic.studies.confirm",
+    "load_config": "ganetic.full.config",
     "load_loss": "ganetic.loss.card",
     "open_run": "ganetic.search.run",
     "search": "ganetic.search.run",
+    "train": "ganetic.full.train",
 }
 
-__all__ = ["__version__", "bank", "calibrate", "compare", "confirm", "load_loss", "open_run", "search"]
+__all__ = [
+    "__version__",
+    "bank",
+    "calibrate",
+    "compare",
+    "confirm",
+    "load_config",
+    "load_loss",
+    "open_run",
+    "search",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
