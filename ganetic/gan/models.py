@@ -18,8 +18,15 @@ from ganetic.reproducible import random_stream
 _OWN: dict[str, dict[str, int | bool]] = {
     "mlp": {"width": 128},
     "dcgan": {"width": 32, "batch_norm": True},
-    "msg-gan": {"width": 16, "equalised": True, "pixel_norm": True, "minibatch_stddev": True},
-    "msg-sagan": {"width": 16, "equalised": True, "pixel_norm": True, "minibatch_stddev": True, "attention": 32},
+    "msg-gan": {"width": 16, "equalised": True, "pixel_norm": True, "batch_norm": False, "minibatch_stddev": True},
+    "msg-sagan": {
+        "width": 16,
+        "equalised": True,
+        "pixel_norm": True,
+        "batch_norm": False,
+        "minibatch_stddev": True,
+        "attention": 32,
+    },
 }
 """The keys of a model that not all have or whose default differs, with their defaults."""
 
@@ -38,7 +45,8 @@ class ModelSpec(Config):
     latent: Annotated[int, Field(ge=1, le=4096)] = 128
     """Length of a latent vector."""
     batch_norm: bool | None = None
-    """dcgan: batch norm in both nets; on by default."""
+    """dcgan: batch norm in both nets; on by default. msg-*: batch norm in the generator; off by default. Without it the
+    features of short trainings soon hardly depend on the latent vector."""
     equalised: bool | None = None
     """msg-*: equalised learning rate; on by default, unless there is spectral norm, which undoes it."""
     pixel_norm: bool | None = None
@@ -170,7 +178,7 @@ def _made(spec: ModelSpec, size: int, channels: int) -> tuple[Nets, Callable[[nn
         return Nets(generator, deep_dcgan.Discriminator(*image, width, norm)), dcgan.initialise
     equalised, at = bool(spec.equalised), spec.attention
     return Nets(
-        msg.Generator(spec.latent, *image, width, equalised, bool(spec.pixel_norm), at),
+        msg.Generator(spec.latent, *image, width, equalised, bool(spec.pixel_norm), bool(spec.batch_norm), at),
         msg.Discriminator(*image, width, equalised, bool(spec.minibatch_stddev), at),
     ), progressive.initialise
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganetic.gan.attention import SelfAttention
+from ganetic.gan.dcgan import norm_or_not
 from ganetic.gan.progressive import SLOPE, MinibatchStddev, PixelNorm, ScaledConv2d
 
 SIZES = (32, 64, 128, 256)
@@ -47,6 +48,7 @@ class Generator(nn.Module):
         width: channels of the features at the finest resolution.
         equalised: equalised learning rate.
         pixel_norm: of the latent vectors and after every convolution but those to images.
+        batch_norm: after every convolution but those to images, as in SAGAN; instead of pixel norm, or with it.
         attention: the side at which there is self-attention, or None.
     """
 
@@ -58,12 +60,14 @@ class Generator(nn.Module):
         width: int,
         equalised: bool = True,
         pixel_norm: bool = True,
+        batch_norm: bool = False,
         attention: int | None = None,
     ) -> None:
         super().__init__()
         conv = partial(ScaledConv2d, equalised=equalised)
         sides = scales(size)
         widths = [channels_at(side, size, width) for side in sides]
+        self.norms = nn.ModuleList(norm_or_not(features, batch_norm) for features in widths for _ in range(2))
         self.norm = PixelNorm() if pixel_norm else nn.Identity()
         # A transposed convolution of a 1×1 input is a linear map.
         self.project = conv(latent, COARSEST**2 * widths[0], 1)
@@ -78,17 +82,17 @@ class Generator(nn.Module):
         images = []
         for level, (second, to_image) in enumerate(zip(self.seconds, self.to_image, strict=True)):
             if level > 0:
-                x = self._activate(self.firsts[level - 1](F.interpolate(x, scale_factor=2, mode="nearest")))
-            x = self.attentions[level](self._activate(second(x)))
+                x = self._activate(2 * level, self.firsts[level - 1](F.interpolate(x, scale_factor=2, mode="nearest")))
+            x = self.attentions[level](self._activate(2 * level + 1, second(x)))
             images.append(torch.tanh(to_image(x)))
         return tuple(images)
 
     def _project(self, latents: Tensor) -> Tensor:
         x = self.project(latents[:, :, None, None]).view(len(latents), COARSEST, COARSEST, -1)
-        return self._activate(x.permute(0, 3, 1, 2))
+        return self._activate(0, x.permute(0, 3, 1, 2))
 
-    def _activate(self, features: Tensor) -> Tensor:
-        normed: Tensor = self.norm(F.leaky_relu(features, SLOPE))
+    def _activate(self, layer: int, features: Tensor) -> Tensor:
+        normed: Tensor = self.norm(F.leaky_relu(self.norms[layer](features), SLOPE))
         return normed
 
 

@@ -46,6 +46,7 @@ def count(net: nn.Module, kind: type[nn.Module]) -> int:
 
 def test_switches_take_their_parts_out() -> None:
     assert [count(Generator(5, 32, 1, 2, pixel_norm=on), PixelNorm) for on in (True, False)] == [1, 0]
+    assert [count(Generator(5, 32, 1, 2, batch_norm=on), nn.BatchNorm2d) for on in (True, False)] == [8, 0]
     assert [count(Discriminator(32, 1, 2, minibatch_stddev=on), MinibatchStddev) for on in (True, False)] == [1, 0]
     for on in (True, False):
         layers = [m for m in Discriminator(32, 1, 2, equalised=on).modules() if isinstance(m, ScaledConv2d)]
@@ -90,3 +91,12 @@ def test_layout_changes_nothing() -> None:
     other.to(memory_format=torch.channels_last)
     for first, second in zip(plain(drawn(3, 5)), other(drawn(3, 5)), strict=True):
         torch.testing.assert_close(first, second)
+
+
+def test_with_batch_norm_an_image_depends_on_its_own_latent_alone_once_trained() -> None:
+    generator = Generator(5, 32, 1, 2, pixel_norm=False, batch_norm=True)
+    latents = drawn(6, 5)
+    alone, among = generator(latents[:3])[-1], generator(latents)[-1][:3]
+    assert not torch.allclose(alone, among, atol=1e-3)
+    generator.eval()
+    assert torch.allclose(generator(latents[:3])[-1], generator(latents)[-1][:3], atol=1e-6)
