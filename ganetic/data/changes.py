@@ -1,6 +1,7 @@
 """Sets made of other sets: some of the classes, another size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ def select_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:
     if not classes:
         raise UserError(f"{images.name}: no classes are named; expected some of {', '.join(images.class_names)}")
     kept = np.isin(images.labels, [_class_number(images, name) for name in classes])
-    return image_set(
+    chosen = image_set(
         images.name,
         f"{images.name}: classes {', '.join(classes)}",
         images.images[kept],
@@ -34,6 +35,7 @@ def select_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:
         None if images.split is None else images.split[kept],
         None if images.groups is None else images.groups[kept],
     )
+    return replace(chosen, note=images.note)
 
 
 def _class_number(images: ImageSet, name: str) -> int:
@@ -61,7 +63,8 @@ def resize(images: ImageSet, size: int) -> ImageSet:
         return images
     pixels = np.stack([_resized(picture, size) for picture in images.images])
     name = f"{images.name[:36]}-{size}"
-    return image_set(name, name, pixels, images.labels, images.class_names, images.split, images.groups)
+    resized = image_set(name, name, pixels, images.labels, images.class_names, images.split, images.groups)
+    return replace(resized, note=images.note)
 
 
 def _resized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

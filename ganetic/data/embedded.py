@@ -1,6 +1,7 @@
 """Images that come inside a dependency: no file to bring, no network."""
 
 import gzip
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -13,6 +14,7 @@ CROP = 64
 STRIDE = 12
 HELD_OUT_ROWS = 128
 """The lowest rows of the slide, of 512, whose crops are held out."""
+HISTOLOGY_NOTE = "histology is one slide of one person: good for a demonstration, and for no statement about tissue"
 
 
 def mnist5k() -> ImageSet:
@@ -45,7 +47,8 @@ def histology() -> ImageSet:
     border = len(slide) - HELD_OUT_ROWS
     training, held_out = _crops(slide[:border]), _crops(slide[border:])
     split = np.repeat([0, 1], [len(training), len(held_out)])
-    return image_set("histology", "histology", np.concatenate([training, held_out]), None, split=split)
+    images = image_set("histology", "histology", np.concatenate([training, held_out]), None, split=split)
+    return replace(images, note=HISTOLOGY_NOTE)
 
 
 def _crops(band: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -28,6 +28,7 @@ class ImageSet:
         split: int64 ``(N,)``, 0 for the images that may train a GAN, or None when the set brings no split.
         fingerprint: sha256 of images, labels, split and groups, in hex.
         groups: int64 ``(N,)``, equal for images that belong together, as those of a patient do; or None.
+        note: empty, or a sentence that whoever trains on the set should read.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ImageSet:
     split: Indices | None
     fingerprint: str
     groups: Indices | None = None
+    note: str = ""
 
 
 def image_set(

@@ -79,6 +79,7 @@ def test_histology_is_there_without_a_network_and_its_sides_share_no_pixel() -> 
     images = load_images("histology")
     assert images.images.shape[1:] == (64, 64, 3)
     assert images.split is not None
+    assert "one slide" in resize(images, 32).note
     assert 800 < len(images.images) < 1500
     assert 0.1 < images.split.mean() < 0.3
     rows = {picture[row].tobytes() for picture in images.images[images.split == 0] for row in range(64)}
