@@ -16,7 +16,7 @@ from rich.table import Table
 from ganetic.full.config import TrainConfig, load_config
 from ganetic.full.run_files import is_training
 from ganetic.full.train import resume_training, train
-from ganetic.jobs.grid import Cell, read_grid, run_grid
+from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
 from ganetic.jobs.ray_executor import RayExecutor
 
 LOSS = "hinge"
@@ -65,6 +65,11 @@ def work(context: str, payload: dict[str, Any]) -> dict[str, Any]:
     return {"trace": training.standing.trace, "ills": training.standing.ills, "status": training.status}
 
 
+def ignore(progress: GridProgress) -> None:
+    """Trainings say nothing between their ends."""
+    del progress
+
+
 def main() -> None:
     """Train what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -89,7 +94,7 @@ def main() -> None:
     options.directory.mkdir(parents=True, exist_ok=True)
     journal = options.directory / "study.db"
     with RayExecutor(work, str(options.directory.resolve()), workers=options.workers, wall_seconds=36_000) as executor:
-        run_grid(journal, {"steps": options.steps}, cells, executor, lambda progress: None)
+        run_grid(journal, {"steps": options.steps}, cells, executor, ignore)
     records = [record.record for record in read_grid(journal)[2]]
     table = Table(box=None, pad_edge=False, header_style="dim")
     for head in (f"{LOSS}, fd after {options.steps} steps", "lowest fd", "last found ill"):
