@@ -12,6 +12,7 @@ generator's fd.
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from ganetic.errors import UserError
 from ganetic.full.checkpoint import checkpoints_in
 from ganetic.full.config import TrainConfig, load_config, overridden
 from ganetic.full.evaluation import MeasureName
@@ -27,6 +29,7 @@ from ganetic.full.judge import judge
 from ganetic.full.run_files import is_training
 from ganetic.full.train import resume_training, train
 from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
+from ganetic.jobs.lock import run_lock
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.card import resolve_loss
 from ganetic.search.seeds import training_seed
@@ -120,10 +123,11 @@ def arm_table(records: Sequence[Mapping[str, Any] | None], arms: Sequence[Arm]) 
             continue
         fds = [record["fd"] for record in mine]
         means = [_mean([record[name] for record in mine if name in record]) for name in map(str, MEASURES)]
-        failed = sum(record["state"] == "failed" for record in mine)
+        lost = records[place :: len(arms)].count(None)
+        failed = lost + sum(record["state"] == "failed" for record in mine)
         minutes = sum(record["seconds"] for record in mine) / len(mine) / 60
         spread = f"{min(fds):.0f}…{max(fds):.0f}"
-        cells = [f"{_mean(fds):.1f}", spread, *(f"{mean:.2f}" for mean in means), f"{failed}/{len(mine)}"]
+        cells = [f"{_mean(fds):.1f}", spread, *(f"{mean:.2f}" for mean in means), f"{failed}/{len(mine) + lost}"]
         laid.add_row(arm.model, arm.name, *cells, f"{minutes:.0f}")
     return laid
 
@@ -176,21 +180,30 @@ def main() -> None:
     }
     config = overridden(load_config(options.config), changes)
     losses = {name: formula.text for name, formula in map(resolve_loss, options.losses)}
+    if len(losses) < len(options.losses):
+        raise UserError(f"--losses names {', '.join(options.losses)}, of which some share a name; rename a card")
     arms = [Arm(model, name, text) for model in options.models for name, text in losses.items()]
     seeds = [training_seed(0, "confirmation", number) for number in range(options.seeds)]
     grid = cells(config, arms, seeds)
     options.directory.mkdir(parents=True, exist_ok=True)
     path, place = options.directory / JOURNAL, str(options.directory.resolve())
-    with RayExecutor(work, place, workers=options.workers, wall_seconds=3600 * HOURS) as executor:
+    runner = RayExecutor(work, place, workers=options.workers, wall_seconds=3600 * HOURS)
+    with run_lock(options.directory), runner as executor:
         run_grid(path, {"config": config.model_dump(mode="json")}, grid, executor, show)
-    records = [record.record for record in read_grid(path)[2]]
+    ended = read_grid(path)[2]
+    records = [record.record for record in ended]
     reference = default_reference(list(losses))
     pairs = [Pair(name, reference) for name in losses if name != reference]
     console = Console()
+    for record in (record for record in ended if record.record is None):
+        console.print(f"{record.state}: {grid[record.number].payload['name']}: {record.error}", markup=False)
     console.print(arm_table(records, arms), markup=False, highlight=False)
     console.print(ratio_table(ratios(tables(records, arms), pairs)), markup=False, highlight=False)
     console.print(f"{options.seeds} paired seeds, {config.steps} steps: descriptive.", highlight=False)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"full_losses: error: {error}")

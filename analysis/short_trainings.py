@@ -17,6 +17,7 @@ from ganetic.full.config import TrainConfig, load_config
 from ganetic.full.run_files import is_training
 from ganetic.full.train import resume_training, train
 from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
+from ganetic.jobs.lock import run_lock
 from ganetic.jobs.ray_executor import RayExecutor
 
 LOSS = "hinge"
@@ -93,7 +94,8 @@ def main() -> None:
     ]
     options.directory.mkdir(parents=True, exist_ok=True)
     journal = options.directory / "study.db"
-    with RayExecutor(work, str(options.directory.resolve()), workers=options.workers, wall_seconds=36_000) as executor:
+    runner = RayExecutor(work, str(options.directory.resolve()), workers=options.workers, wall_seconds=36_000)
+    with run_lock(options.directory), runner as executor:
         run_grid(journal, {"steps": options.steps}, cells, executor, ignore)
     records = [record.record for record in read_grid(journal)[2]]
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -22,7 +22,7 @@ from ganetic.cli.options import (
     Workers,
     seconds_of,
 )
-from ganetic.cli.train import go_on
+from ganetic.cli.train import go_on, yield_cores
 from ganetic.errors import UserError
 
 if TYPE_CHECKING:
@@ -89,13 +89,16 @@ def resume(
     download: Download = False,
     inception_weights: Inception = None,
 ) -> None:
-    """Go on with a search or a training that was stopped or killed."""
+    """Go on with a search, or a training named by its directory, that was stopped or killed."""
+    yield_cores()
     from ganetic.full.run_files import is_training
     from ganetic.progress.search import listener_for
     from ganetic.search import run as runs
     from ganetic.search.results import latest_run
 
     if run is not None and is_training(run):
+        if any((address, gpus_per_trial, max_trials, time_budget, inception_weights)):
+            raise UserError(f"{run}: is a training, which `resume` takes no options for but --workers and --download")
         go_on(run, workers or 1, download)
         return
     budget = seconds_of(time_budget)

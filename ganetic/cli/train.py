@@ -40,9 +40,10 @@ def train(
 ) -> None:
     """Train a full GAN with a loss.
 
-    Ctrl-C writes a checkpoint and stops; `ganetic resume RUN` goes on from there, after a kill from the last one.
+    Ctrl-C writes a checkpoint and stops, and `ganetic resume RUN` goes on from there. After a kill, or Ctrl-C with
+    several workers, it goes on from the last checkpoint.
     """
-    _yield_cores()
+    yield_cores()
     from ganetic.full.config import load_config, overridden
     from ganetic.full.train import plan
     from ganetic.full.train import train as start
@@ -54,7 +55,7 @@ def train(
     changes |= {"steps": steps, "batch": batch, "seed": seed, "stop_when_failed": stop_when_failed or None}
     chosen = overridden(load_config(config), changes)
     if dry_run:
-        typer.echo(to_json(plan(chosen, loss, download)))
+        typer.echo(to_json(plan(chosen, loss, workers, download)))
         return
     with closing(training_listener_for(console(stderr=True))) as listener:
         training = start(chosen, loss, run, workers, download, listener)
@@ -63,7 +64,7 @@ def train(
 
 def go_on(run: Path, workers: int, download: bool) -> None:
     """Resume a training: what `ganetic resume` does with one."""
-    _yield_cores()
+    yield_cores()
     from ganetic.full.train import resume_training
     from ganetic.progress.training import training_listener_for
 
@@ -72,7 +73,7 @@ def go_on(run: Path, workers: int, download: bool) -> None:
     conclude(training)
 
 
-def _yield_cores() -> None:
+def yield_cores() -> None:
     """Let torch's threads sleep while they wait, which is decided when torch is imported.
 
     By default they spin: where another program wants the cores too, a step took twenty times as long.

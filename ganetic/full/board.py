@@ -30,6 +30,10 @@ class Board:
         """Write a picture, uint8 ``(3, H, W)``."""
         self._writer.add_image("samples", image.numpy(), step)
 
+    def flush(self) -> None:
+        """Bring to disk what was written."""
+        self._writer.flush()
+
     def close(self) -> None:
         """Finish the files."""
         self._writer.close()

@@ -60,8 +60,6 @@ def write_checkpoint(run: Path, state: State, standing: Standing) -> Path:
         for part in PARTS:
             save_file({name: tensor.detach().contiguous() for name, tensor in state[part].items()}, _file(aside, part))
         (aside / _STATE).write_text(standing.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        if place.exists():  # of the same step, written before a kill: it says the same
-            shutil.rmtree(place)
         aside.rename(place)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(aside, ignore_errors=True)

@@ -12,7 +12,7 @@ from ganetic.full.board import Board
 from ganetic.full.checkpoint import Standing, prune, write_checkpoint
 from ganetic.full.config import TrainConfig
 from ganetic.full.listener import Progress, TrainListener
-from ganetic.full.record import Record
+from ganetic.full.record import Record, read_record
 from ganetic.full.samples import SAMPLES, beside, scales_grid, write_png
 from ganetic.full.trainer import Trainer
 from ganetic.gan.step import StepLosses
@@ -27,6 +27,7 @@ class Chronicle:
         config: of the training.
         trainer: as it stands when this process goes on with it.
         real: uint8 images ``(N, H, W, C)`` to draw beside the generated ones.
+        new: whether the training begins here, and not at a checkpoint.
         listener: who watches.
 
     Raises:
@@ -34,14 +35,22 @@ class Chronicle:
     """
 
     def __init__(
-        self, run: Path, config: TrainConfig, trainer: Trainer, real: NDArray[np.uint8], listener: TrainListener
+        self,
+        run: Path,
+        config: TrainConfig,
+        trainer: Trainer,
+        real: NDArray[np.uint8],
+        new: bool,
+        listener: TrainListener,
     ) -> None:
         self._run, self._config, self._trainer, self._listener = run, config, trainer, listener
         chosen = torch.randperm(len(real), generator=random_stream(config.seed, "real samples"))[:SAMPLES]
         self._real = torch.tensor(real[chosen.numpy()])
         self._first, self._began = trainer.step, time.monotonic()
-        self._record = Record(run, self._first)
-        self._board = Board(run, self._first) if config.tensorboard else None
+        kept = -1 if new else self._first  # a kill may have come after the first line, and before its checkpoint
+        self._record = Record(run, kept)
+        self._spent = max((line["seconds"] for line in read_record(run) if "seconds" in line), default=0.0)
+        self._board = Board(run, kept) if config.tensorboard else None
         shape = (SAMPLES, config.model.latent)
         self._latents = torch.randn(shape, generator=random_stream(config.seed, "samples"))
 
@@ -54,7 +63,7 @@ class Chronicle:
         """Record a measurement, draw samples, write a checkpoint."""
         step, fd = standing.trace[-1]
         ill = standing.ills[-1] if standing.ills else None
-        seconds = round(time.monotonic() - self._began, 2)
+        seconds = round(self._spent + time.monotonic() - self._began, 2)
         self._write({"step": step, "fd": fd, "ill": ill, "seconds": seconds})
         self._draw(step)
         self.checkpoint(standing)
@@ -63,6 +72,8 @@ class Chronicle:
 
     def checkpoint(self, standing: Standing) -> None:
         """Write a checkpoint, and delete those that need not stay."""
+        if self._board is not None:
+            self._board.flush()  # a resumed training writes nothing again that came before its checkpoint
         write_checkpoint(self._run, self._trainer.state(), standing)
         prune(self._run, self._config.keep)
 

@@ -103,8 +103,8 @@ def overridden(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfi
 
     Args:
         config: what is changed.
-        changes: values by dotted key, such as ``data.size``; None for no change. Another ``model.name`` leaves of the
-            old model's settings those that all models have but for the width, whose meaning differs.
+        changes: values by dotted key, such as ``data.size``; None for no change. Another ``model.name`` keeps
+            the settings that mean the same to it.
 
     Raises:
         UserError: a value is not allowed.
@@ -114,7 +114,7 @@ def overridden(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfi
         if value is None:
             continue
         if key == "model.name" and value != config.model.name:
-            data["model"] = {"latent": config.model.latent, "spectral_norm": config.model.spectral_norm}
+            data["model"] = config.model.settings_for(str(value))
         *tables, last = key.split(".")
         table = data
         for name in tables:

@@ -6,17 +6,22 @@ the last digits, but for batch norm and the minibatch standard deviation, which 
 of the gradient penalty.
 """
 
+import os
+import tempfile
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 import torch
-from ray.train import ScalingConfig, get_context
+from ray.train import RunConfig, ScalingConfig, get_context
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
+from ganetic.errors import UserError
 from ganetic.full.listener import Progress, TrainListener
 from ganetic.full.loop import go_on, prepare
 from ganetic.full.run_files import read_page
@@ -25,6 +30,15 @@ from ganetic.jobs.ray_session import connect
 from ganetic.loss.formula import Formula
 
 _POLL_SECONDS = 0.5
+_UPDATE_SECONDS = 0.25
+"""The first worker tells the driver where it stands at most this often."""
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """What a worker could not do, for the user."""
+
+    message: str
 
 
 def train_on_workers(run: Path, workers: int, listener: TrainListener) -> None:
@@ -36,30 +50,45 @@ def train_on_workers(run: Path, workers: int, listener: TrainListener) -> None:
         listener: who watches.
 
     Raises:
-        RuntimeError: a worker died; the run can be resumed.
+        UserError: a checkpoint is damaged, or the directory cannot be written.
+        ray.train.TrainingFailedError: a worker died; the run can be resumed.
     """
-    session = connect(None, workers + 1, {"OMP_NUM_THREADS": "1"})
+    # Workers of one machine meet on it, and not on whatever address its name stands for.
+    session = connect(None, workers + 1, {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"})
+    refusals: list[str] = []
     try:
         events = Queue(actor_options={"num_cpus": 0})
         use_gpu = torch.cuda.device_count() >= workers
-        trainer = TorchTrainer(
-            _work,
-            train_loop_config={"run": str(run.resolve()), "events": events},
-            scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu),
-            torch_config=TorchConfig(backend="nccl" if use_gpu else "gloo"),
-        )
-        _while(trainer.fit, lambda: _forward(events, listener))
+        with tempfile.TemporaryDirectory(prefix="ganetic-") as storage:
+            trainer = TorchTrainer(
+                _work,
+                train_loop_config={"run": str(run.resolve()), "folder": str(Path.cwd()), "events": events},
+                scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu),
+                run_config=RunConfig(storage_path=storage),
+                torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if use_gpu else "gloo"),
+            )
+            _while(trainer.fit, lambda: refusals.extend(_forward(events, listener)))
+    except Exception:
+        if refusals:
+            raise UserError(refusals[0]) from None
+        raise
     finally:
         session.close()
 
 
 def _work(settings: dict[str, Any]) -> None:
     """What each worker does."""
-    run, context = Path(settings["run"]), get_context()
+    os.chdir(settings["folder"])  # Ray Train has changed it; data may lie at a relative path
+    run, context, events = Path(settings["run"]), get_context(), settings["events"]
     share = Share(context.get_world_rank(), context.get_world_size())
-    listener = _Remote(settings["events"] if share.rank == 0 else None)
-    page = read_page(run)
-    go_on(run, prepare(page.config, Formula.from_text(page.formula), listener, share=share), listener)
+    listener = _Remote(events if share.rank == 0 else None)
+    try:
+        page = read_page(run)
+        work = prepare(page.config, Formula.from_text(page.formula), listener, share=share)
+        go_on(run, work, 1, listener)
+    except UserError as error:
+        events.put(_Refusal(str(error)))
+        raise
 
 
 class _Remote(TrainListener):
@@ -67,10 +96,14 @@ class _Remote(TrainListener):
 
     def __init__(self, events: Queue | None) -> None:
         self._events = events
+        self._sent = -_UPDATE_SECONDS
 
     def update(self, progress: Progress) -> None:
-        """Send it."""
-        self._put(progress)
+        """Send it, unless the last one is too short a time ago."""
+        now = time.monotonic()
+        if now - self._sent >= _UPDATE_SECONDS:
+            self._sent = now
+            self._put(progress)
 
     def log(self, message: str) -> None:
         """Send it."""
@@ -103,12 +136,18 @@ def _while(work: Callable[[], object], meanwhile: Callable[[], None]) -> None:
         raise errors[0]
 
 
-def _forward(events: Queue, listener: TrainListener) -> None:
-    """Pass on what has happened, or wait a little where nothing has."""
+def _forward(events: Queue, listener: TrainListener) -> list[str]:
+    """Pass on what has happened, or wait a little where nothing has; returns what workers refused to do."""
+    refusals: list[str] = []
     try:
         event = events.get(timeout=_POLL_SECONDS)
         while True:
-            listener.log(event) if isinstance(event, str) else listener.update(event)
+            if isinstance(event, _Refusal):
+                refusals.append(event.message)
+            elif isinstance(event, str):
+                listener.log(event)
+            else:
+                listener.update(event)
             event = events.get_nowait()
     except Empty:
-        return
+        return refusals

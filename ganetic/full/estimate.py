@@ -22,7 +22,8 @@ class Estimate:
         generator_parameters: of G.
         discriminator_parameters: of D.
         state_bytes: weights, gradients, moments and average, in float32.
-        activation_bytes: what one step keeps for its backward passes, in float32.
+        activation_bytes: what one step keeps for its backward passes, in float32; R1 and the gradient penalty, which
+            are differentiated twice, keep about as much again of D's.
     """
 
     generator_parameters: int
@@ -39,7 +40,7 @@ class Estimate:
 def estimate(config: TrainConfig, size: int, channels: int) -> Estimate:
     """Count parameters, and the tensors that a forward pass of two images keeps for the backward pass.
 
-    D keeps three passes at most: real and generated images for its own update, or generated ones for G's.
+    A step keeps one pass of G, and two of D at most: of real and of generated images.
 
     Args:
         config: of the training.

@@ -12,9 +12,8 @@ from ganetic.errors import UserError
 from ganetic.full.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_standing
 from ganetic.full.run_files import TrainingPage, is_training, read_page
 from ganetic.full.samples import grid, write_png
-from ganetic.full.trainer import generate
+from ganetic.full.trainer import NonFiniteError, generate
 from ganetic.gan.models import build
-from ganetic.metrics.features import to_uint8
 from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import random_stream, reproducible
 
@@ -78,11 +77,11 @@ def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArra
     device = device_for_trials()
     generator = load_generator(checkpoint, device)
     latents = torch.randn(count, checkpoint.page.config.model.latent, generator=random_stream(seed, "generate"))
-    with reproducible():
-        images = generate(generator, latents, device)[-1]
-    if not bool(images.isfinite().all()):
-        raise UserError(f"{checkpoint.directory}: gives pixels that are not finite; choose another checkpoint")
-    return to_uint8(images).cpu().numpy()
+    try:
+        with reproducible():
+            return generate(generator, latents, device)[-1].numpy()
+    except NonFiniteError as error:
+        raise UserError(f"{checkpoint.directory}: {error}; choose another checkpoint") from None
 
 
 def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:

@@ -42,6 +42,12 @@ def judge(
         config = checkpoint.page.config
         spec = config.data if data is None else config.data.model_copy(update={"name": data})
         subject = load_subject(spec, config.measured, download)
+        known = f"{subject.images.name}:{subject.images.fingerprint[:12]}"
+        if data is None and known != checkpoint.page.data:
+            raise UserError(
+                f"{generated}: was trained on {checkpoint.page.data}, which is now {known}; bring the images back, or "
+                "name others with --data"
+            )
         images = generate_images(checkpoint, count or min(MOST, len(subject.held_out)), seed)
         return evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
     if data is None:

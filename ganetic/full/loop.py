@@ -1,9 +1,8 @@
 """The loop of a full training, from the last checkpoint to the end."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import Standing, checkpoints_in, read_checkpoint
@@ -12,9 +11,9 @@ from ganetic.full.config import TrainConfig
 from ganetic.full.diagnosis import has_failed
 from ganetic.full.gauge import Gauge
 from ganetic.full.listener import TrainListener
-from ganetic.full.share import ALONE, Share, agreed
+from ganetic.full.share import ALONE, Share, any_of
 from ganetic.full.subject import Subject, subject_of
-from ganetic.full.trainer import StoppedError, Trainer
+from ganetic.full.trainer import NonFiniteError, StoppedError, Trainer
 from ganetic.loss.formula import Formula
 from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import reproducible
@@ -64,16 +63,22 @@ def prepare(
     return Work(config, formula, subject, trainer, gauge)
 
 
-def go_on(run: Path, work: Work, listener: TrainListener) -> None:
+def go_on(run: Path, work: Work, cpu_threads: int, listener: TrainListener) -> None:
     """Train from the last checkpoint, or from the start, to the end; how it ended stands in the run's directory.
+
+    Args:
+        run: its page is written.
+        work: what to train with.
+        cpu_threads: on how many the training began; on another number its last digits would differ.
+        listener: who watches.
 
     Raises:
         UserError: a checkpoint is damaged, or the directory cannot be written.
     """
     trainer = work.trainer
-    with reproducible(torch.get_num_threads()), interruptible() as interrupt:
+    with reproducible(cpu_threads), interruptible() as interrupt:
         restored = _restored(run, trainer)
-        chronicle = _chronicle(run, work, listener)
+        chronicle = _chronicle(run, work, restored is None, listener)
         try:
             standing = restored or _measured(work, Standing(step=0, trace=()), chronicle)
             _loop(work, standing, chronicle, interrupt)
@@ -83,10 +88,10 @@ def go_on(run: Path, work: Work, listener: TrainListener) -> None:
             chronicle.close()
 
 
-def _chronicle(run: Path, work: Work, listener: TrainListener) -> Chronicle:
+def _chronicle(run: Path, work: Work, new: bool, listener: TrainListener) -> Chronicle:
     if work.trainer.share.rank > 0:
         return Bystander()
-    return Chronicle(run, work.config, work.trainer, work.subject.training_images, listener)
+    return Chronicle(run, work.config, work.trainer, work.subject.training_images, new, listener)
 
 
 def _loop(work: Work, standing: Standing, chronicle: Chronicle, interrupt: Interrupt) -> None:
@@ -99,12 +104,16 @@ def _loop(work: Work, standing: Standing, chronicle: Chronicle, interrupt: Inter
         if before is not None:
             change = float((trainer.weights() - before).norm())
             update = change / (config.optimiser.generator_rate * len(before) ** 0.5)
+            if not math.isfinite(update):
+                trainer.check()
             standing = standing.watched(trainer.step, update)
             chronicle.watched(trainer.step, losses, update)
         if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
             standing = _measured(work, standing, chronicle)
-            if config.stop_when_failed and agreed(has_failed(standing.ills), trainer.share):
-                raise StoppedError(f"step {trainer.step}: {standing.ills[-1]} at three measurements in a row")
+            failed = config.stop_when_failed and trainer.step < config.steps and has_failed(standing.ills)
+            if any_of(failed, trainer.share):
+                ill = standing.ills[-1] if failed else "an ill"
+                raise StoppedError(f"step {trainer.step}: {ill} at three measurements in a row")
         chronicle.progress(trainer.step, standing)
     if standing.step < trainer.step:  # asked to stop between two measurements
         trainer.check()
@@ -112,11 +121,18 @@ def _loop(work: Work, standing: Standing, chronicle: Chronicle, interrupt: Inter
 
 
 def _measured(work: Work, standing: Standing, chronicle: Chronicle) -> Standing:
-    """Measure, and write a checkpoint; of several processes the first does it."""
-    work.trainer.check()
-    if work.trainer.share.rank > 0:
-        return standing.model_copy(update={"step": work.trainer.step})
-    standing = work.gauge.measure(work.trainer, standing)
+    """Measure, and write a checkpoint; of several processes the first does it, and all stop where one cannot go on."""
+    trainer, problem = work.trainer, None
+    try:
+        trainer.check()
+        if trainer.share.rank == 0:
+            standing = work.gauge.measure(trainer, standing)
+    except NonFiniteError as error:
+        problem = error
+    if any_of(problem is not None, trainer.share):
+        raise problem or NonFiniteError(f"step {trainer.step}: another process found something that is not finite")
+    if trainer.share.rank > 0:
+        return standing.model_copy(update={"step": trainer.step})
     chronicle.measured(standing)
     return standing
 

@@ -14,11 +14,12 @@ METRICS = "metrics.jsonl"
 class Record:
     """The lines of a run's ``metrics.jsonl``.
 
-    Lines after the given step are deleted first: a resumed training writes them again.
+    Lines after the given step are deleted first, which a resumed training writes again, and those that say why it
+    stopped.
 
     Args:
         run: the run's directory.
-        step: where the training goes on.
+        step: where the training goes on; -1 to begin anew.
 
     Raises:
         UserError: the file cannot be written.
@@ -26,13 +27,20 @@ class Record:
 
     def __init__(self, run: Path, step: int) -> None:
         self._path = run / METRICS
-        kept = [line for line in read_record(run) if line["step"] <= step]
+        kept = [line for line in read_record(run) if line["step"] <= step and "stopped" not in line]
         write_whole(self._path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Append a line; it has a ``step``, and finite numbers only."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
+        """Append a line; it has a ``step``, and finite numbers only.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, allow_nan=False) + "\n")
+        except OSError as error:
+            raise UserError(f"{self._path}: cannot be written: {error.strerror}") from None
 
 
 def read_record(run: Path) -> list[dict[str, Any]]:

@@ -100,12 +100,12 @@ def check_workers(batch: int, workers: int) -> None:
         )
 
 
-def agreed(flag: bool, share: Share) -> bool:
-    """Return what the first process says, on all of them."""
+def any_of(flag: bool, share: Share) -> bool:
+    """Return on all processes whether one of them says so."""
     if share.world == 1:
         return flag
     said = torch.tensor([float(flag)])
-    distributed.broadcast(said, src=0)
+    distributed.all_reduce(said, distributed.ReduceOp.MAX)
     return bool(said.item())
 
 

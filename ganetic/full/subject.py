@@ -13,6 +13,8 @@ from ganetic.metrics.yardstick import Yardstick, yardstick
 HELD_OUT = 0.2
 """Share of the images that train no GAN, where the set brings no split."""
 
+LEAST_A_SIDE = 2
+"""Images that train the GAN, and images held out: of fewer there is no covariance."""
 LEAST_SIDE = 8
 """Pixels that the net needs which measures images."""
 
@@ -40,7 +42,8 @@ class Subject:
 
     def yardstick(self, device: str) -> Yardstick:
         """What generated images are measured with. The feature net learns from the GAN's training images."""
-        others = self.training[: len(self.held_out)]
+        order = np.random.default_rng(0).permutation(len(self.training))
+        others = np.sort(self.training[order[: len(self.held_out)]])
         return yardstick(self.images, (self.training, self.held_out, others), None, device)
 
 
@@ -63,7 +66,13 @@ def load_subject(spec: DataSpec, measured: int, download: bool = False) -> Subje
     side = images.images.shape[1]
     if side < LEAST_SIDE:
         raise UserError(f"{images.name}: images of {side}×{side} pixels; expected {LEAST_SIDE} or more; resize them")
-    return Subject(images, *hold_out(images, HELD_OUT, measured))
+    training, held_out = hold_out(images, HELD_OUT, measured)
+    if min(len(training), len(held_out)) < LEAST_A_SIDE:
+        raise UserError(
+            f"{images.name}: {len(training)} images to train on and {len(held_out)} held out; expected at least "
+            f"{LEAST_A_SIDE} of each"
+        )
+    return Subject(images, training, held_out)
 
 
 def subject_of(config: TrainConfig, download: bool = False) -> Subject:

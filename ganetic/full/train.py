@@ -1,5 +1,7 @@
 """Begin a full training, or go on with one."""
 
+import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import torch
 
 from ganetic.errors import UserError
+from ganetic.full.checkpoint import Standing
 from ganetic.full.config import TrainConfig, scales_of
 from ganetic.full.estimate import estimate
 from ganetic.full.listener import TrainListener, TrainSilence
@@ -19,6 +22,7 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, resolve_loss, write_card
 from ganetic.loss.formula import Formula
 from ganetic.proxy.materials import device_for_trials
+from ganetic.reproducible import reproducible
 from ganetic.search.run_config import versions
 
 
@@ -52,12 +56,12 @@ def train(
         raise UserError(f"{run}: is there already; {advice}")
     card = LossCard.of(name, formula)
     work = prepare(config, formula, listener, download)
-    _make_directory(run)
+    _check_start(work)
+    page = _page(name, work, workers)
+    _make_directory(run, card, page)
     with run_lock(run):
-        write_card(card, run / "loss.json")
-        write_page(run, _page(name, work))
         listener.log(f"run directory {run}")
-        _go_on(run, work, workers, listener)
+        _go_on(run, work, workers, page, listener)
     return training_in(run)
 
 
@@ -76,17 +80,18 @@ def resume_training(
     check_workers(page.config.batch, workers)
     with run_lock(run):
         work = prepare(page.config, Formula.from_text(page.formula), listener, download)
-        _compare(run, page, _page(page.name, work), listener)
-        _go_on(run, work, workers, listener)
+        _compare(run, page, _page(page.name, work, workers), listener)
+        _go_on(run, work, workers, page, listener)
     return training_in(run)
 
 
-def plan(config: TrainConfig, loss: str | Path, download: bool = False) -> dict[str, Any]:
+def plan(config: TrainConfig, loss: str | Path, workers: int = 1, download: bool = False) -> dict[str, Any]:
     """What a training would be, as plain data: its configuration, images, size and memory.
 
     Raises:
         UserError: something given is wrong.
     """
+    check_workers(config.batch, workers)
     name, formula = resolve_loss(loss)
     subject = subject_of(config, download)
     size, channels = subject.training_images.shape[2:]
@@ -108,16 +113,28 @@ def plan(config: TrainConfig, loss: str | Path, download: bool = False) -> dict[
     }
 
 
-def _go_on(run: Path, work: Work, workers: int, listener: TrainListener) -> None:
+def _go_on(run: Path, work: Work, workers: int, page: TrainingPage, listener: TrainListener) -> None:
     if workers == 1:
-        go_on(run, work, listener)
+        go_on(run, work, int(page.made_with["cpu_threads"]), listener)
         return
     from ganetic.full.distributed import train_on_workers  # noqa: PLC0415 - Ray Train takes seconds to import
 
     train_on_workers(run, workers, listener)
 
 
-def _page(name: str, work: Work) -> TrainingPage:
+def _check_start(work: Work) -> None:
+    """Refuse images that an untrained generator's cannot be told from."""
+    measure, images = work.gauge.yardstick, work.subject.images
+    with reproducible(torch.get_num_threads()):
+        start = work.gauge.measure(work.trainer, Standing(step=0, trace=())).trace[0][1]
+    if not 0 < measure.floor_fd < start:
+        raise UserError(
+            f"{images.name}: an untrained generator's images (distance {start:.3g}) are as near to the held-out ones "
+            f"as other images of the set ({measure.floor_fd:.3g}); expected more, or more varied, images"
+        )
+
+
+def _page(name: str, work: Work, workers: int) -> TrainingPage:
     measure = work.gauge.yardstick
     size, channels = work.subject.training_images.shape[2:]
     return TrainingPage(
@@ -129,7 +146,7 @@ def _page(name: str, work: Work) -> TrainingPage:
         channels=channels,
         protocol=measure.protocol,
         floor_fd=measure.floor_fd,
-        made_with={**versions(), "cpu_threads": str(torch.get_num_threads())},
+        made_with={**versions(), "cpu_threads": str(torch.get_num_threads()), "workers": str(workers)},
     )
 
 
@@ -137,12 +154,18 @@ def _compare(run: Path, then: TrainingPage, now: TrainingPage, listener: TrainLi
     if now.data != then.data:
         raise UserError(f"{run}: was trained on {then.data}, which is now {now.data}; bring the images back")
     for key, value in now.made_with.items():
-        if (before := then.made_with.get(key)) != value:
+        if key != "cpu_threads" and (before := then.made_with.get(key)) != value:
             listener.log(f"begun with {key} {before}, goes on with {value}: results may differ in their last digits")
 
 
-def _make_directory(run: Path) -> None:
+def _make_directory(run: Path, card: LossCard, page: TrainingPage) -> None:
+    """Make the directory aside and rename it, so that it is that of a training or not there."""
+    aside = run.with_name(f".{run.name}.{os.getpid()}")
     try:
-        run.mkdir(parents=True)
+        aside.mkdir(parents=True)
+        write_card(card, aside / "loss.json")
+        write_page(aside, page)
+        aside.rename(run)
     except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
         raise UserError(f"{run}: cannot be made: {error.strerror}") from None

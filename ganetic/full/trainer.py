@@ -143,12 +143,10 @@ class Trainer:
         Raises:
             NonFiniteError: a pixel is not finite.
         """
-        return [self._pixels(level) for level in generate(self._average.net, latents, self._device)]
-
-    def _pixels(self, images: Tensor) -> Tensor:
-        if not bool(images.isfinite().all()):
-            raise NonFiniteError(f"step {self.step}: a generated image is not finite")
-        return to_uint8(images).cpu()
+        try:
+            return generate(self._average.net, latents, self._device)
+        except NonFiniteError as error:
+            raise NonFiniteError(f"step {self.step}: {error}") from None
 
     def state(self) -> State:
         """All tensors that a resumed training needs, not copied."""
@@ -184,13 +182,21 @@ class Trainer:
 
 @torch.no_grad()
 def generate(generator: nn.Module, latents: Tensor, device: str) -> list[Tensor]:
-    """Return float32 images ``(N, C, H, W)`` for each scale, the finest last.
+    """Return uint8 images ``(N, H, W, C)`` on the CPU for each scale, the finest last.
 
     Args:
         generator: in evaluation mode: an image depends on its own latent vector only.
         latents: ``(N, latent)``.
         device: where the generator is.
+
+    Raises:
+        NonFiniteError: a pixel is not finite.
     """
-    parts = [generator(batch.to(device)) for batch in torch.split(latents, _CHUNK)]
-    levels = [part if isinstance(part, tuple) else (part,) for part in parts]
-    return [torch.cat(level).float() for level in zip(*levels, strict=True)]
+    parts: list[list[Tensor]] = []
+    for batch in torch.split(latents, _CHUNK):
+        made = generator(batch.to(device))
+        levels = made if isinstance(made, tuple) else (made,)
+        if not all(bool(level.isfinite().all()) for level in levels):
+            raise NonFiniteError("a generated image is not finite")
+        parts.append([to_uint8(level.float()).cpu() for level in levels])
+    return [torch.cat(level) for level in zip(*parts, strict=True)]

@@ -60,6 +60,13 @@ class ModelSpec(Config):
     """Spectral norm of the discriminator's layers, and of the generator's in msg-sagan, as in SAGAN. It makes losses
     behave alike."""
 
+    def settings_for(self, name: str) -> dict[str, Any]:
+        """Return the settings that mean the same to another model; widths and switches do among multi-scale ones."""
+        own = self.model_dump(mode="json", exclude_none=True)
+        multi_scale = all(model.startswith("msg-") for model in (name, self.name))
+        shared = set(_OWN[self.name]) & set(_OWN.get(name, ())) if multi_scale else set()
+        return {key: value for key, value in own.items() if key in {"latent", "spectral_norm"} | shared}
+
     @field_validator("name", mode="before")
     @classmethod
     def _known(cls, name: object) -> object:

@@ -114,5 +114,7 @@ def _mixed(real: Images, fake: Images, stream: torch.Generator) -> Images:
     reals = real if isinstance(real, tuple) else (real,)
     fakes = fake if isinstance(fake, tuple) else (fake,)
     weight = torch.rand(len(reals[0]), 1, 1, 1, generator=stream).to(reals[0].device)
-    mixed = tuple(torch.lerp(theirs, ours, weight.to(ours.dtype)) for ours, theirs in zip(reals, fakes, strict=True))
+    # Under autocast generated images may be of another type than real ones.
+    pairs = [(ours, theirs.to(ours.dtype)) for ours, theirs in zip(reals, fakes, strict=True)]
+    mixed = tuple(torch.lerp(theirs, ours, weight.to(ours.dtype)) for ours, theirs in pairs)
     return mixed if isinstance(real, tuple) else mixed[0]

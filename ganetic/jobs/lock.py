@@ -32,7 +32,7 @@ def run_lock(directory: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             raise UserError(
-                f"{directory}: another search is working on this run ({holder}); wait for it, or stop it first"
+                f"{directory}: another process is working on this run ({holder}); wait for it, or stop it first"
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)

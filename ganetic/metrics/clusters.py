@@ -24,5 +24,5 @@ def cluster_labels(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
     components = min(COMPONENTS, len(pixels), pixels.shape[1])
     projected = PCA(components, svd_solver="randomized", random_state=0).fit_transform(pixels)
-    found = KMeans(CLUSTERS, n_init=4, random_state=0).fit_predict(projected)
+    found = KMeans(min(CLUSTERS, len(pixels)), n_init=4, random_state=0).fit_predict(projected)
     return np.unique(found, return_inverse=True)[1].astype(np.int64)

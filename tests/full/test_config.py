@@ -59,6 +59,9 @@ def test_another_model_keeps_what_means_the_same() -> None:
         "spectral_norm": False,
     }
     assert overridden(tiny("mlp"), {"model.name": "mlp"}) == tiny("mlp")
+    plain = tiny("msg-sagan", nets={"batch_norm": True, "pixel_norm": False, "equalised": False})
+    other = overridden(plain, {"model.name": "msg-gan"}).model
+    assert other.model_dump(exclude={"name", "attention"}) == plain.model.model_dump(exclude={"name", "attention"})
 
 
 def test_a_resolved_configuration_reads_back_equal() -> None:

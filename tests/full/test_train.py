@@ -16,12 +16,15 @@ from PIL import Image
 
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import PARTS, checkpoints_in, read_checkpoint
-from ganetic.full.config import TrainConfig
+from ganetic.full.config import DataSpec, TrainConfig
 from ganetic.full.listener import Progress, TrainSilence
 from ganetic.full.outcome import Training
 from ganetic.full.record import read_record
 from ganetic.full.samples import SAMPLES
+from ganetic.full.subject import load_subject
 from ganetic.full.train import resume_training, train
+from ganetic.full.trainer import Trainer
+from ganetic.gan.step import StepLosses
 from tests.full.conftest import LOSS, tiny
 
 
@@ -160,6 +163,54 @@ def test_a_training_that_learns_nothing_is_diagnosed_and_can_stop(run: Path) -> 
     assert training.status == "failed"
     assert "vanishing_gradient at three measurements in a row" in training.reason
     assert [line["ill"] for line in read_record(run) if line.get("ill")] == ["vanishing_gradient"] * 3
+
+
+def test_a_kill_before_the_first_checkpoint_leaves_nothing_twice(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*arguments: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ganetic.full.chronicle.write_checkpoint", killed)
+        with pytest.raises(Killed):
+            train(tiny("mlp", steps=10), LOSS, run)
+    assert [line["step"] for line in read_record(run)] == [0]
+    resume_training(run)
+    train(tiny("mlp", steps=10), LOSS, run.with_name("whole"))
+    assert_equal(content(run), content(run.with_name("whole")))
+
+
+def test_a_gradient_that_overflows_under_a_finite_loss_stops_with_the_tensor(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = Trainer.advance
+
+    def overflowing(trainer: Trainer) -> StepLosses:
+        losses = advance(trainer)
+        if trainer.step == 10:
+            next(trainer.generator.parameters()).data[0] = float("inf")
+        return losses
+
+    monkeypatch.setattr(Trainer, "advance", overflowing)
+    training = train(tiny("mlp"), LOSS, run)
+    assert training.status == "failed"
+    assert training.reason == "step 10: generator has a layers.0.weight that is not finite"
+    assert [path.name for path in checkpoints_in(run)] == ["step-00000000"]
+
+
+def test_a_failed_training_can_be_resumed_and_interrupted(run: Path) -> None:
+    class Interrupt(TrainSilence):
+        def update(self, progress: Progress) -> None:
+            if progress.step == 35:
+                signal.raise_signal(signal.SIGINT)
+
+    config = tiny("mlp", steps=100, checkpoint_every=10, stop_when_failed=True)
+    assert train(config, "mul(0.0, p)", run).status == "failed"
+    assert resume_training(run, listener=Interrupt()).status == "stopped"
+
+
+def test_the_floor_is_of_images_like_those_held_out() -> None:
+    subject = load_subject(DataSpec(name="mnist5k"), 500)
+    assert subject.yardstick("cpu").floor_fd < 40  # of a sorted set's first images, which are two digits, it is larger
 
 
 def test_an_interrupt_writes_a_checkpoint_between_measurements(run: Path) -> None:

@@ -212,3 +212,21 @@ def test_reaches_every_parameter_of_every_critic(name: str, size: int, width: in
         if parameter_name.endswith(("weight", "gamma"))
     ]
     assert all(weights_seen)
+
+
+@pytest.mark.parametrize("model", ["mlp", "msg-gan"])
+@pytest.mark.parametrize("penalty", ["r1", "gradient_penalty"])
+def test_penalties_work_where_nets_run_in_half_precision(model: str, penalty: str) -> None:
+    spec = ModelSpec.model_validate({"name": model, "width": 2, "latent": 4})
+    generator, discriminator = build(spec, 32, 1, 0)
+    regulariser = Regulariser(RegulariserSpec.model_validate({penalty: 1.0}), 1.0, torch.Generator().manual_seed(0))
+    real = pyramid(torch.rand(4, 1, 32, 32) * 2 - 1, scales(spec, 32))
+    with torch.autocast("cpu", torch.bfloat16):
+        fake = generator(torch.randn(4, 4))
+        settled = tuple(level.detach() for level in fake) if isinstance(fake, tuple) else fake.detach()
+        found = regulariser.penalty(discriminator, real, settled)
+    assert found is not None
+    assert found.dtype == torch.float32
+    assert bool(found.isfinite())
+    found.backward()  # type: ignore[no-untyped-call]
+    assert any(parameter.grad is not None for parameter in discriminator.parameters())
