@@ -33,8 +33,8 @@ from ganetic.loss.resemblance import published_name
 from ganetic.proxy.materials import Materials, prepare
 from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.proxy.trial import TrialResult, work
+from ganetic.reproducible import versions
 from ganetic.search.ledger import trial_result
-from ganetic.search.run_config import versions
 from ganetic.search.seeds import training_seed
 from ganetic.studies.bank import NOT_RECORDED, Bank
 

@@ -1,10 +1,13 @@
 """The same numbers whatever the process did before: one thread, fixed precision, deterministic kernels."""
 
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
+
+import ganetic
 
 
 @contextmanager
@@ -38,3 +41,15 @@ def random_stream(seed: int, name: str) -> torch.Generator:
     """
     words = np.random.SeedSequence([seed, *name.encode()]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed((int(words[0]) << 32 | int(words[1])) >> 1)
+
+
+def versions() -> dict[str, str]:
+    """Where a run is made: results repeat bit for bit only on hardware and libraries of one kind."""
+    return {
+        "ganetic": ganetic.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+    }

@@ -16,7 +16,7 @@ LAYERS = (
     {"proxy"},
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},
-    {"config", "files"},
+    {"config", "files", "interrupt"},
     {"errors"},
 )
 

@@ -14,10 +14,10 @@ from ganetic.full.listener import TrainListener
 from ganetic.full.share import ALONE, Share, any_of
 from ganetic.full.subject import Subject, subject_of
 from ganetic.full.trainer import NonFiniteError, StoppedError, Trainer
+from ganetic.interrupt import Interrupt, interruptible
 from ganetic.loss.formula import Formula
 from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import reproducible
-from ganetic.search.interrupt import Interrupt, interruptible
 
 WATCH = 10
 """Every so many steps the losses and the generator's update are recorded."""

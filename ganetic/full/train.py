@@ -22,8 +22,7 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, resolve_loss, write_card
 from ganetic.loss.formula import Formula
 from ganetic.proxy.materials import device_for_trials
-from ganetic.reproducible import reproducible
-from ganetic.search.run_config import versions
+from ganetic.reproducible import reproducible, versions
 
 
 def train(

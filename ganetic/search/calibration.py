@@ -14,12 +14,12 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
+from ganetic.reproducible import versions
 from ganetic.search.calibration_record import Calibration, Conditions, ReferenceTraining, rounded
 from ganetic.search.calibration_store import FILE, Kept, calibration_directory, find, keep
 from ganetic.search.ledger import trial_result
 from ganetic.search.listener import Listener, Silence, snapshot_of
 from ganetic.search.results import JOURNAL
-from ganetic.search.run_config import versions
 from ganetic.search.runtime import Runtime
 from ganetic.search.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.search.space import SearchSpace, load_space

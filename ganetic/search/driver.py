@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import product
 
+from ganetic.interrupt import Interrupt
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal, collector_off
 from ganetic.loss.formula import Formula
@@ -13,7 +14,6 @@ from ganetic.proxy.trial import TrialState
 from ganetic.search.breeding import Exhausted
 from ganetic.search.evolution import Evolution, Proposal
 from ganetic.search.finals import Contestant, FinalTrial, assess, contestants
-from ganetic.search.interrupt import Interrupt
 from ganetic.search.ledger import ABOUT, Ledger
 from ganetic.search.listener import Leader, Listener, Phase, Snapshot
 from ganetic.search.run_config import RunConfig

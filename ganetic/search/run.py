@@ -7,17 +7,18 @@ from typing import Any
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.files import write_whole
+from ganetic.interrupt import Interrupt, interruptible
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
 from ganetic.jobs.lock import run_lock
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import KillRule
+from ganetic.reproducible import versions
 from ganetic.search.calibration import kill_rules
 from ganetic.search.driver import Driver
-from ganetic.search.interrupt import Interrupt, interruptible
 from ganetic.search.listener import Listener, Silence
 from ganetic.search.results import JOURNAL, Run, open_run
-from ganetic.search.run_config import Measure, RunConfig, differences, versions
+from ganetic.search.run_config import Measure, RunConfig, differences
 from ganetic.search.runtime import Runtime
 from ganetic.search.space import SearchSpace, SpaceProxy, Stop, load_space, read_space
 

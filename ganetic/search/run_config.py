@@ -1,14 +1,11 @@
-"""What a run is a function of, and where it was run."""
+"""What a run is a function of."""
 
-import platform
 from collections.abc import Sequence
 from statistics import fmean, geometric_mean, stdev
 from typing import Annotated, Any
 
-import torch
 from pydantic import Field
 
-import ganetic
 from ganetic.config import Config
 from ganetic.loss.card import Result, Role
 from ganetic.proxy.materials import Materials
@@ -139,18 +136,6 @@ def differences(old: Config, new: Config) -> list[str]:
         if before != after and not key.startswith(NEVER_COMPARED):
             changes.append(f"{key} was {before}, is {after}")
     return changes
-
-
-def versions() -> dict[str, str]:
-    """Where a run is made: results repeat bit for bit only on hardware and libraries of one kind."""
-    return {
-        "ganetic": ganetic.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "processor": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-    }
 
 
 def _flat(value: Any, place: str) -> dict[str, Any]:
