@@ -32,7 +32,10 @@ kill = []
 stop = { max_trials = 40 }
 """
 
-COMMANDS = ("search", "resume", "show", "export", "plot", "score", "losses")
+COMMANDS = (
+    *("search", "resume", "show", "export", "plot", "score", "losses"),
+    *("calibrate", "compare", "confirm", "train", "generate", "evaluate"),
+)
 
 Capture = pytest.CaptureFixture[str]
 

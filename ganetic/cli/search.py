@@ -89,7 +89,10 @@ def resume(
     download: Download = False,
     inception_weights: Inception = None,
 ) -> None:
-    """Go on with a search, or a training named by its directory, that was stopped or killed."""
+    """Go on with a search or a training that was stopped.
+
+    Without a directory it is the latest search; a training is named.
+    """
     yield_cores()
     from ganetic.full.run_files import is_training
     from ganetic.progress.search import listener_for

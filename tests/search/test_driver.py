@@ -285,7 +285,7 @@ def test_a_second_driver_is_refused(tmp_path: Path) -> None:
     drive_until(tmp_path / "run", ("ended", 12))
     with run_lock(tmp_path / "run"):
         assert open_run(tmp_path / "run").status == "running"
-        refused(partial(resume, tmp_path / "run", MISHAPS), tmp_path / "run", "another search is working on this run")
+        refused(partial(resume, tmp_path / "run", MISHAPS), tmp_path / "run", "another process is working on this run")
 
 
 @pytest.mark.parametrize(
