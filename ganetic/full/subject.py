@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganetic.data import ImageSet, hold_out, load_images, resize, select_classes
+from ganetic.data import ImageSet, Indices, hold_out, load_images, resize, select_classes
 from ganetic.errors import UserError
 from ganetic.full.config import DataSpec, TrainConfig, scales_of
 from ganetic.metrics.yardstick import Yardstick, yardstick
@@ -17,8 +17,6 @@ LEAST_A_SIDE = 2
 """Images that train the GAN, and images held out: of fewer there is no covariance."""
 LEAST_SIDE = 8
 """Pixels that the net needs which measures images."""
-
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganetic.data import ImageSet, cache_directory
+from ganetic.data import ImageSet, Indices, cache_directory
 from ganetic.metrics.clusters import cluster_labels
 from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.features import (
@@ -21,8 +21,6 @@ from ganetic.metrics.features import (
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.inception import InceptionWeights, build_inception, inception_features
 from ganetic.reproducible import reproducible
-
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
