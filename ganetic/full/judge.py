@@ -37,6 +37,8 @@ def judge(
     Raises:
         UserError: there is nothing to evaluate there, or nothing to compare it with.
     """
+    if not generated.exists():
+        raise UserError(f"{generated}: no such training, checkpoint or folder of images; trainings are under runs/")
     if is_training(generated) or generated.resolve().parent.name == CHECKPOINTS:
         checkpoint = find_checkpoint(generated)
         config = checkpoint.page.config

@@ -62,7 +62,8 @@ def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(capsys: pytest.C
         (["train", "hinge", "--workers", "3"], "3 workers for a batch of 16"),
         (["train", "hinge", "--data", "npz:nothing.npz"], "nothing.npz: no such file"),
         (["generate", "nothing", "-o", "x.png"], "nothing: neither a training nor one of its checkpoints"),
-        (["evaluate", "nothing"], "name them with --data"),
+        (["evaluate", "nothing"], "nothing: no such training, checkpoint or folder of images"),
+        (["evaluate", "."], "name them with --data"),
     ],
 )
 @pytest.mark.usefixtures("in_folder")
