@@ -2,7 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from ganetic.data import ImageSet, load_images
 from ganetic.full.config import TrainConfig
+from ganetic.full.measures import Statistic
+from ganetic.metrics.resampling import half_sample_error
 
 LOSS = "relativistic-hinge"
 
@@ -28,6 +31,21 @@ def tiny(model: str = "msg-sagan", nets: dict[str, object] | None = None, **chan
             **changes,
         }
     )
+
+
+@pytest.fixture(scope="session")
+def digits() -> ImageSet:
+    return load_images("mnist5k")
+
+
+@pytest.fixture
+def few_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations with no more halves than an interval needs."""
+
+    def eight(statistic: Statistic, count: int, name: str, replicates: int = 8) -> float:
+        return half_sample_error(statistic, count, name, 8)
+
+    monkeypatch.setattr("ganetic.full.measures.half_sample_error", eight)
 
 
 @pytest.fixture

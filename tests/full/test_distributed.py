@@ -23,6 +23,10 @@ CONFIG = tiny(
 )
 TOLERANCE = 1e-4
 """Of the losses of two workers, after 20 steps: the order of sums differs, and each step enlarges last digits."""
+OF_GRADIENTS = {"discriminator": 1e-4, "generator": 5e-3}
+"""Of their norms. The generator's come after D's first step, where Adam makes a full step of the tiniest gradient: its
+sign is decided by the order of sums, and how far that is felt differs between machines. A share that ignored the other
+workers' logits would be off by its half."""
 
 
 def gradients(share: Share, loss: str) -> dict[str, Tensor]:
@@ -56,7 +60,7 @@ def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
     assert alone.keys() == first.keys() == second.keys()
     for name, gradient in alone.items():
         assert torch.equal(first[name], second[name])
-        assert (first[name] - gradient).abs().max() <= 1e-4 * gradient.abs().max() + 1e-12, name
+        assert (first[name] - gradient).norm() <= OF_GRADIENTS[name.split(".")[0]] * gradient.norm() + 1e-12, name
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray Train's own

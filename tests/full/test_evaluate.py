@@ -9,34 +9,17 @@ from PIL import Image
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
-from ganetic.data import ImageSet, load_images
+from ganetic.data import ImageSet
 from ganetic.errors import UserError
 from ganetic.full.evaluate import compare_folders, evaluate
 from ganetic.full.evaluation import Evaluation, Fault, MeasureName
-from ganetic.full.measures import Statistic
-from ganetic.metrics.resampling import half_sample_error
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 
 TRAINING, HELD_OUT, GENERATED = np.split(np.random.default_rng(9).permutation(5000), [1000, 1400])
 N = 200
-
-
-@pytest.fixture(scope="module")
-def digits() -> ImageSet:
-    return load_images("mnist5k")
-
-
-@pytest.fixture(autouse=True)
-def quick(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One feature net for all tests, and no more halves than an interval needs."""
-    monkeypatch.setenv("GANETIC_CACHE", str(tmp_path_factory.getbasetemp() / "evaluate-cache"))
-    monkeypatch.setattr("ganetic.full.measures.half_sample_error", few_halves)
-
-
-def few_halves(statistic: Statistic, count: int, name: str, replicates: int = 8) -> float:
-    return half_sample_error(statistic, count, name, 8)
+pytestmark = pytest.mark.usefixtures("few_halves")
 
 
 def judged(digits: ImageSet, generated: Images) -> Evaluation:

@@ -8,32 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ganetic.data import ImageSet, load_images
+from ganetic.data import ImageSet
 from ganetic.full.evaluate import _NOTHING, evaluate
 from ganetic.full.evaluation import Fault
-from ganetic.full.measures import Statistic
-from ganetic.metrics.resampling import half_sample_error
 
 Images = NDArray[np.uint8]
 
 TRAINING, HELD_OUT, GENERATED = np.split(np.random.default_rng(9).permutation(5000), [1000, 1300])
 N = 150
-
-
-@pytest.fixture(scope="module")
-def digits() -> ImageSet:
-    return load_images("mnist5k")
-
-
-@pytest.fixture(autouse=True)
-def quick(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One feature net for all trials, and few halves."""
-    monkeypatch.setenv("GANETIC_CACHE", str(tmp_path_factory.getbasetemp() / "planted-cache"))
-    monkeypatch.setattr("ganetic.full.measures.half_sample_error", few_halves)
-
-
-def few_halves(statistic: Statistic, count: int, name: str, replicates: int = 8) -> float:
-    return half_sample_error(statistic, count, name, 8)
+pytestmark = pytest.mark.usefixtures("few_halves")
 
 
 def faults(digits: ImageSet, generated: Images) -> set[Fault]:

@@ -23,7 +23,7 @@ def test_a_second_driver_is_refused_until_the_first_is_dead(tmp_path: Path) -> N
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         for _ in range(2):  # a refusal leaves the holder's name in the file
-            with pytest.raises(UserError, match=rf"another search .*process {holder.pid} on "), run_lock(tmp_path):
+            with pytest.raises(UserError, match=rf"another process .*process {holder.pid} on "), run_lock(tmp_path):
                 pass
         holder.kill()
     with run_lock(tmp_path):
