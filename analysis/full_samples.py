@@ -1,0 +1,79 @@
+"""Draws what the trainings of `analysis/full_losses.py` generate: a row for each training of one seed, and real images.
+
+    python -m analysis.full_samples DIR [--seed 0] -o FILE.png
+
+Each row is of the averaged generator after the last step, from the same latents.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from ganetic.errors import UserError
+from ganetic.full.checkpoint import checkpoints_in
+from ganetic.full.generate import find_checkpoint, generate_images
+from ganetic.full.run_files import read_page
+from ganetic.full.subject import subject_of
+from ganetic.plots.style import check_format, save, styled
+
+COLUMNS = 12
+TRAININGS = "trainings"
+INCHES = 0.62
+"""Of an image."""
+
+
+def rows_of(directory: Path, seed: int) -> dict[str, NDArray[np.uint8]]:
+    """Uint8 images ``(COLUMNS, H, W, C)`` of every training of a seed, by its name; held-out real ones first.
+
+    Raises:
+        UserError: the directory has no training of that seed that reached a checkpoint.
+    """
+    runs = sorted(run for run in (directory / TRAININGS).glob(f"*-s{seed}") if checkpoints_in(run))
+    if not runs:
+        raise UserError(f"{directory}: no training of seed {seed}; expected the directory of analysis.full_losses")
+    subject = subject_of(read_page(runs[0]).config)
+    chosen = np.random.default_rng(0).permutation(subject.held_out)[:COLUMNS]
+    drawn = {
+        run.name.removesuffix(f"-s{seed}"): generate_images(find_checkpoint(checkpoints_in(run)[-1]), COLUMNS)
+        for run in runs
+    }
+    return {"real": subject.images.images[chosen], **drawn}
+
+
+def draw(rows: dict[str, NDArray[np.uint8]]) -> Figure:
+    """A row of images under each name."""
+    with styled():
+        figure = Figure(figsize=(INCHES * COLUMNS, (INCHES + 0.2) * len(rows)))
+        for axes, (name, images) in zip(figure.subplots(len(rows), squeeze=False)[:, 0], rows.items(), strict=True):
+            _draw_row(axes, name, images)
+    return figure
+
+
+def _draw_row(axes: Axes, name: str, images: NDArray[np.uint8]) -> None:
+    row = np.concatenate(list(np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=255)), axis=1)
+    axes.imshow(row, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_title(name, fontsize=8)
+    axes.axis("off")
+
+
+def main() -> None:
+    """Draw, and write the figure."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="number of the seed, from 0")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    check_format(options.output)
+    save(draw(rows_of(options.directory, options.seed)), options.output)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"full_samples: error: {error}")
