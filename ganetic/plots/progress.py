@@ -42,17 +42,23 @@ def draw_progress(trials: pd.DataFrame, metric: str, steps: int, seeds: int, pro
         by_time = figure.add_subplot(grid[0, 1], sharey=by_trial)
         best = best_so_far(done, steps, seeds * proxies)
         over = [f"{seeds} seeds"] * (seeds > 1) + [f"{proxies} proxies"] * (proxies > 1)
-        legend = ", mean of ".join(["best loss so far", *([" × ".join(over)] if over else [])])
+        legend = ", ".join(["best loss so far", *([f"mean of {' × '.join(over)}"] if over else []), f"{steps} steps"])
         _draw_best(by_trial, count, done, best, legend)
         _draw_best(by_time, working_seconds(done) / 60, done, best, legend)
         by_trial.set_xlabel("trials finished")
         by_trial.set_ylabel(metric)
-        by_trial.set_title(f"Each point a trial of {steps} steps")
+        by_trial.set_title(f"Each point a trial of {_lengths(done)} steps")
         by_time.set_xlabel("minutes at work")
         by_time.tick_params(labelleft=False)
         by_time.legend(loc="best", fontsize=8)
         _draw_states(figure.add_subplot(grid[1, :]), count, done)
     return figure
+
+
+def _lengths(trials: pd.DataFrame) -> str:
+    """Write the lengths that there are: ``400``, or ``400 to 800``."""
+    known = sorted({int(steps) for steps in trials["steps"]}) or [0]
+    return " to ".join(str(steps) for steps in dict.fromkeys((known[0], known[-1])))
 
 
 def best_so_far(done: pd.DataFrame, steps: int, seeds: int) -> npt.NDArray[np.float64]:

@@ -21,7 +21,9 @@ def test_a_pause_is_not_time_at_work() -> None:
 def test_figure_leaves_out_finals_and_what_still_runs() -> None:
     table = trials()
     table.loc[0, "kind"] = "final"
+    table.loc[1, "steps"] = 200
     by_trial, by_time, states = draw_progress(table, "fd@x", 400, 2).axes
+    assert by_trial.get_title(loc="left") == "Each point a trial of 200 to 400 steps"
     assert by_trial.get_ylabel() == "fd@x"
     assert by_trial.get_yscale() == "log" and by_time.get_xlabel() == "minutes at work"
     legend = states.get_legend()
@@ -33,7 +35,7 @@ def test_the_best_is_a_mean_over_seeds_and_proxies() -> None:
     _, by_time, _ = draw_progress(trials(), "fd@x", 400, 1, proxies=2).axes
     legend = by_time.get_legend()
     assert legend is not None
-    assert legend.get_texts()[1].get_text() == "best loss so far, mean of 2 proxies"
+    assert legend.get_texts()[1].get_text() == "best loss so far, mean of 2 proxies, 400 steps"
     (line,) = by_time.get_lines()
     assert np.nan_to_num(np.asarray(line.get_ydata(), dtype=np.float64)).round(6).tolist() == [0, 0, 80, 80, 80]
 
