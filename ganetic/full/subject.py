@@ -1,14 +1,16 @@
 """The images of a training: those that train the GAN, and those that judge it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ganetic.data import ImageSet, Indices, hold_out, load_images, resize, select_classes
 from ganetic.errors import UserError
 from ganetic.full.config import DataSpec, TrainConfig, scales_of
-from ganetic.metrics.yardstick import Yardstick, yardstick
+from ganetic.metrics.yardstick import Extractor, Yardstick, yardstick
+from ganetic.reproducible import reproducible
 
 HELD_OUT = 0.2
 """Share of the images that train no GAN, where the set brings no split."""
@@ -39,10 +41,17 @@ class Subject:
         return self.images.images[self.training]
 
     def yardstick(self, device: str) -> Yardstick:
-        """What generated images are measured with. The feature net learns from the GAN's training images."""
+        """What generated images are measured with. The feature net learns from the GAN's training images.
+
+        Distances are to held-out images; whether modes are missing is told by training images, which are all that the
+        generator can know of: of other patients, held-out images may have other classes.
+        """
         order = np.random.default_rng(0).permutation(len(self.training))
         others = np.sort(self.training[order[: len(self.held_out)]])
-        return yardstick(self.images, (self.training, self.held_out, others), None, device)
+        own = yardstick(self.images, (self.training, self.held_out, others), None, device)
+        with reproducible():
+            known = Extractor(own.weights, None, device).diversity(torch.tensor(self.images.images[others]))
+        return replace(own, diversity=known)
 
 
 def load_subject(spec: DataSpec, measured: int, download: bool = False) -> Subject:

@@ -31,7 +31,7 @@ class Yardstick:
         weights: the feature net.
         inception: InceptionV3, when distances are measured in its features; the feature net then only counts classes.
         reference: statistics of ``sample_size`` real images that train no GAN.
-        diversity: of the same images.
+        diversity: of the same images; of a full training, of as many that it trains on.
         sample_size: number of images that a distance compares with as many real ones.
         floor_fd: distance of as many other real images.
         protocol: how a distance was measured, as in ``fd@mnist5k-cnn64/2k``.
