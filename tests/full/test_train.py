@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ganetic.data import ImageSet
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import PARTS, checkpoints_in, read_checkpoint
 from ganetic.full.config import DataSpec, TrainConfig
@@ -21,7 +22,7 @@ from ganetic.full.listener import Progress, TrainSilence
 from ganetic.full.outcome import Training
 from ganetic.full.record import read_record
 from ganetic.full.samples import SAMPLES
-from ganetic.full.subject import load_subject
+from ganetic.full.subject import Subject, load_subject
 from ganetic.full.train import resume_training, train
 from ganetic.full.trainer import Trainer
 from ganetic.gan.step import StepLosses
@@ -211,6 +212,14 @@ def test_a_failed_training_can_be_resumed_and_interrupted(run: Path) -> None:
 def test_the_floor_is_of_images_like_those_held_out() -> None:
     subject = load_subject(DataSpec(name="mnist5k"), 500)
     assert subject.yardstick("cpu").floor_fd < 40  # of a sorted set's first images, which are two digits, it is larger
+
+
+def test_modes_are_those_of_training_images(digits: ImageSet) -> None:
+    assert digits.labels is not None
+    sevens = digits.labels == 7  # of "a patient" who is held out and has a class of his own
+    shares = Subject(digits, np.flatnonzero(~sevens), np.flatnonzero(sevens)).yardstick("cpu").diversity.shares
+    assert shares is not None
+    assert shares[7] < 0.02 and shares.max() < 0.2
 
 
 def test_an_interrupt_writes_a_checkpoint_between_measurements(run: Path) -> None:
