@@ -6,8 +6,9 @@
 Trains every arm (a model with a loss) on every seed into DIR, evaluates each averaged generator after the last step,
 and goes on where it was stopped, in the middle of a training, too. Arms of one seed begin with the same weights and see
 the same images and latents. Losses are compared on ln fd within each model, with the statistics of `ganetic compare`;
-with few seeds the table describes these trainings and proves nothing. A training that fails has the untrained
-generator's fd.
+with few seeds the table describes these trainings and proves nothing. A training that fails, by the rules of
+`ganetic train --stop-when-failed`, has the untrained generator's fd; `ill` counts those that the last measurement finds
+something wrong with.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -24,6 +26,7 @@ from rich.table import Table
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import checkpoints_in
 from ganetic.full.config import TrainConfig, load_config, overridden
+from ganetic.full.diagnosis import has_failed
 from ganetic.full.evaluation import MeasureName
 from ganetic.full.judge import judge
 from ganetic.full.run_files import is_training
@@ -54,11 +57,12 @@ def work(context: str, payload: dict[str, Any]) -> dict[str, Any]:
     run = Path(context) / "trainings" / payload["name"]
     config = TrainConfig.model_validate(payload["config"])
     training = resume_training(run) if is_training(run) else train(config, payload["formula"], run)
-    start, last = training.standing.trace[0][1], training.standing.trace[-1][1]
-    failed = training.status == "failed" or bool(training.standing.ills and training.standing.ills[-1])
-    record = {
+    start, last, ills = training.standing.trace[0][1], training.standing.trace[-1][1], training.standing.ills
+    failed = training.status == "failed" or has_failed(ills)
+    record: dict[str, Any] = {
         "state": "failed" if failed else "completed",
-        "reason": training.reason or (training.standing.ills[-1] if failed else None),
+        "reason": training.reason or (ills[-1] if failed else None),
+        "ill": ills[-1] if ills else None,
         "fd": start if failed else last,
         "seconds": _seconds(run),
     }
@@ -112,9 +116,9 @@ def tables(records: Sequence[Mapping[str, Any] | None], arms: Sequence[Arm]) -> 
 
 
 def arm_table(records: Sequence[Mapping[str, Any] | None], arms: Sequence[Arm]) -> Table:
-    """A row an arm: means over its seeds, and least…most of fd."""
+    """A row an arm: means over its seeds, of fd the geometric one, and its least and most."""
     laid = Table(box=None, pad_edge=False, header_style="dim")
-    heads = ("model", "loss", "fd", "least…most", "ΔMS-SSIM", "prec.", "recall", "failed", "min")
+    heads = ("model", "loss", "fd", "range", "ΔMS-SSIM", "prec.", "recall", "ill", "failed", "min")
     for head in heads:
         laid.add_column(head, justify="left" if head in ("model", "loss") else "right")
     for place, arm in enumerate(arms):
@@ -127,8 +131,10 @@ def arm_table(records: Sequence[Mapping[str, Any] | None], arms: Sequence[Arm]) 
         failed = lost + sum(record["state"] == "failed" for record in mine)
         minutes = sum(record["seconds"] for record in mine) / len(mine) / 60
         spread = f"{min(fds):.0f}…{max(fds):.0f}"
-        cells = [f"{_mean(fds):.1f}", spread, *(f"{mean:.2f}" for mean in means), f"{failed}/{len(mine) + lost}"]
-        laid.add_row(arm.model, arm.name, *cells, f"{minutes:.0f}")
+        ill = sum(record["ill"] is not None for record in mine)
+        cells = [f"{geometric_mean(fds):.1f}", spread, *(f"{mean:.2f}" for mean in means)]
+        counts = [f"{count}/{len(mine) + lost}" for count in (ill, failed)]
+        laid.add_row(arm.model, arm.name, *cells, *counts, f"{minutes:.1f}")
     return laid
 
 
