@@ -24,6 +24,9 @@ from ganetic.loss.formula import Formula
 from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import reproducible, versions
 
+PIXELS_A_THREAD = 16 * 32**2
+"""Pixels of a batch that are too few for more than one CPU thread."""
+
 
 def train(
     config: TrainConfig,
@@ -145,8 +148,18 @@ def _page(name: str, work: Work, workers: int) -> TrainingPage:
         channels=channels,
         protocol=measure.protocol,
         floor_fd=measure.floor_fd,
-        made_with={**versions(), "cpu_threads": str(torch.get_num_threads()), "workers": str(workers)},
+        made_with={**versions(), "cpu_threads": str(_threads(work)), "workers": str(workers)},
     )
+
+
+def _threads(work: Work) -> int:
+    """On how many CPU threads to train: in small steps two wait for each other as long as they work.
+
+    Measured with `msg-sagan` on two idle cores, two threads against one: 1.3 times as long at 32 pixels and batches of
+    8, 0.7 times at 64 pixels; where other programs want the cores, 3 times as long at 32 pixels.
+    """
+    size = work.subject.training_images.shape[2]
+    return 1 if work.config.batch * size**2 <= PIXELS_A_THREAD else torch.get_num_threads()
 
 
 def _compare(run: Path, then: TrainingPage, now: TrainingPage, listener: TrainListener) -> None:

@@ -21,6 +21,7 @@ from ganetic.full.config import DataSpec, TrainConfig
 from ganetic.full.listener import Progress, TrainSilence
 from ganetic.full.outcome import Training
 from ganetic.full.record import read_record
+from ganetic.full.run_files import read_page
 from ganetic.full.samples import SAMPLES
 from ganetic.full.subject import Subject, load_subject
 from ganetic.full.train import resume_training, train
@@ -220,6 +221,14 @@ def test_modes_are_those_of_training_images(digits: ImageSet) -> None:
     shares = Subject(digits, np.flatnonzero(~sevens), np.flatnonzero(sevens)).yardstick("cpu").diversity.shares
     assert shares is not None
     assert shares[7] < 0.02 and shares.max() < 0.2
+
+
+def test_small_steps_are_made_on_one_thread(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganetic.full.train.PIXELS_A_THREAD", 8 * 32**2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    for batch, threads in ((8, "1"), (10, "2")):
+        train(tiny("mlp", steps=10, batch=batch), LOSS, run / str(batch))
+        assert read_page(run / str(batch)).made_with["cpu_threads"] == threads
 
 
 def test_an_interrupt_writes_a_checkpoint_between_measurements(run: Path) -> None:
