@@ -84,7 +84,7 @@ class Evaluation(Config):
     measures: tuple[Measure, ...]
     """What was measured, in the order of `MeasureName`."""
     data_copying_z: dict[str, float]
-    """The C_T test's z in ``features`` and in ``pixels``; below -3 is data-copying. Empty where it was not judged."""
+    """The C_T test's z in ``features`` and in ``pixels``; copying is below -3 in both. Empty where not judged."""
     closest: tuple[Copy, ...]
     """The generated images most like a copy, the closest first. Empty where that was not judged."""
     flags: tuple[Flag, ...]

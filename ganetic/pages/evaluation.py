@@ -84,7 +84,7 @@ def _notes(evaluation: Evaluation) -> list[str]:
     ]
     if evaluation.data_copying_z:
         said = ", ".join(f"{z:.1f} in {space}" for space, z in evaluation.data_copying_z.items())
-        notes.append(f"C_T, the test of copying: z = {said}; below -3 is copying")
+        notes.append(f"C_T, the test of copying: z = {said}; below -3 in both is copying")
     if evaluation.closest:
         said = ", ".join(
             f"{copy.generated} to {copy.training} ({copy.ratio:.2f})" for copy in evaluation.closest[:_SHOWN]

@@ -13,6 +13,8 @@ from ganetic.data import ImageSet
 from ganetic.errors import UserError
 from ganetic.full.evaluate import compare_folders, evaluate
 from ganetic.full.evaluation import Evaluation, Fault, MeasureName
+from ganetic.full.flags import find_flags
+from ganetic.metrics.diversity import Diversity
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.int64]
@@ -47,6 +49,18 @@ def test_a_tenth_of_copies_is_found_among_other_images(digits: ImageSet) -> None
     assert Fault.MEMORISATION in faults(found)
     assert found.measure(MeasureName.COPIES).value == pytest.approx(0.1, abs=0.01)
     assert all(copy.generated >= N - 20 for copy in found.closest)
+
+
+def test_copies_are_near_in_features_and_in_pixels(digits: ImageSet) -> None:
+    measures = {measure.name: measure for measure in judged(digits, digits.images[GENERATED[:N]]).measures}
+    varied = Diversity(np.full(10, 0.1), 1.0)
+
+    def flagged(features: float, pixels: float) -> bool:
+        return bool(find_flags(measures, varied, varied, {"features": features, "pixels": pixels}, 1.0))
+
+    assert flagged(-3.1, -3.1)
+    assert not flagged(0.8, -5.6)  # of the preset demo: dull images, which are nearer to everything
+    assert not flagged(-5.6, 0.8)
 
 
 def test_noise_is_not_precise(digits: ImageSet) -> None:
