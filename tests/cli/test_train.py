@@ -59,7 +59,7 @@ def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(capsys: pytest.C
         (["train", "hnge"], 'unknown loss "hnge"'),
         (["train", "hinge", "--model", "msg-sgan"], 'did you mean "msg-sagan"'),
         (["train", "hinge", "--model", "msg-gan", "--data", "digits", "--size", "40"], "40×40 pixels; msg-gan"),
-        (["train", "hinge", "--workers", "3"], "3 workers for a batch of 16"),
+        (["train", "hinge", "--workers", "3"], "3 workers for a batch of 8"),
         (["train", "hinge", "--data", "npz:nothing.npz"], "nothing.npz: no such file"),
         (["generate", "nothing", "-o", "x.png"], "nothing: neither a training nor one of its checkpoints"),
         (["evaluate", "nothing"], "nothing: no such training, checkpoint or folder of images"),
