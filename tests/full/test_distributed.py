@@ -26,8 +26,8 @@ TOLERANCE = 1e-4
 """Of the losses of two workers, after 20 steps: the order of sums differs, and each step enlarges last digits."""
 OF_GRADIENTS = {"discriminator": 1e-4, "generator": 5e-3}
 """Of their norms; 2e-6 is what is seen. The generator's come after D's first step, where Adam makes a full step of the
-tiniest gradient: its sign is decided by the order of sums, and how far that is felt may differ between machines. A share
-that ignored the other workers' logits would be off by its half."""
+tiniest gradient: its sign is decided by the order of sums, and how far that is felt may differ between machines. With a
+share that ignored the other workers' logits they would be off by their half."""
 
 
 def gradients(share: Share, loss: str) -> dict[str, Tensor]:
