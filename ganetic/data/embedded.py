@@ -16,8 +16,8 @@ TILE = 128
 """Side of the tiles, of a slide of 512 × 512 pixels, that no crop crosses."""
 HELD_OUT = (3, 0, 1, 2)
 """The column of the held-out tile in each row of tiles: of the 24 ways to hold one out in every row and column the one
-whose crops are most like the others, by the Fréchet distance of `ganetic.metrics`. Most ways, and any band, hold out
-another tissue than they train on."""
+whose crops are most like the others, by the Fréchet distance of `ganetic.metrics`. Most ways, and the lowest
+quarter, hold out another tissue than they train on."""
 HISTOLOGY_NOTE = "histology is one slide of one person: good for a demonstration, and for no statement about tissue"
 
 

@@ -24,10 +24,6 @@ CONFIG = tiny(
 )
 TOLERANCE = 1e-4
 """Of the losses of two workers, after 20 steps: the order of sums differs, and each step enlarges last digits."""
-OF_GRADIENTS = {"discriminator": 1e-4, "generator": 5e-3}
-"""Of their norms; 2e-6 is what is seen. The generator's come after D's first step, where Adam makes a full step of the
-tiniest gradient: its sign is decided by the order of sums, and how far that is felt may differ between machines. With a
-share that ignored the other workers' logits they would be off by their half."""
 
 
 def gradients(share: Share, loss: str) -> dict[str, Tensor]:
@@ -61,7 +57,7 @@ def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
     assert alone.keys() == first.keys() == second.keys()
     for name, gradient in alone.items():
         assert torch.equal(first[name], second[name])
-        assert (first[name] - gradient).norm() <= OF_GRADIENTS[name.split(".")[0]] * gradient.norm() + 1e-12, name
+        assert (first[name] - gradient).abs().max() <= 1e-4 * gradient.abs().max() + 1e-12, name
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray Train's own
