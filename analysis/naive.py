@@ -7,6 +7,8 @@ trains a GAN: generation by generation, one loss after the other, in one process
 import math
 import random
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -102,9 +104,21 @@ class NaiveSearch:
 
     def viable(self) -> int:
         """How many different losses among the trained ones pass the screen."""
+        return self._viable(map(Formula.from_text, self.texts))
+
+    def viable_share(self, draws: int, seed: int) -> float:
+        """The share of losses drawn as those of the first generation that are different and pass the screen."""
+        drawn: list[Formula] = []
+        with drawing_from(random.Random(seed)):
+            while len(drawn) < draws:
+                with suppress(UserError):  # a constant part of it is not finite
+                    drawn.append(self._genome.formula(self._genome.random()))
+        return self._viable(drawn) / draws
+
+    def _viable(self, formulas: Iterable[Formula]) -> int:
         found = set()
-        for text in self.texts:
-            points, slots = responses(Formula.from_text(text))
+        for formula in formulas:
+            points, slots = responses(formula)
             verdict = judge(points, slots, self._space.vanishing_bound)
             if verdict.passed:
                 found.add(of_responses(points, slots, verdict.orientation))

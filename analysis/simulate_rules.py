@@ -13,6 +13,8 @@ one. The columns:
     wins     how often it ends first
     regret   how much larger the winner's true fd is than the best one's, in %: median, 10th to 90th percentile
     fd       the winner's true fd, geometric mean: what counts in the end, as more losses tried mean a better best one
+    front    how much of the true front the first five cover, in %: hypervolume of (true ln fd, true instability) below
+             the front's nadir, over that of all losses tried
 """
 
 import argparse
@@ -35,9 +37,10 @@ from scipy.stats import binomtest, spearmanr
 
 from ganetic.files import write_whole
 from ganetic.proxy.spec import KillRule
+from ganetic.search.ranking import Objectives, fronts, hypervolume
 from ganetic.search.space import Rung
 from ganetic.studies.bank import Bank, bank
-from ganetic.studies.bank_search import Outcome, Policy, Stage, search
+from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
 from ganetic.studies.bank_worlds import Model, World
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -46,6 +49,12 @@ SEARCHES = 1000
 BUDGET = 80_000
 """Steps: 200 trials to the end."""
 LONG_BUDGET = 200_000
+TRUTH_TRAININGS = 20
+"""Of each loss, which no search sees: they tell its true instability."""
+COVERING = 5
+"""Finalists who are held against the true front."""
+NADIR_MARGIN = 0.1
+"""The front's nadir is moved away by this share of the front's extent, so that its ends count, too."""
 STEPS_A_LOSS = 150
 """No policy spends less on a loss, so that no world runs out of losses."""
 FULL = 400
@@ -67,10 +76,10 @@ def stages(*sizes: tuple[int, int]) -> tuple[Stage, ...]:
 
 ONE_SEED = Policy("one seed each, the best wins", ladder(1), finals=(), by="fd")
 KILLING = replace(ONE_SEED, name="the same with kill rules", kill=KILL)
-FLAT = replace(KILLING, name="and with finals 5 x 5", finals=stages((5, 5)))
-QUICK = Policy("rungs 1-3 seeds, 1 in 3; finals 3 x 3", ladder(1, 3), 3.0, KILL, stages((3, 3)))
-PAPER = Policy("rungs 1-3-5, 1 in 4; finals 5 x 5", ladder(1, 3, 5), 4.0, KILL)
-RACING = Policy("rungs 1-2-3-5-8, 1 in 2; finals 5 x 5", ladder(1, 2, 3, 5, 8), 2.0, KILL)
+FLAT = replace(KILLING, name="and with finals 5x5", finals=stages((5, 5)))
+QUICK = Policy("rungs 1-3 seeds, 1 in 3; finals 3x3", ladder(1, 3), 3.0, KILL, stages((3, 3)))
+PAPER = Policy("rungs 1-3-5, 1 in 4; finals 5x5", ladder(1, 3, 5), 4.0, KILL)
+RACING = Policy("rungs 1-2-3-5-8, 1 in 2; finals 5x5", ladder(1, 2, 3, 5, 8), 2.0, KILL)
 
 
 def kill_rules(bank: Bank) -> None:
@@ -142,10 +151,11 @@ class Setting:
     paired: bool = True
 
     def world(self, model: Model, number: int, trainings: int) -> World:
-        """The world of this number."""
+        """The world of this number, for searches that see so many trainings of a loss."""
         planted = None if self.gap is None else (self.gap, self.budget // (3 * FULL))
         stream = np.random.default_rng((number, self.budget))
-        return model.world(self.budget // STEPS_A_LOSS, trainings, stream, paired=self.paired, planted=planted)
+        size = self.budget // STEPS_A_LOSS
+        return model.world(size, trainings + TRUTH_TRAININGS, stream, paired=self.paired, planted=planted)
 
 
 @dataclass(frozen=True)
@@ -157,7 +167,7 @@ class Bench:
 
     def show(self, setting: Setting, policies: Sequence[Policy], title: str) -> None:
         """Search and print a row for each policy."""
-        print(f"\n{title}\n{'policy':38}{'losses':>7}{'top 3':>13}{'wins':>5}{'regret':>10}{'fd':>6}")
+        print(f"\n{title}\n{'policy':35}{'losses':>6}{'top 3':>13}{'wins':>5}{'regret':>10}{'fd':>5}{'front':>6}")
         play = partial(played, self.model, setting, policies)
         results = np.array(list(self.play_all(play, range(setting.searches))))
         for place, policy in enumerate(policies):
@@ -168,26 +178,44 @@ def played(model: Model, setting: Setting, policies: Sequence[Policy], number: i
     """Let each policy search one world."""
     trainings = max(policy.search_seeds + policy.final_seeds for policy in policies)
     world = setting.world(model, number, trainings)
-    return [judged(world, search(world, policy, setting.budget)) for policy in policies]
+    truth = true_points(world, trainings)
+    return [judged(world, truth, search(world, policy, setting.budget)) for policy in policies]
 
 
-def judged(world: World, outcome: Outcome) -> tuple[float, ...]:
-    """Losses tried; whether the best is among the first three, and first; regret; the winner's true ln fd."""
+def true_points(world: World, seen: int) -> list[Objectives]:
+    """True ln fd of each loss, and its instability over trainings that come after those that are seen."""
+    unseen = world.part(slice(None), slice(seen, None))
+    points = Trials.of(unseen, FULL).objectives(TRUTH_TRAININGS, world)
+    return [(level, instability) for level, (_, instability) in zip(world.truth.tolist(), points, strict=True)]
+
+
+def coverage(points: Sequence[Objectives], found: Sequence[int]) -> float:
+    """Hypervolume of the points with these numbers over that of all points."""
+    front = np.array([points[i] for i in next(fronts(points))])
+    first, second = front.max(axis=0) + NADIR_MARGIN * np.ptp(front, axis=0)
+    every = hypervolume(points, (first, second))
+    return hypervolume([points[i] for i in found], (first, second)) / every if every > 0 else math.nan
+
+
+def judged(world: World, points: Sequence[Objectives], outcome: Outcome) -> tuple[float, ...]:
+    """The columns of the table for one search: see the module."""
     assert outcome.drawn < len(world.truth), "a world ran out of losses"
     truth = world.truth[: outcome.drawn]
     best = int(truth.argmin())
     won = truth[outcome.ranking[0]] if outcome.ranking else math.log(world.start_fd)
-    return outcome.drawn, best in outcome.ranking[:3], best in outcome.ranking[:1], won - truth.min(), won
+    covered = coverage(points[: outcome.drawn], outcome.ranking[:COVERING])
+    return outcome.drawn, best in outcome.ranking[:3], best in outcome.ranking[:1], won - truth.min(), won, covered
 
 
 def row(name: str, values: NDArray[np.float64]) -> str:
     """A line of the table, from what `judged` says of each search."""
-    drawn, top, wins, regret, won = values.T
+    drawn, top, wins, regret, won, covered = values.T
     interval = binomtest(int(top.sum()), len(top)).proportion_ci(method="wilson")
     low, median, high = np.expm1(np.quantile(regret, (0.1, 0.5, 0.9))) * 100
     share = f"{top.mean() * 100:.0f} ({interval.low * 100:.0f}-{interval.high * 100:.0f})"
     spread = f"{median:.0f} ({low:.0f}-{high:.0f})"
-    return f"{name:38}{drawn.mean():7.0f}{share:>13}{wins.mean() * 100:5.0f}{spread:>10}{np.exp(won.mean()):6.1f}"
+    columns = f"{wins.mean() * 100:5.0f}{spread:>10}{np.exp(won.mean()):5.1f}{np.nanmean(covered) * 100:6.0f}"
+    return f"{name:35}{drawn.mean():6.0f}{share:>13}{columns}"
 
 
 def about(bank: Bank, model: Model) -> None:

@@ -48,3 +48,12 @@ def test_every_policy_costs_what_its_finals_say() -> None:
         assert len({policy.name for policy in policies}) == len(policies)
     staged = simulate_rules.ending(simulate_rules.FLAT, ((8, 1), (4, 3), (2, 7)))[0]
     assert staged.final_trials == 8 + 4 * 2 + 2 * 4
+
+
+def test_the_front_is_covered_by_its_own_members_and_by_nobody_else() -> None:
+    points = [(0.0, 2.0), (1.0, 1.0), (2.0, 0.0), (3.0, 3.0)]
+    # Below the nadir, moved to (2.2, 2.2), the front covers 2.2 * 0.2 + 1.2 * 1 + 0.2 * 1 = 1.84.
+    assert simulate_rules.coverage(points, [0, 1, 2]) == pytest.approx(1.0)
+    assert simulate_rules.coverage(points, [1]) == pytest.approx(1.2 * 1.2 / 1.84)
+    assert simulate_rules.coverage(points, [0]) == pytest.approx(2.2 * 0.2 / 1.84)
+    assert simulate_rules.coverage(points, [3]) == 0
