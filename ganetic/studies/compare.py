@@ -61,13 +61,8 @@ def compare(
     """
     listener, runtime = listener or Silence(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
-    if model not in MODELS:
-        raise unknown("model", model, MODELS)
-    if not 1 <= seeds <= SEEDS_A_ROLE:
-        raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     steps = space.finals.steps if steps is None else steps
-    if not 1 <= steps <= MAX_STEPS:
-        raise UserError(f"steps is {steps}; expected 1 to {MAX_STEPS}")
+    _refuse_bad_choices(model, seeds, steps)
     entries = entries_of(losses)
     pairs = _pairs([entry.name for entry in entries], reference)
     data = data or space.data
@@ -141,6 +136,15 @@ def _pairs(names: Sequence[str], reference: str | None) -> tuple[Pair, ...]:
     if reference not in names:
         raise unknown("reference", reference, names, "--reference")
     return tuple(Pair(name, reference) for name in names if name != reference)
+
+
+def _refuse_bad_choices(model: str, seeds: int, steps: int) -> None:
+    if model not in MODELS:
+        raise unknown("model", model, MODELS)
+    if not 1 <= seeds <= SEEDS_A_ROLE:
+        raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
+    if not 1 <= steps <= MAX_STEPS:
+        raise UserError(f"steps is {steps}; expected 1 to {MAX_STEPS}")
 
 
 def _refuse_other_content(folder: Path) -> None:
