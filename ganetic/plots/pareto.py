@@ -1,18 +1,30 @@
 """The front of a search, and its finalists beside the published losses on fresh seeds."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from scipy.optimize import isotonic_regression
 
 from ganetic.plots.style import BLUE, GREY, ORANGE, caption, plain_log_ticks, shorten, styled
 
 LABELLED = 6
 """At most so many points of the front carry their number."""
+
+LABEL_HEIGHT = 0.05
+"""Of the axes' height: as near as labels come to each other."""
+LABEL_SHARE = 0.3
+"""Width of the column of labels, as a share of the points' own."""
+
+WITHIN = 0.9
+"""At least so many losses lie below the top of the axis, with the front and the published ones; others stand on it."""
+CEILING_MARGIN = 1.15
+LEAST_CEILING = 0.05
 
 _LINE = 108
 """Characters of a formula under the figure."""
@@ -86,34 +98,68 @@ def _draw_front(
 ) -> None:
     viable = individuals[individuals["viable"].astype(bool) & individuals["fd"].notna()]
     top = viable["rung"] == viable["rung"].max()
-    below, reached = viable[~top], viable[top]
-    axes.scatter(below["fd"], below["instability"], s=9, color="#d5d5d5", label=f"fewer steps or seeds ({len(below)})")
-    axes.scatter(reached["fd"], reached["instability"], s=14, color=GREY, label=f"all steps and seeds ({len(reached)})")
-    published = reached[reached["name"] != ""]
+    published = viable[top & (viable["name"] != "")]
+    ceiling = _ceiling(viable["instability"], pd.concat([front["instability"], published["instability"]]))
+    within = viable["instability"] <= ceiling
+    below, reached, beyond = viable[~top & within], viable[top & within], viable[~within]
+    cheaper, full = f"fewer steps or seeds ({(~top).sum()})", f"all steps and seeds ({top.sum()})"
+    axes.scatter(below["fd"], below["instability"], s=9, color="#d5d5d5", label=cheaper)
+    axes.scatter(reached["fd"], reached["instability"], s=14, color=GREY, label=full)
+    if len(beyond):
+        label = f"instability up to {beyond['instability'].max():.2g} ({len(beyond)})"
+        axes.scatter(beyond["fd"], [ceiling] * len(beyond), s=14, marker="^", color=GREY, label=label, clip_on=False)
     if len(published):
         axes.scatter(
             published["fd"], published["instability"], s=40, marker="s", color=ORANGE, label="published", zorder=3
         )
     label = f"front ({len(front)})"
     axes.plot(front["fd"], front["instability"], "-o", color=BLUE, markersize=6, label=label, zorder=4)
-    for rows, colour in ((published, ORANGE), (shown[shown["name"] == ""], BLUE)):
-        for row in rows.to_dict("records"):
-            _annotate(axes, label_of(row["individual"], row["name"]), (row["fd"], row["instability"]), colour)
     axes.set_xscale("log")
+    axes.set_ylim(-0.07 * ceiling, ceiling)
+    best = published.sort_values("fd").drop_duplicates("name")  # of those that a search found again and again
+    _label(axes, ((best, ORANGE), (shown[shown["name"] == ""], BLUE)))
     plain_log_ticks(axes, "x")
-    axes.set_ylim(bottom=-0.07 * axes.get_ylim()[1])
     axes.set_xlabel(f"{protocol.metric}  (real against real: {protocol.floor_fd:.1f})")
     axes.set_ylabel("instability")
     axes.set_title(f"Search: {protocol.search}")
-    axes.margins(x=0.1)
     _legend_below(axes)
 
 
-def _annotate(axes: Axes, text: str, point: tuple[float, float], colour: str) -> None:
-    # Below and to the left of the front there is no point that trained as long: room for labels.
-    place: dict[str, Any] = {"xytext": (-4, -4), "textcoords": "offset points", "ha": "right", "va": "top"}
-    label = axes.annotate(text, point, **place, color=colour, fontsize=8, zorder=5)
-    label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+def _ceiling(all_losses: pd.Series, named: pd.Series) -> float:
+    """The top of the instability axis: a few losses that hardly train do not press the others together."""
+    highest = pd.Series([all_losses.quantile(WITHIN), named.max(), LEAST_CEILING]).max()
+    return CEILING_MARGIN * float(highest)
+
+
+def _label(axes: Axes, groups: Sequence[tuple[pd.DataFrame, str]]) -> None:
+    """Name points in a column at the left, where no loss is, each beside its point as far as there is room."""
+    points = [(row, colour) for rows, colour in groups for row in rows.to_dict("records")]
+    low, high = axes.get_ylim()
+    wanted = [(row["instability"] - low) / (high - low) for row, _ in points]
+    left, right = axes.get_xlim()
+    axes.set_xlim(left * (left / right) ** LABEL_SHARE, right)
+    for (row, colour), height in zip(points, apart(wanted, LABEL_HEIGHT), strict=True):
+        label = axes.annotate(
+            label_of(row["individual"], row["name"]),
+            (row["fd"], row["instability"]),
+            xytext=(0.02, height),
+            textcoords="axes fraction",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3},
+            color=colour,
+            fontsize=8,
+            zorder=5,
+        )
+        label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+
+
+def apart(wanted: Sequence[float], gap: float) -> list[float]:
+    """Places at least so far apart, as near to the wanted ones as can be (least squares), in the given order."""
+    order = np.argsort(wanted, kind="stable")
+    steps = gap * np.arange(len(wanted))
+    found = np.empty(len(wanted))
+    found[order] = isotonic_regression(np.asarray(wanted, dtype=float)[order] - steps).x + steps
+    return [float(place) for place in found]
 
 
 def _draw_finals(axes: Axes, finals: pd.DataFrame, values: pd.DataFrame, protocol: Protocol) -> None:
@@ -146,4 +192,4 @@ def _finals_legend(axes: Axes) -> None:
 
 
 def _legend_below(axes: Axes) -> None:
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, fontsize=8, columnspacing=1.2)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, fontsize=8, columnspacing=1.2)

@@ -1,7 +1,9 @@
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 
-from ganetic.plots.pareto import LABELLED, Protocol, draw_pareto, label_of
+from ganetic.plots.pareto import LABELLED, Protocol, apart, draw_pareto, label_of
 from tests.plots.frames import final_values, finals, front, individuals
 
 PROTOCOL = Protocol("fd@mnist5k-cnn64/2k", 2.34, "400 steps, 3 seeds", "800 steps, 3 seeds")
@@ -48,8 +50,36 @@ def test_without_finals_there_is_one_panel() -> None:
 def test_unviable_losses_are_not_drawn() -> None:
     table = individuals()
     search = draw_pareto(table, front(), finals(), final_values(), PROTOCOL).axes[0]
-    drawn = [len(np.asarray(points.get_offsets())) for points in search.collections[:2]]
+    drawn = [
+        len(np.asarray(points.get_offsets())) for points in search.collections if points.get_label() != "published"
+    ]
     assert sum(drawn) == int(table["viable"].sum())
+
+
+def test_a_loss_of_great_instability_stands_on_the_top_of_the_axis() -> None:
+    table = individuals()
+    table.loc[1, "instability"] = 50.0
+    search = draw_pareto(table, front(), finals(), final_values(), PROTOCOL).axes[0]
+    top = search.get_ylim()[1]
+    assert top < 5
+    beyond = next(points for points in search.collections if str(points.get_label()).startswith("instability up to 50"))
+    assert set(np.asarray(beyond.get_offsets())[:, 1].tolist()) == {top}
+
+
+def test_a_published_loss_that_was_found_twice_is_named_once() -> None:
+    table = individuals()
+    table.loc[table["rung"] == 2, "name"] = "bce"
+    search = draw_pareto(table, front(), finals(), final_values(), PROTOCOL).axes[0]
+    assert texts(search).count("bce") == 1
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_labels_keep_their_distance_and_their_order(wanted: list[float]) -> None:
+    found = apart(wanted, 0.05)
+    order = np.argsort(wanted, kind="stable")
+    assert all(np.diff(np.asarray(found)[order]) >= 0.05 - 1e-9)
+    if all(np.diff(np.sort(wanted)) >= 0.05):
+        assert np.allclose(found, wanted)
 
 
 def test_labels() -> None:
