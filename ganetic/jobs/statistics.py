@@ -78,13 +78,14 @@ class Difference:
         pairs: how many.
         mean: of the differences.
         sd: of the differences, with n - 1; NaN of a single pair.
-        low: end of the 95 % t interval of the mean; NaN of a single pair.
+        low: end of the 95 % t interval of the mean; NaN of a single pair, and where all differences are the same
+            number, which says nothing of how others would spread.
         high: the other end.
         t_p: two-sided p of the paired t test. A single pair has 1. Where all differences are the same number the test
             has nothing to go by, and they have what the signs alone say: ``least_wilcoxon_p``, or 1 for zeros.
         wilcoxon_p: two-sided p of Wilcoxon's signed-rank test, exact, ties included.
         detectable: the smallest true difference that as many pairs with this sd find in 80 % of studies by a paired t
-            test at 5 %; NaN of a single pair.
+            test at 5 %; NaN where there is no interval.
     """
 
     pairs: int
@@ -103,7 +104,7 @@ class Finding:
 
     Attributes:
         difference: what the pairs say.
-        holm_p: p of the t test, adjusted for the family.
+        holm_p: p of the test that decides, adjusted for the family.
     """
 
     difference: Difference
@@ -162,15 +163,16 @@ def paired_difference(mine: ArrayLike, theirs: ArrayLike) -> Difference:
     differences = first - second
     interval = mean_interval(differences)
     sd = _sd(differences)
+    spread = np.nan if _is_rounding(sd, interval.mean) else 1.0
     return Difference(
         pairs=len(differences),
         mean=interval.mean,
         sd=sd,
-        low=interval.low,
-        high=interval.high,
+        low=spread * interval.low,
+        high=spread * interval.high,
         t_p=_t_p(differences),
         wilcoxon_p=wilcoxon_p(differences),
-        detectable=detectable_effect(len(differences)) * sd,
+        detectable=spread * detectable_effect(len(differences)) * sd,
     )
 
 
@@ -188,9 +190,14 @@ def findings(reference: ArrayLike, others: Mapping[str, ArrayLike]) -> dict[str,
     return dict(zip(others, family(differences), strict=True))
 
 
-def family(differences: Sequence[Difference]) -> list[Finding]:
-    """Adjust differences for being looked at together."""
-    adjusted = holm([difference.t_p for difference in differences])
+def family(differences: Sequence[Difference], p_values: Sequence[float] | None = None) -> list[Finding]:
+    """Adjust differences for being looked at together.
+
+    Args:
+        differences: all that are looked at.
+        p_values: of the test that is to decide about each; None for the paired t tests.
+    """
+    adjusted = holm([difference.t_p for difference in differences] if p_values is None else p_values)
     return [Finding(difference, p) for difference, p in zip(differences, adjusted, strict=True)]
 
 
@@ -251,9 +258,13 @@ def _t_p(differences: Vector) -> float:
     count, mean, sd = len(differences), float(differences.mean()), _sd(differences)
     if mean == 0 or count == 1:
         return 1.0
-    if sd <= _ROUNDING * abs(mean):
+    if _is_rounding(sd, mean):
         return least_wilcoxon_p(count)
     return float(2 * stdtr(count - 1, -abs(mean) / sd * count**0.5))
+
+
+def _is_rounding(sd: float, mean: float) -> bool:
+    return sd <= _ROUNDING * abs(mean)
 
 
 def _sd(numbers: Vector) -> float:

@@ -1,6 +1,7 @@
 """A comparison on a page: for terminals of 80 columns, as Markdown, LaTeX, CSV and JSON."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ _SUMMARY: tuple[_Column, ...] = (
     _Column("sd", lambda row: number(row["sd"])),
     _Column("worst/\nbest", lambda row: number(row["worst_over_best"])),
     _Column("failed", lambda row: f"{row['failed']}/{row['trainings']}"),
-    _Column("insta-\nbility", lambda row: f"{row['instability']:.2f}"),
+    _Column("insta-\nbility", lambda row: f"{row['instability']:.2f}" if math.isfinite(row["instability"]) else "-"),
     _Column("secs", lambda row: number(row["seconds"])),
 )
 
@@ -222,7 +223,7 @@ def _notes(comparison: Comparison) -> list[str]:
     """How to read the tables, and what they do not say."""
     notes = []
     for one in comparison.summaries():
-        if one.failed:
+        if one.ills:
             where = f" on {one.proxy}" if comparison.settings.several_proxies else ""
             notes.append(f"failed{where}: {one.loss} {one.ills.replace('_', ' ')}")
     if said := comparison.ratios():
@@ -234,14 +235,22 @@ def _notes(comparison: Comparison) -> list[str]:
 
 def _reading(said: Sequence[Ratio]) -> list[str]:
     pairs = max(ratio.pairs for ratio in said)
+    failures = any(ratio.failed_pairs for ratio in said)
+    test = "by the paired t test on ln fd at 5 %" + ", by Wilcoxon's where a training failed" * failures
     notes = [
-        f"verdict: by the paired t test on ln fd at 5 %, adjusted for {len(said)} comparisons (Holm); "
-        "intervals are not adjusted",
-        "detects: a true ratio this far from 1 is found by one t test at 5 % in 80 % of such studies",
+        f"verdict: {test}, adjusted for {len(said)} comparisons (Holm); intervals are not adjusted",
+        "detects: a true ratio this far from 1 is found by one t test at 5 % in 80 % of such studies"
+        + "; nothing is said of it where trainings failed" * failures,
         f"Wilcoxon: signed ranks, not adjusted; {pairs} pairs cannot go below p = {least_wilcoxon_p(pairs):.2g}",
     ]
     if split := [f"{ratio.first} and {ratio.second}" for ratio in said if _tests_disagree(ratio)]:
         notes.append(f"the t test and Wilcoxon's disagree, a few seeds decide, about {', '.join(split)}")
+    for ratio in said:
+        if ratio.failed_pairs:
+            where = f" on {ratio.proxy}" if ratio.proxy else ""
+            left = ratio.pairs - ratio.failed_pairs
+            said_of = f"{ratio.first} over {ratio.second} is {ratio_number(ratio.trained)}"
+            notes.append(f"without failures{where}: {said_of} in the other {left} of {ratio.pairs} pairs")
     return notes
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 
 from ganetic.config import validate
 from ganetic.errors import UserError, unknown
+from ganetic.jobs.executor import Status
 from ganetic.jobs.grid import read_grid
 from ganetic.jobs.journal import Record
-from ganetic.jobs.statistics import summarise
+from ganetic.jobs.statistics import Summary, summarise
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.trial import TrialResult, TrialState
@@ -25,6 +26,10 @@ from ganetic.studies.ratios import Ratio, ratios
 from ganetic.studies.settings import Entry, Kind, Pair, Settings, settings_in
 
 JOURNAL = "journal.db"
+
+RAISED: Status = "raised"
+NOTHING = Summary(0, *[math.nan] * 6)
+"""Of a loss whose trainings all raised."""
 
 _RUNS = ("proxy", "loss", "seed", "state", "reason", "fd", "counted_fd", "steps", "seconds", "node", "error")
 
@@ -36,15 +41,15 @@ class LossSummary:
     Attributes:
         proxy: its name.
         loss: its name.
-        trainings: that have ended.
+        trainings: that have ended, but for those that raised an error: these say nothing of the loss.
         best: the lowest fd.
         worst: the highest.
         mean: the arithmetic mean.
         geometric_mean: what losses are ranked by.
         sd: standard deviation with n - 1; NaN of a single training.
         worst_over_best: their ratio.
-        failed: trainings that failed, crashed, ran over their wall time or raised.
-        ills: why, such as ``2 mode_collapse, 1 timed_out``.
+        failed: trainings that failed, crashed or ran over their wall time.
+        ills: what came of those that did not train, such as ``2 mode_collapse, 1 timed_out, 1 raised``.
         instability: see `ganetic.metrics.stability`.
         seconds: wall time of a training, the median.
     """
@@ -67,7 +72,8 @@ class LossSummary:
 class Comparison:
     """Losses on the same seeds for the same steps, as it stood when it was opened; nothing is ever written.
 
-    A training that failed, from whatever cause, counts as the untrained generator's fd.
+    A training that failed, crashed or ran over its wall time counts as the untrained generator's fd. One that raised is
+    an error in our own code: it counts for nothing, and its seed is left out of the pairs.
 
     Attributes:
         directory: where its journal lies.
@@ -106,8 +112,8 @@ class Comparison:
         """A row a training that has ended, in order.
 
         Columns: proxy, loss, seed, state, reason (of a failure: an ill, or None), fd (as measured last; NaN where
-        nothing was), counted_fd (the untrained generator's for a failure), steps, seconds, node, error (the last line
-        of a traceback, or why there is no record).
+        nothing was), counted_fd (the untrained generator's for a failure, NaN for an error), steps, seconds, node,
+        error (the last line of a traceback, or why there is no record).
         """
         rows = [self._run_row(number) for number in sorted(self._records)]
         return pd.DataFrame(rows, columns=_RUNS)
@@ -130,7 +136,10 @@ class Comparison:
             loss, proxy, _ = self._trainings[number]
             numbers.setdefault((order[proxy.name], loss), []).append(number)
         found = [(place, self._summary(own)) for (place, _), own in numbers.items()]
-        return [summary for _, summary in sorted(found, key=lambda one: (one[0], one[1].geometric_mean))]
+        return [
+            summary
+            for _, summary in sorted(found, key=lambda one: (one[0], not one[1].trainings, one[1].geometric_mean))
+        ]
 
     def summary(self) -> pd.DataFrame:
         """The fields of `summaries`, a row a loss and proxy."""
@@ -152,10 +161,12 @@ class Comparison:
             if reference not in names:
                 raise unknown("reference", reference, names, str(self.directory))
             pairs = [Pair(name, reference) for name in names if name != reference]
-        tables = self.fd_by_seed()
+        runs = self.runs()
+        runs["untrained"] = runs["state"] != TrialState.COMPLETED
+        tables, failed = (self._by_seed(runs, values) for values in ("counted_fd", "untrained"))
         if not self.settings.several_proxies:
-            tables = {"": next(iter(tables.values()))}
-        return ratios(tables, pairs)
+            tables, failed = ({"": next(iter(table.values()))} for table in (tables, failed))
+        return ratios(tables, pairs, failed)
 
     def differences(self, reference: str | None = None) -> pd.DataFrame:
         """The fields of `ratios`, a row a pair."""
@@ -164,11 +175,7 @@ class Comparison:
 
     def fd_by_seed(self) -> dict[str, pd.DataFrame]:
         """For each proxy counted_fd, a row a seed and a column a loss; NaN where a training has not ended."""
-        runs = self.runs()
-        return {
-            proxy.name: runs[runs["proxy"] == proxy.name].pivot(index="seed", columns="loss", values="counted_fd")
-            for proxy in self.settings.proxies
-        }
+        return self._by_seed(self.runs(), "counted_fd")
 
     def formulas(self) -> dict[str, str]:
         """The losses for people, by name."""
@@ -177,6 +184,12 @@ class Comparison:
     @cached_property
     def _trainings(self) -> list[tuple[Entry, SpaceProxy, int]]:
         return list(self.settings.trainings())
+
+    def _by_seed(self, runs: pd.DataFrame, values: str) -> dict[str, pd.DataFrame]:
+        return {
+            proxy.name: runs[runs["proxy"] == proxy.name].pivot(index="seed", columns="loss", values=values)
+            for proxy in self.settings.proxies
+        }
 
     def _run_row(self, number: int) -> tuple[Any, ...]:
         loss, proxy, seed = self._trainings[number]
@@ -189,9 +202,11 @@ class Comparison:
 
     def _summary(self, numbers: list[int]) -> LossSummary:
         loss, proxy, _ = self._trainings[numbers[0]]
-        measure, fd = self.settings.measure(proxy.name), summarise([self._counted_fd(number) for number in numbers])
-        known = fitness([self._seed_trace(number) for number in numbers], measure.start_fd, measure.floor_fd)
-        records = [self._records[number] for number in numbers]
+        records, measure = [self._records[number] for number in numbers], self.settings.measure(proxy.name)
+        counted = [number for number in numbers if self._records[number].status != RAISED]
+        fd = summarise([self._counted_fd(number) for number in counted]) if counted else NOTHING
+        traces = [self._seed_trace(number) for number in counted]
+        known = fitness(traces, measure.start_fd, measure.floor_fd) if counted else None
         ills = Counter(record.reason or record.state for record in records if record.state != TrialState.COMPLETED)
         return LossSummary(
             proxy=proxy.name,
@@ -203,9 +218,9 @@ class Comparison:
             geometric_mean=fd.geometric_mean,
             sd=fd.sd,
             worst_over_best=fd.worst_over_best,
-            failed=known.failed,
+            failed=known.failed if known else 0,
             ills=", ".join(f"{count} {ill}" for ill, count in ills.most_common()),
-            instability=known.instability,
+            instability=known.instability if known else math.nan,
             seconds=median(record.seconds for record in records),
         )
 
@@ -214,6 +229,8 @@ class Comparison:
         return SeedTrace(failed=True, points=()) if result is None else seed_trace(result)
 
     def _counted_fd(self, number: int) -> float:
+        if self._records[number].status == RAISED:
+            return math.nan
         trace, proxy = self._seed_trace(number), self._trainings[number][1]
         return self.settings.measure(proxy.name).start_fd if trace.failed else trace.points[-1][1]
 

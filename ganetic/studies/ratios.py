@@ -31,10 +31,13 @@ class Ratio:
         high: the other end.
         t_p: of the paired t test.
         wilcoxon_p: of Wilcoxon's signed-rank test, which cannot go below 2^(1 - pairs).
-        holm_p: the t test's p, adjusted for all comparisons that were made together.
+        holm_p: the t test's p, or Wilcoxon's where a training failed, adjusted for all comparisons made together.
         verdict: ``better``, ``worse`` or ``no difference shown``, by the adjusted p at 5 %.
         detectable: a true ratio as far from 1 as this one (or its inverse) is found by a t test at 5 % in 80 % of
-            studies with as many pairs and as much noise; 1 or less, NaN of a single pair.
+            studies with as many pairs and as much noise; 1 or less. NaN of a single pair, and where a training failed:
+            the bound is for normal differences, and a failure that counts as untrained is far outside.
+        failed_pairs: pairs in which a training failed.
+        trained: the same ratio over the other pairs, in which both trained; NaN without any.
     """
 
     proxy: str
@@ -49,17 +52,22 @@ class Ratio:
     holm_p: float
     verdict: str
     detectable: float
+    failed_pairs: int
+    trained: float
 
 
-def ratios(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> list[Ratio]:
+def ratios(
+    tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair], failed: Mapping[str, pd.DataFrame] | None = None
+) -> list[Ratio]:
     """Compare losses pair by pair, all as one family; in order of the tables, and by rising ratio in each.
 
     Args:
         tables: by proxy, fd with a row a seed and a column a loss; NaN where a training has not ended. A training that
             failed has the untrained generator's fd.
         pairs: which losses; a pair without a common seed is left out.
+        failed: by proxy, which of these trainings failed, with the same rows and columns; None where nobody knows.
     """
-    places, differences = [], []
+    places, differences, troubles = [], [], []
     for proxy, table in tables.items():
         for pair in pairs:
             if not {pair.first, pair.second} <= set(table.columns):
@@ -67,7 +75,18 @@ def ratios(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> list[Ra
             both = table[[pair.first, pair.second]].dropna()
             if len(both):
                 places.append((proxy, *pair))
-                differences.append(paired_difference(np.log(both[pair.first]), np.log(both[pair.second])))
+                logs = np.log(both)
+                differences.append(paired_difference(logs[pair.first], logs[pair.second]))
+                trouble = pd.Series(data=False, index=both.index)
+                if failed is not None:
+                    trouble = failed[proxy].loc[both.index, list(pair)].eq(other=True).any(axis=1)
+                trained = (logs[pair.first] - logs[pair.second])[~trouble].mean()
+                troubles.append((int(trouble.sum()), _exp(trained)))
+    # A failure that counts as untrained lies far outside any normal distribution: then ranks alone are to be trusted.
+    deciding = [
+        difference.wilcoxon_p if failed_pairs else difference.t_p
+        for difference, (failed_pairs, _) in zip(differences, troubles, strict=True)
+    ]
     found = [
         Ratio(
             *place,
@@ -79,9 +98,11 @@ def ratios(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> list[Ra
             wilcoxon_p=finding.difference.wilcoxon_p,
             holm_p=finding.holm_p,
             verdict=WORDS[finding.verdict],
-            detectable=_exp(-finding.difference.detectable),
+            detectable=math.nan if failed_pairs else _exp(-finding.difference.detectable),
+            failed_pairs=failed_pairs,
+            trained=trained,
         )
-        for place, finding in zip(places, family(differences), strict=True)
+        for place, finding, (failed_pairs, trained) in zip(places, family(differences, deciding), troubles, strict=True)
     ]
     order = {proxy: place for place, proxy in enumerate(tables)}
     return sorted(found, key=lambda one: (order[one.proxy], one.ratio))

@@ -40,7 +40,11 @@ def measured(ratio: Ratio) -> str:
     if not math.isfinite(ratio.low):
         return f"fd {ratio_number(ratio.ratio)} times {ratio.second}'s{where} ({pairs}: no interval)"
     said = interval(ratio.low, ratio.high)
-    return f"fd {ratio_number(ratio.ratio)} times {ratio.second}'s{where} (95 % interval {said}, {pairs})"
+    trouble = ""
+    if ratio.failed_pairs:
+        rest = f"; {ratio_number(ratio.trained)} over the others" if math.isfinite(ratio.trained) else ""
+        trouble = f", {ratio.failed_pairs} with a failed training, which counts as untrained{rest}"
+    return f"fd {ratio_number(ratio.ratio)} times {ratio.second}'s{where} (95 % interval {said}, {pairs}{trouble})"
 
 
 def claim(ratio: Ratio) -> str:

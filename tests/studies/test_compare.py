@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -93,7 +94,10 @@ def test_differences_are_those_to_the_reference_on_ln_fd(tmp_path: Path) -> None
         logs = [math.log(a / b) for a, b in zip(runs[row["first"]], runs["bce"], strict=True)]
         assert row["ratio"] == pytest.approx(math.exp(statistics.fmean(logs)))
         assert row["low"] < row["ratio"] < row["high"]
-        assert 0 < row["detectable"] < 1 and row["holm_p"] >= row["t_p"]
+        if row["failed_pairs"]:
+            assert math.isnan(row["detectable"]) and row["holm_p"] >= row["wilcoxon_p"]
+        else:
+            assert 0 < row["detectable"] < 1 and row["holm_p"] >= row["t_p"]
         assert row["wilcoxon_p"] >= 2.0**-5
     other = comparison.differences("lsgan").set_index("first")
     mine = table.set_index("first").loc["lsgan"]
@@ -133,13 +137,25 @@ def test_what_crashed_timed_out_or_raised_is_a_row_with_its_reason(tmp_path: Pat
     comparison = small(tmp_path / "c", ["all"], lambda context: Faulty(serial_with_mishaps(context)), seeds=20)
     runs = comparison.runs()
     assert set(runs["state"]) == {"completed", "failed", "raised", "timed_out", "crashed"}
-    failed = runs[runs["state"] != "completed"]
+    failed = runs[~runs["state"].isin(["completed", "raised"])]
     assert (failed["counted_fd"] == SCALE.start_fd).all()
+    assert runs["counted_fd"].isna().tolist() == (runs["state"] == "raised").tolist(), "our own error is nobody's fd"
     assert runs[["state", "error"]].iloc[0].tolist() == ["raised", "ValueError: our bug"]
     assert set(runs[runs["state"] == "crashed"]["error"]) == {"it killed three workers"}
     summary = comparison.summary().set_index("loss")
     assert summary["failed"].sum() == len(failed)
     assert "1 raised" in str(summary.loc["bce", "ills"])
+    assert summary.loc["bce", "trainings"] == 19 and (summary.drop("bce")["trainings"] == 20).all()
+    said = {ratio.first: ratio for ratio in comparison.ratios("bce")}
+    assert {ratio.pairs for ratio in said.values()} == {19}
+    by_seed = runs.pivot(index="seed", columns="loss", values="state").drop(index=runs["seed"].iloc[0])
+    for name, ratio in said.items():
+        both = (by_seed[[name, "bce"]] == "completed").all(axis=1)
+        assert ratio.failed_pairs == int((~both).sum())
+        assert math.isnan(ratio.detectable) == bool(ratio.failed_pairs)
+        fd = runs.pivot(index="seed", columns="loss", values="fd").loc[by_seed.index[both]]
+        assert ratio.trained == pytest.approx(math.exp(np.log(fd[name] / fd["bce"]).mean()), nan_ok=True)
+    assert any(math.isfinite(ratio.trained) for ratio in said.values())
     ills = " ".join(summary["ills"])
     assert "mode_collapse" in ills and "crashed" in ills and "timed_out" in ills
 

@@ -68,7 +68,30 @@ def test_default_reference() -> None:
 
 def one(verdict: str, pairs: int = 20) -> Ratio:
     spread = (math.nan, math.nan, math.nan) if pairs == 1 else (0.793, 0.957, 0.9)
-    return Ratio("", "mine", "bce", pairs, 0.871, *spread[:2], 0.001, 0.002, 0.0042, verdict, spread[2])
+    return Ratio("", "mine", "bce", pairs, 0.871, *spread[:2], 0.001, 0.002, 0.0042, verdict, spread[2], 0, 0.871)
+
+
+def test_a_failed_training_is_told_and_no_bound_is_given() -> None:
+    data = table()
+    data.loc[3, "good"] = data.loc[4, "bce"] = 500.0
+    failed = pd.DataFrame(data=False, index=data.index, columns=data.columns)
+    failed.loc[3, "good"] = failed.loc[4, "bce"] = True
+    found = {one.first: one for one in ratios({"": data}, PAIRS, {"": failed})}
+    good = found["good"]
+    assert good.failed_pairs == 2 and found["equal"].failed_pairs == 1
+    assert math.isnan(good.detectable)
+    rest = data.drop(index=[3, 4])
+    assert good.trained == pytest.approx(math.exp(np.log(rest["good"] / rest["bce"]).mean()))
+    assert f"20 pairs, 2 with a failed training, which counts as untrained; {good.trained:.3f} over" in measured(good)
+
+
+def test_equal_differences_say_nothing_of_their_spread() -> None:
+    for factor in (1.0, 2.0):
+        (one,) = ratios(
+            {"": pd.DataFrame({"a": [50.0, 60.0] * 3, "b": [50.0 * factor, 60.0 * factor] * 3})}, [Pair("a", "b")]
+        )
+        assert all(map(math.isnan, (one.low, one.high, one.detectable)))
+        assert one.verdict == ("no difference shown" if factor == 1 else "better")
 
 
 def test_claims_carry_interval_and_p() -> None:
