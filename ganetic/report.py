@@ -58,6 +58,7 @@ def run_record(run: Run) -> Record:
         "floor_fd": run.config.floor_fd,
         "states": dict(run.states()),
         "under_way": run.under_way,
+        "timing_affected": run.timing_affected,
         "rejections": dict(run.rejections()),
         "front": records(run.front()),
         "finals": records(run.finals()),
@@ -76,6 +77,8 @@ def run_page(run: Run) -> RenderableType:
     ]
     if rejections:
         head.append(f"not trained: {counts_line(rejections)}")
+    if late := run.timing_affected:
+        head.append(f"{len(late)} over the wall time twice, first #{late[0]}: from there on the clock has a say")
     parts: list[RenderableType] = [Text("\n".join(head)), Text(), front_table(run.front())]
     finals = run.finals()
     if len(finals):

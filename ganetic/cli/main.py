@@ -37,7 +37,7 @@ def run_command(arguments: list[str]) -> int:
         reason = "".join(str(error).splitlines()[:1])[:200]
         return _complain(f"{type(error).__name__}: {reason}; details in {_write_log()}", FAILED)
     if code == INTERRUPTED:
-        typer.echo("ganetic: interrupted; what has ended is kept: ganetic resume RUN goes on", err=True)
+        typer.echo("ganetic: interrupted", err=True)
     return code or DONE
 
 

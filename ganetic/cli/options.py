@@ -9,7 +9,7 @@ import typer
 from ganetic.errors import UserError
 
 Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Trials at once; by default as many as fit.")]
-Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to join: auto or ray://host:10001.")]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to join: auto or host:6379.")]
 GpusPerTrial = Annotated[float, typer.Option(min=0.0, metavar="F", help="Share of a GPU for each trial.")]
 MaxTrials = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many trainings.")]
 TimeBudget = Annotated[str | None, typer.Option(metavar="T", help="Stop after so long, such as 90s, 30m or 1h30m.")]

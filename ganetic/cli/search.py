@@ -1,7 +1,8 @@
 """Commands about a search and its run."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,7 @@ from ganetic.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ganetic.search.listener import Listener
     from ganetic.search.results import Run
 
 
@@ -73,7 +75,7 @@ def search(
     if dry_run:
         typer.echo(to_json(runs.plan(chosen, data, seed, max_trials)))
         return
-    with closing(listener_for(console(stderr=True))) as listener:
+    with closing(listener_for(console(stderr=True))) as listener, _advice(listener):
         finished = runs.search(chosen, data, run, seed, runtime, listener)
     _conclude(finished)
 
@@ -106,7 +108,7 @@ def resume(
         return
     budget = seconds_of(time_budget)
     runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
-    with closing(listener_for(console(stderr=True))) as listener:
+    with closing(listener_for(console(stderr=True))) as listener, _advice(listener):
         finished = runs.resume(run or latest_run(), runtime, listener)
     _conclude(finished)
 
@@ -158,6 +160,18 @@ def _open(directory: Path | None) -> "Run":
     from ganetic.search.results import latest_run, open_run
 
     return open_run(directory or latest_run())
+
+
+@contextmanager
+def _advice(listener: "Listener") -> Iterator[None]:
+    """Say how to go on after Ctrl-C was pressed twice, or before there was a search that could stop by itself."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        listener.log(
+            "what has ended of a run directory named above is kept: `ganetic resume DIRECTORY` goes on with it"
+        )
+        raise
 
 
 def _conclude(run: "Run") -> None:

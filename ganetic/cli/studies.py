@@ -70,7 +70,11 @@ def confirm(
     inception_weights: Inception = None,
     json: Json = False,
 ) -> None:
-    """Train a winner and the references on fresh seeds."""
+    """Train a winner and the references on fresh seeds.
+
+    The card with the results lies beside the tables; it replaces RUN/best.json where that holds the same loss, on no
+    more seeds than these.
+    """
     from ganetic.progress.search import listener_for
     from ganetic.report import write_loss
     from ganetic.search.results import latest_run
@@ -86,7 +90,9 @@ def confirm(
             listener.log("what has ended is kept; the same command goes on")
             raise
     _conclude(confirmation.comparison, json, confirmation.claims())
-    files = write_loss(confirmation.card, directory / "best.json")
+    files = write_loss(confirmation.card, confirmation.comparison.directory / "card.json")
+    if confirmation.supersedes(directory / "best.json"):
+        files += write_loss(confirmation.card, directory / "best.json")
     if not json:
         for path in files:
             typer.echo(path)

@@ -3,11 +3,15 @@
 import fcntl
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ganetic.errors import UserError
+
+PATIENCE_SECONDS = 1.0
+"""Who looks whether a run is at work holds its lock for a moment, too."""
 
 
 @contextmanager
@@ -27,15 +31,27 @@ def run_lock(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error}") from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(descriptor):
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             raise UserError(
                 f"{directory}: another process is working on this run ({holder}); wait for it, or stop it first"
-            ) from None
+            )
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock of an open file; whether it was free, or became so in a moment."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(PATIENCE_SECONDS / 20)
+        else:
+            return True

@@ -2,6 +2,7 @@
 
 import copy
 import heapq
+import math
 import platform
 import signal
 import time
@@ -110,7 +111,7 @@ class RayExecutor(Executor):
     ) -> None:
         if workers is not None and workers < 1:
             raise UserError(f"workers is {workers}; expected at least 1")
-        if gpus_per_job < 0 or (gpus_per_job > 1 and gpus_per_job != int(gpus_per_job)):
+        if not 0 <= gpus_per_job < math.inf or (gpus_per_job > 1 and gpus_per_job != int(gpus_per_job)):
             raise UserError(
                 f"GPUs per trial is {gpus_per_job}; expected a share of one, such as 0.25, or a whole number"
             )

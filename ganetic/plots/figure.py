@@ -105,10 +105,11 @@ def _common_rung(runs: Sequence[Run], histories: Sequence[pd.DataFrame]) -> Rung
     tops = [int(history["rung"].max()) if len(history) else -1 for history in histories]
     common = set.intersection(*(set(run.config.space.rungs[: top + 1]) for run, top in zip(runs, tops, strict=True)))
     if not common:
-        raise UserError(
-            f"{runs[-1].directory}: reached no rung of as many steps and seeds as {runs[0].directory} did; "
-            "only at the same rung can their losses be compared"
+        reached = "; ".join(
+            f"{run.directory}: {', '.join(_budget(one.steps, one.seeds) for one in run.config.space.rungs[: top + 1])}"
+            for run, top in zip(runs, tops, strict=True)
         )
+        raise UserError(f"no rung was reached by all of these runs, and only at the same one they compare: {reached}")
     return max(common, key=lambda rung: (rung.steps, rung.seeds))
 
 
@@ -126,7 +127,7 @@ def _loss(run: Run) -> Figure:
 def _samples(run: Run) -> Figure:
     """Train the winner once more, on the first seed of the finals: the images are not chosen by how they look."""
     card, space = pick_card(run), run.config.space
-    images = load_images(run.config.data)
+    images = load_images(space.proxies[0].data or run.config.data)
     seed = training_seed(run.config.seed, "final", 0)
     trial = TrialSpec(formula=card.formula.text, seed=seed, steps=space.finals.steps, proxy=space.proxies[0].spec)
     generated = sample_images(trial, prepare(images, space.proxies[0].spec), SIDE * SIDE)

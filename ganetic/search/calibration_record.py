@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
@@ -275,17 +275,20 @@ class Calibration(Config):
     def kill_thresholds(self, measured: Sequence[int]) -> tuple[KillThreshold, ...]:
         """The rules for a search: at about a quarter and half of its first rung.
 
-        At most two, at the last checkpoints up to these places; fewer where the references allow none.
+        At most two, at the last checkpoints up to these places; fewer where the references allow none. Where the
+        references were measured at other steps, what they were before decides, which is more lenient.
 
         Args:
             measured: steps at which trials of the first rung are measured, rising; the last ends them.
         """
-        places = []
+        found = {}
         for most in (measured[-1] / 4, measured[-1] / 2):
-            early = [step for step in measured if step in self.conditions.checkpoints and step <= most]
-            places += early[-1:]
-        found = (self.threshold(step) for step in dict.fromkeys(places))
-        return tuple(threshold for threshold in found if threshold is not None)
+            step = max((step for step in measured if step <= most), default=0)
+            known = max((known for known in self.conditions.checkpoints if known <= step), default=None)
+            threshold = self.threshold(known) if known is not None else None
+            if threshold is not None:
+                found[step] = replace(threshold, rule=threshold.rule.model_copy(update={"step": step}))
+        return tuple(found.values())
 
     def text(self) -> str:
         """The calibration as JSON, a training a line: what `ganetic.search.calibration_store` reads."""

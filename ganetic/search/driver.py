@@ -22,7 +22,7 @@ from ganetic.search.seeds import training_seed
 TICK_SECONDS = 0.5
 LEADERS = 5
 
-STOP, FINISHED, TIMING_AFFECTED = "stop", "finished", "timing_affected"
+STOP, FINISHED, LIMIT, TIMING_AFFECTED = "stop", "finished", "limit", "timing_affected"
 """Names of events in the journal."""
 
 

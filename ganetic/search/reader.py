@@ -55,11 +55,16 @@ class RunReader:
             raise UserError(f"{directory}: not a run, it holds no {JOURNAL}; name a directory under runs/")
         self._journal = Journal.open_readonly(self.path)
         meta = self._journal.meta
+        if "kind" in meta:
+            raise UserError(
+                f"{directory}: holds a {meta['kind']}, not a search; the `ganetic` command that made it goes on with it"
+            )
         if "config" not in meta:
             raise UserError(f"{self.path}: holds no configuration; it was not written by `ganetic search`")
         self.config: RunConfig = validate(meta["config"], RunConfig, where=str(self.path))
-        self.entries: list[Entry] = self._journal.entries()
+        # Events first: what they say of the trials, such as that all finals have ended, then holds for the entries.
         self.events: list[Event] = self._journal.events()
+        self.entries: list[Entry] = self._journal.entries()
         with self.as_written():
             self.made_with: dict[str, str] = dict(meta.get("made_with", {}))
             if any(entry.number != place for place, entry in enumerate(self.entries)):

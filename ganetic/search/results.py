@@ -4,6 +4,7 @@ import fcntl
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
 from ganetic.proxy.trial import TrialResult
-from ganetic.search.driver import FINISHED, STOP
+from ganetic.search.driver import FINISHED, LIMIT, STOP, TIMING_AFFECTED
 from ganetic.search.history import history
 from ganetic.search.individual import Individual, joint_fitness
 from ganetic.search.ledger import describe
@@ -81,6 +82,23 @@ class Run:
     def bred(self) -> int:
         """Individuals that the search has submitted; they are numbered from 0."""
         return sum(entry.kind == "child" for entry in self._reader.entries)
+
+    @property
+    def limit(self) -> int | None:
+        """Trials before the finals, as the last `resume` said that was asked for more or less; None for the space's."""
+        limits = [int(event.detail["max_trials"]) for event in self._reader.events if event.name == LIMIT]
+        return limits[-1] if limits else None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the limit was moved after the search had stopped last, so that a resumed one goes on from there."""
+        last = next((event.name for event in reversed(self._reader.events) if event.name in (LIMIT, STOP)), STOP)
+        return last == LIMIT
+
+    @property
+    def timing_affected(self) -> list[int]:
+        """Trials that ran over their wall time twice: what came after them depends on the clock of that machine."""
+        return [int(event.detail["number"]) for event in self._reader.events if event.name == TIMING_AFFECTED]
 
     @property
     def under_way(self) -> int:
@@ -331,7 +349,11 @@ def latest_run(root: Path = Path("runs")) -> Path:
 
 def _last_written(directory: Path) -> float:
     """While a run is being written, the write-ahead log beside its journal is newer than the journal."""
-    return max(path.stat().st_mtime for path in directory.glob(f"{JOURNAL}*"))
+    times = [0.0]
+    for path in directory.glob(f"{JOURNAL}*"):
+        with suppress(FileNotFoundError):  # the log is folded into the journal, and gone, when its writer ends
+            times.append(path.stat().st_mtime)
+    return max(times)
 
 
 def _runs_in(root: Path) -> Iterator[Path]:

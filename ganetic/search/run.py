@@ -7,7 +7,7 @@ from typing import Any
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.files import write_whole
-from ganetic.interrupt import Interrupt, interruptible
+from ganetic.interrupt import interruptible
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
 from ganetic.jobs.lock import run_lock
@@ -15,7 +15,7 @@ from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import KillRule
 from ganetic.reproducible import versions
 from ganetic.search.calibration import kill_rules
-from ganetic.search.driver import Driver
+from ganetic.search.driver import LIMIT, Driver
 from ganetic.search.listener import Listener, Silence
 from ganetic.search.results import JOURNAL, Run, open_run
 from ganetic.search.run_config import Measure, RunConfig, differences
@@ -55,12 +55,10 @@ def search(
     listener, runtime = listener or Silence(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     space = _limited(space, runtime.max_trials)
-    if not 0 <= seed <= MAX_SEED:
-        raise UserError(f"seed is {seed}; expected 0 to {MAX_SEED}")
+    _refuse_bad_seed(seed)
     data = data or space.data
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise UserError(f"{directory}: exists already; name a new directory, or use `ganetic resume {directory}`")
+    _refuse_other_content(directory)
     materials, config = _prepare(space, data, seed, runtime, listener)
     with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
         directory.mkdir(parents=True, exist_ok=True)  # not before all that can be wrong has been tried
@@ -69,12 +67,16 @@ def search(
             meta = {"config": config.model_dump(mode="json"), "made_with": versions()}
             with Journal.create(directory / JOURNAL, meta) as journal:
                 listener.log(f"run directory {directory}")
-                _drive(config, journal, executor, interrupt, runtime, listener)
+                _tell_of_window(config, executor, listener)
+                limits = (space.stop.max_trials, runtime.time_budget_seconds)
+                Driver(config, journal, executor, listener, *limits).drive(interrupt)
     return open_run(directory)
 
 
 def resume(directory: Path | str, runtime: Runtime | None = None, listener: Listener | None = None) -> Run:
     """Go on with a run that was stopped or killed, to the result that it would have had.
+
+    A number of trials that is given here holds for those who resume it later, too.
 
     Raises:
         UserError: there is no run, it is finished, another driver works on it, or its configuration has changed.
@@ -85,8 +87,10 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
     with run_lock(directory):
         run = open_run(directory)
         run.check()
-        _refuse_finished(run, runtime)
         space = read_space(directory / SPACE_COPY)
+        asked = run.limit if runtime.max_trials is None else runtime.max_trials
+        limit = _limited(space, asked).stop.max_trials
+        _refuse_finished(run, runtime, limit)
         materials, config = _prepare(space, run.config.data, run.config.seed, runtime, listener, run.config)
         if changes := differences(run.config, config):
             more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
@@ -100,7 +104,12 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
             runtime.executor(materials, _longest(space)) as executor,
             Journal.open(directory / JOURNAL) as journal,
         ):
-            _drive(config, journal, executor, interrupt, runtime, listener)
+            _tell_of_window(config, executor, listener)
+            if limit != (run.limit or run.config.space.stop.max_trials):  # the next `resume` keeps to it
+                journal.event(run.asked, LIMIT, {"max_trials": limit})
+            budget = runtime.time_budget_seconds
+            goes_on = runtime.max_trials is not None or budget is not None or run.goes_on
+            Driver(config, journal, executor, listener, limit, budget, goes_on).drive(interrupt)
     return open_run(directory)
 
 
@@ -109,6 +118,7 @@ def plan(
 ) -> dict[str, Any]:
     """What a search would do, without doing it: the settings with all defaults, and its size."""
     space = _limited(space if isinstance(space, SearchSpace) else load_space(space), max_trials)
+    _refuse_bad_seed(seed)
     final_trials = (space.finals.finalists + len(space.finals.references)) * space.finals.seeds * len(space.proxies)
     return {
         "space": space.model_dump(mode="json"),
@@ -144,19 +154,13 @@ def _kill_rules(
     return kill_rules(materials, proxy.data or data, proxy.spec, space, runtime, listener)
 
 
-def _drive(
-    config: RunConfig, journal: Journal, executor: Executor, interrupt: Interrupt, runtime: Runtime, listener: Listener
-) -> None:
-    max_trials = runtime.max_trials or config.space.stop.max_trials
+def _tell_of_window(config: RunConfig, executor: Executor, listener: Listener) -> None:
     window = config.space.evolution.window
     if executor.slots > window / 4:
         listener.log(
             f"{executor.slots} workers share a window of {window} trials and will wait for one another; "
             f"evolution.window = {4 * executor.slots} in the space would keep them busy"
         )
-    budget = runtime.time_budget_seconds
-    goes_on = budget is not None or runtime.max_trials is not None
-    Driver(config, journal, executor, listener, max_trials, budget, goes_on).drive(interrupt)
 
 
 def _limited(space: SearchSpace, max_trials: int | None) -> SearchSpace:
@@ -170,10 +174,24 @@ def _longest(space: SearchSpace) -> int:
     return max(space.rungs[-1].steps, space.finals.steps)
 
 
-def _refuse_finished(run: Run, runtime: Runtime) -> None:
+def _refuse_bad_seed(seed: int) -> None:
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"seed is {seed}; expected 0 to {MAX_SEED}")
+
+
+def _refuse_other_content(directory: Path) -> None:
+    """A search that was killed before it had a journal has left no more than its lock and its space."""
+    if directory.exists() and not (directory.is_dir() and all(map(_is_leftover, directory.iterdir()))):
+        raise UserError(f"{directory}: exists already; name a new directory, or use `ganetic resume {directory}`")
+
+
+def _is_leftover(path: Path) -> bool:
+    return path.name in ("lock", SPACE_COPY) or path.name.startswith((f".{SPACE_COPY}", f".{JOURNAL}"))
+
+
+def _refuse_finished(run: Run, runtime: Runtime, limit: int) -> None:
     asked_for_more = runtime.max_trials is not None or runtime.time_budget_seconds is not None
-    more = (runtime.max_trials or run.config.space.stop.max_trials) > run.asked
-    if run.status_when_idle == "finished" and not (asked_for_more and more):
+    if run.status_when_idle == "finished" and not (asked_for_more and limit > run.asked):
         raise UserError(
             f"{run.directory}: this run is finished after {run.asked} trials; a larger --max-trials makes it go on"
         )

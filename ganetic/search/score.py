@@ -62,7 +62,7 @@ def score(
 
     Args:
         loss: a name of the library, a card's path, or an expression.
-        data: a data set; None for the space's own.
+        data: a data set; None for the space's own. A proxy that names its data keeps to it.
         seeds: how many, at most 100.
         space: whose proxy and finals are used.
         runtime: where.
@@ -77,7 +77,7 @@ def score(
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     proxy = space.proxies[0]
-    materials = runtime.materials(data or proxy.data or space.data, proxy.spec, listener)
+    materials = runtime.materials(proxy.data or data or space.data, proxy.spec, listener)
     steps = space.finals.steps
     trials = [
         TrialSpec(

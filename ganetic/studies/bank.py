@@ -233,5 +233,8 @@ def _read(path: Path) -> Bank:
                 raise UserError(f"{path}: not a bank that this version reads; expected {SCHEMA}")
             losses = pd.DataFrame({column: archive[column] for column in COLUMNS})
             return Bank.of(losses, archive["steps"], archive["fd"], archive["outcomes"], archive["seconds"], about)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise UserError(f"{path}: cannot be read as a bank of losses: {error}") from None
+    except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        what = " ".join(str(error).split())[:100]
+        raise UserError(f"{path}: is not a bank of losses, or is damaged ({type(error).__name__}: {what})") from None

@@ -46,7 +46,7 @@ def compare(
 
     Args:
         losses: two or more of: names of the library, ``all`` of it, paths of cards, expressions.
-        data: a data set; None for the space's own.
+        data: a data set; None for the space's own. A proxy that names its data keeps to it.
         model: the net: ``dcgan``, the proxy of the space.
         seeds: trainings of each loss, at most 100.
         space: whose proxies and checkpoints are used; on each of several proxies all losses are trained.
@@ -113,18 +113,19 @@ def entries_of(sources: Iterable[str | Path]) -> tuple[Entry, ...]:
                 f'the loss "{source[:60]}" is given twice, first as "{first[formula.text][:60]}"; leave one out'
             )
         first[formula.text] = source
-    names = _distinct([name for _, name, _ in found])
+    names = _distinct([(name, source in LIBRARY) for source, name, _ in found])
     return tuple(Entry(name=name, text=formula.text) for name, (_, _, formula) in zip(names, found, strict=True))
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The first of each name keeps it; no other name is taken away from its owner."""
-    taken, result = set(names), []
+def _distinct(named: Sequence[tuple[str, bool]]) -> list[str]:
+    """The first of each name keeps it, and a name of the library is the library's: whose it is stands beside a name."""
+    taken, result = {name for name, _ in named}, []
     seen: Counter[str] = Counter()
-    for name in names:
+    for name, of_library in named:
         seen[name] += 1
-        new, number = name, seen[name]
-        while seen[name] > 1 and new in taken:
+        is_anothers = not of_library and (seen[name] > 1 or name in LIBRARY)
+        new, number = name, max(2, seen[name])
+        while is_anothers and new in taken:
             new, number = f"{name}-{number}", number + 1
         taken.add(new)
         result.append(new)

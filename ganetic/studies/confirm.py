@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ganetic.errors import UserError
 from ganetic.jobs.lock import run_lock
-from ganetic.loss.card import LossCard, Reference, Result
+from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
 from ganetic.search.listener import Listener, Silence
 from ganetic.search.results import Run, open_run
@@ -53,6 +53,17 @@ class Confirmation:
         if parts:
             lines.append(f"May be claimed, of {self._protocol()}: {'; '.join(parts)}.")
         return lines
+
+    def supersedes(self, path: Path) -> bool:
+        """Whether the card may replace the one at a place: there is none, or one of the same loss on no more seeds.
+
+        Raises:
+            UserError: what lies there is no card.
+        """
+        if not path.exists():
+            return True
+        there = read_card(path)
+        return there.formula.text == self.card.formula.text and _confirmed(there) <= _confirmed(self.card)
 
     def _spreads(self) -> list[str]:
         """Worst over best of every loss, the confirmed one first."""
@@ -167,10 +178,17 @@ def _results(comparison: Comparison, name: str) -> list[Result]:
     results = []
     for measure in settings.measures:
         own, summary = runs[(runs["loss"] == name) & (runs["proxy"] == measure.proxy)], known[measure.proxy, name]
-        fds = own["counted_fd"].tolist()
-        seeds = own["seed"].tolist()
-        results.append(measure.result("confirmation", settings.steps, seeds, fds, summary.failed, summary.instability))
+        own = own[own["counted_fd"].notna()]  # what raised an error is left out
+        fds, seeds = own["counted_fd"].tolist(), own["seed"].tolist()
+        if seeds:
+            spread = (summary.failed, summary.instability)
+            results.append(measure.result("confirmation", settings.steps, seeds, fds, *spread))
     return results
+
+
+def _confirmed(card: LossCard) -> int:
+    """On how many seeds a card's loss was confirmed."""
+    return max((len(result.seeds) for result in card.results if result.role == "confirmation"), default=0)
 
 
 def _spread(summary: LossSummary) -> str:

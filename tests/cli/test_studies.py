@@ -102,6 +102,10 @@ def test_confirm_writes_the_card_and_what_may_be_claimed(
     folder = run.directory / "confirmation" / f"{card.name}-5-seeds"
     assert {path.suffix for path in folder.glob("confirmation.*")} == {".json", ".csv", ".md", ".tex"}
     assert (run.directory / "best.py").is_file() and (run.directory / "best.tex").is_file()
+    assert read_card(folder / "card.json") == card
+    assert run_command(["confirm", "run", "--seeds", "1", "--pick", "fid"]) == 0
+    capsys.readouterr()
+    assert read_card(run.directory / "best.json") == card, "fewer seeds do not replace more"
     assert run_command(["confirm", "run", "--seeds", "5", "--pick", "fid", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["claims"][0].startswith(card.name)
     assert run_command(["show", "run"]) == 0

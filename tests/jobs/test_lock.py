@@ -1,6 +1,8 @@
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,15 @@ def test_the_lock_can_be_taken_again_after_it_was_given_back(tmp_path: Path) -> 
         raise KeyError
     with run_lock(tmp_path), pytest.raises(UserError, match=f"process {os.getpid()} on"), run_lock(tmp_path):
         pass
+
+
+def test_a_look_at_the_lock_does_not_keep_a_driver_away(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    looks = (tmp_path / "lock").open()
+    fcntl.flock(looks, fcntl.LOCK_SH)
+    threading.Timer(0.2, looks.close).start()
+    with run_lock(tmp_path):
+        assert f"process {os.getpid()} on" in (tmp_path / "lock").read_text()
 
 
 def test_a_missing_directory_is_an_error_of_the_user(tmp_path: Path) -> None:

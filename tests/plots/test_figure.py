@@ -39,12 +39,34 @@ def test_progress_of_two_runs(tmp_path: Path) -> None:
 
 def test_runs_that_cannot_be_compared(tmp_path: Path) -> None:
     longer = another_run(tmp_path / "a", SPACE.model_copy(update={"rungs": (Rung(steps=150, seeds=1),)}))
-    with pytest.raises(UserError, match="reached no rung of as many steps and seeds"):
+    with pytest.raises(UserError, match=r"no rung was reached by all of these runs.*other: 150 steps, 1 seed"):
         plot(small_run(), "progress", tmp_path / "both.png", [longer])
     proxies = (SpaceProxy(images=64, learning_rate=1e-3),)
     slower = another_run(tmp_path / "b", SPACE.model_copy(update={"proxies": proxies}))
     with pytest.raises(UserError, match=r"losses are not measured as in .*run"):
         plot(small_run(), "progress", tmp_path / "both.png", [slower])
+
+
+def test_samples_are_of_the_images_that_the_first_proxy_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = (SpaceProxy(images=64, data="histology"),)
+    asked = []
+
+    class StopHereError(Exception):
+        pass
+
+    def load(name: str) -> None:
+        asked.append(name)
+        raise StopHereError
+
+    run = new_small_run(tmp_path / "run")
+    space = run.config.space.model_copy(update={"proxies": proxies})
+    run.config = run.config.model_copy(update={"space": space})
+    monkeypatch.setattr("ganetic.plots.figure.load_images", load)
+    with pytest.raises(StopHereError):
+        plot(run, "samples", tmp_path / "figure.png")
+    assert asked == ["histology"]
 
 
 def test_unknown_kind(tmp_path: Path) -> None:

@@ -194,7 +194,8 @@ def test_a_training_that_ended_by_itself_is_not_caught_later() -> None:
         ((50, 100, 150, 200, 240), [50, 100]),
         ((50, 100, 120), [50]),
         ((80,), []),
-        ((30, 60, 200, 400, 500), [200]),
+        ((30, 60, 200, 400, 500), [60, 200]),
+        ((70, 140, 210, 280, 400), [70, 140]),
     ],
 )
 def test_rules_stand_where_trials_are_measured_at_a_quarter_and_half(
@@ -202,6 +203,12 @@ def test_rules_stand_where_trials_are_measured_at_a_quarter_and_half(
 ) -> None:
     calibration = calibration_of(shares({"good": FALLING}))
     assert [threshold.rule.step for threshold in calibration.kill_thresholds(measured)] == steps
+
+
+def test_a_rule_between_two_checkpoints_is_that_of_the_one_before() -> None:
+    calibration = calibration_of(shares({"good": FALLING}))
+    (between, *_), known = calibration.kill_thresholds((140, 400, 560)), calibration.threshold(100)
+    assert known is not None and known.rule.above == between.rule.above and between.rule.step == 140
 
 
 def test_nothing_viable_gives_no_rules() -> None:

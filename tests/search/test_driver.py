@@ -139,6 +139,25 @@ def test_a_longer_search_goes_on_where_a_shorter_one_stopped(tmp_path: Path) -> 
     assert pd_equal  # the finals of the longer search, not those of the shorter
 
 
+def test_a_number_of_trials_that_resume_was_given_holds_for_the_next(tmp_path: Path) -> None:
+    short = search(SPACE, run=tmp_path / "run", seed=7, runtime=runtime(serial_with_mishaps, max_trials=20))
+    drive_until(short.directory, ("ended", 27), max_trials=TRIALS)
+    again = resume(short.directory, MISHAPS)
+    assert (again.asked, again.stop_reason, again.limit) == (TRIALS, "max_trials", TRIALS)
+    assert searched(again.directory) == searched(uninterrupted())
+
+
+def test_what_a_kill_before_the_journal_leaves_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    for name in ("lock", "space.json", ".journal.db.tmp"):
+        (tmp_path / "run" / name).write_text("")
+    assert search(SPACE, run=tmp_path / "run", seed=7, runtime=runtime(max_trials=5)).status == "finished"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").touch()
+    with pytest.raises(UserError, match="exists already"):
+        search(SPACE, run=tmp_path / "other", runtime=runtime(max_trials=5))
+
+
 def test_a_time_budget_stops_the_search_but_not_its_finals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10_000))
     monkeypatch.setattr("ganetic.search.driver.time.monotonic", lambda: float(next(clock)))
@@ -224,7 +243,8 @@ def test_a_trial_that_raised_stops_the_search_and_loses_nothing(tmp_path: Path) 
 
 def test_timed_out_trials_mark_the_run() -> None:
     journal = journal_of(uninterrupted())
-    assert journal["timed_out"] == [record[0] for record in journal["records"] if record[2] == "timed_out"] != []
+    late = [record[0] for record in journal["records"] if record[2] == "timed_out"]
+    assert journal["timed_out"] == sorted(open_run(uninterrupted()).timing_affected) == late != []
 
 
 def test_an_exhausted_space_ends_in_finals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from analysis.bench_replay import write_run
 from ganetic.errors import UserError
-from ganetic.jobs.journal import Record
+from ganetic.jobs.journal import Entry, Journal, Record
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
 from ganetic.proxy.trial import TrialResult
@@ -293,7 +293,27 @@ def test_the_latest_run(tmp_path: Path) -> None:
         os.utime(tmp_path / name / "journal.db", (1000 + number, 1000 + number))
     os.utime(tmp_path / "a" / "journal.db", (2000, 2000))
     (tmp_path / "empty").mkdir()
+    (tmp_path / "c" / "journal.db-wal").symlink_to(tmp_path / "gone")  # as between a glob and a look
     assert latest_run(tmp_path) == tmp_path / "a"
+
+
+def test_a_run_is_not_called_finished_before_all_its_finals_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "run"
+    drive_until(directory, ("submitted", 45))
+    read = Journal.entries
+    resumed = []
+
+    def entries(journal: Journal) -> list[Entry]:
+        if not resumed:
+            resumed.append(True)
+            resume(directory, runtime(serial_with_mishaps))
+        return read(journal)
+
+    monkeypatch.setattr(Journal, "entries", entries)
+    run = open_run(directory)
+    assert resumed and (run.status_when_idle == "stopped" or run.under_way == 0)
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file"])

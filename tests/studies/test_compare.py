@@ -279,7 +279,7 @@ def test_a_comparison_is_not_taken_for_the_latest_run(tmp_path: Path) -> None:
     small(tmp_path / "c", ["bce", "hinge"], seeds=1)
     with pytest.raises(UserError, match="no run there yet"):
         latest_run(tmp_path)
-    with pytest.raises(UserError, match="not written by `ganetic search`"):
+    with pytest.raises(UserError, match="holds a comparison, not a search"):
         open_run(tmp_path / "c")
 
 
@@ -301,7 +301,9 @@ def test_losses_of_one_name_are_told_apart(tmp_path: Path) -> None:
     card = tmp_path / "card.json"
     write_card(LossCard.of("bce", Formula.from_text(EXPRESSION)), card)
     entries = entries_of([card, "bce", "add(log(p), y)", "add(p, y)"])
-    assert [entry.name for entry in entries] == ["bce", "bce-2", "expression", "expression-2"]
+    assert [entry.name for entry in entries] == ["bce-2", "bce", "expression", "expression-2"], (
+        "a name of the library is its own"
+    )
     write_card(LossCard.of("expression-2", Formula.from_text(EXPRESSION)), card)
     entries = entries_of(["add(log(p), y)", "add(p, y)", str(card)])
     assert [entry.name for entry in entries] == ["expression", "expression-3", "expression-2"]
