@@ -75,6 +75,7 @@ def confirm(
     The card with the results lies beside the tables; it replaces RUN/best.json where that holds the same loss, on no
     more seeds than these.
     """
+    from ganetic.loss.card import write_card
     from ganetic.progress.search import listener_for
     from ganetic.report import write_loss
     from ganetic.search.results import latest_run
@@ -90,7 +91,9 @@ def confirm(
             listener.log("what has ended is kept; the same command goes on")
             raise
     _conclude(confirmation.comparison, json, confirmation.claims())
-    files = write_loss(confirmation.card, confirmation.comparison.directory / "card.json")
+    card = confirmation.comparison.directory / "card.json"
+    write_card(confirmation.card, card)
+    files = [card]
     if confirmation.supersedes(directory / "best.json"):
         files += write_loss(confirmation.card, directory / "best.json")
     if not json:

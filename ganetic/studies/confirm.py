@@ -35,7 +35,7 @@ class Confirmation:
     card: LossCard
 
     def claims(self) -> list[str]:
-        """What may be claimed, a sentence a line: each comparison, the spread over seeds, and their sum."""
+        """What may be claimed, a sentence a line: each comparison of fd, spread and instability, and their sum."""
         settings, said = self.comparison.settings, self.comparison.ratios()
         seeds = f"{len(settings.seeds)} seeds" if len(settings.seeds) > 1 else "1 seed"
         lines = [f"{self.card.name} on {seeds} that chose nothing, {settings.steps} steps each:"]
@@ -51,7 +51,7 @@ class Confirmation:
             *([f"not shown to differ from {listed(equal)}"] if equal else []),
         ]
         if parts:
-            lines.append(f"May be claimed, of {self._protocol()}: {'; '.join(parts)}.")
+            lines.append(f"May be claimed of {self._protocol()}, after these steps: {'; '.join(parts)}.")
         return lines
 
     def supersedes(self, path: Path) -> bool:
@@ -66,13 +66,15 @@ class Confirmation:
         return there.formula.text == self.card.formula.text and _confirmed(there) <= _confirmed(self.card)
 
     def _spreads(self) -> list[str]:
-        """Worst over best of every loss, the confirmed one first."""
+        """Worst over best and instability of every loss, the confirmed one first."""
         settings, sentences = self.comparison.settings, []
         known = {(one.proxy, one.loss): one for one in self.comparison.summaries()}
         for proxy in settings.proxies:
             where = f" on {proxy.name}" if settings.several_proxies else ""
-            said = [_spread(known[proxy.name, name]) for name in settings.names]
-            sentences.append(f"worst/best over seeds{where}: {', '.join(said)}")
+            own = [known[proxy.name, name] for name in settings.names]
+            sentences.append(f"worst/best over seeds{where}: {', '.join(map(_spread, own))}")
+            unstable = ", ".join(f"{one.loss} {number(one.instability)}" for one in own)
+            sentences.append(f"instability{where}: {unstable}")
         return sentences
 
     def _protocol(self) -> str:

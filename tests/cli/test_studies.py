@@ -98,7 +98,7 @@ def test_confirm_writes_the_card_and_what_may_be_claimed(
     card = read_card(run.directory / "best.json")
     assert [result.role for result in card.results] == ["final", "confirmation"]
     assert f"{card.name} on 5 seeds that chose nothing, 200 steps each:" in out
-    assert "May be claimed, of fd@digits-cnn64/64 and dcgan32-w16" in out
+    assert "May be claimed of fd@digits-cnn64/64 and dcgan32-w16" in out
     folder = run.directory / "confirmation" / f"{card.name}-5-seeds"
     assert {path.suffix for path in folder.glob("confirmation.*")} == {".json", ".csv", ".md", ".tex"}
     assert (run.directory / "best.py").is_file() and (run.directory / "best.tex").is_file()

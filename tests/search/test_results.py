@@ -303,7 +303,7 @@ def test_a_run_is_not_called_finished_before_all_its_finals_are_read(
     directory = tmp_path / "run"
     drive_until(directory, ("submitted", 45))
     read = Journal.entries
-    resumed = []
+    resumed: list[bool] = []
 
     def entries(journal: Journal) -> list[Entry]:
         if not resumed:

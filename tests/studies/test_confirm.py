@@ -89,7 +89,7 @@ def test_claims_say_what_was_measured() -> None:
         assert (ratio.first, ratio.pairs) == (confirmation.card.name, 20)
     spread = next(line for line in lines if "worst/best over seeds" in line)
     assert all(f"{name} " in spread for name in confirmation.comparison.settings.names)
-    assert lines[-1].startswith(f"May be claimed, of {MATERIALS.protocol} and dcgan")
+    assert lines[-1].startswith(f"May be claimed of {MATERIALS.protocol} and dcgan")
 
 
 def test_each_proxy_has_its_own_result(tmp_path: Path) -> None:
