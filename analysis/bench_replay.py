@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ganetic.errors import run_script
 from ganetic.jobs.executor import Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal, Submission
 from ganetic.proxy.spec import KillRule, TrialSpec
@@ -149,4 +150,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, run_script
 from ganetic.loss.fingerprint import of_responses
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
@@ -78,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

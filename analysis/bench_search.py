@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from analysis.bench_replay import write_run
 from analysis.naive import NaiveGan, NaiveSearch
-from ganetic.errors import UserError
+from ganetic.errors import UserError, run_script
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
 from ganetic.gan.step import adam, gan_step
 from ganetic.jobs.journal import Journal
@@ -337,4 +337,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

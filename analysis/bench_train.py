@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from ganetic.errors import run_script
 from ganetic.full.checkpoint import Standing, write_checkpoint
 from ganetic.full.config import TrainConfig
 from ganetic.full.trainer import Trainer
@@ -185,4 +186,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -8,14 +8,15 @@ What was drawn depends on how this version of the package draws and breeds, so t
 from, and this script says how it came to be.
 """
 
+import argparse
 import random
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
+from ganetic.errors import UserError, run_script
 from ganetic.loss.fingerprint import fingerprint, normalised_gradients
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -128,7 +129,11 @@ def library_of(space_name: str) -> list[Formula]:
 
 def kept(path: Path) -> list[tuple[str, Formula]]:
     """The losses of the file that cannot be drawn again, with their origins, in an order that does not depend on it."""
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
     return [(origin, Formula.from_text(text)) for origin, text in sorted(rows) if origin in KEPT]
 
 
@@ -166,10 +171,13 @@ def choose(found: list[tuple[str, Formula]]) -> list[tuple[str, str]]:
 
 def main() -> None:
     """Print the file."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("losses", type=Path, help="the file as it is")
+    before = kept(parser.parse_args().losses)
     print(HEADER)
-    for origin, text in choose(kept(Path(sys.argv[1]))):
+    for origin, text in choose(before):
         print(f"{origin}\t{text}")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -13,7 +13,6 @@ something wrong with.
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import geometric_mean
@@ -23,7 +22,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, run_script
 from ganetic.full.checkpoint import checkpoints_in
 from ganetic.full.config import TrainConfig, load_config, overridden
 from ganetic.full.diagnosis import has_failed
@@ -209,7 +208,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"full_losses: error: {error}")
+    run_script(main)

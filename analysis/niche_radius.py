@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ganetic.errors import run_script
 from ganetic.jobs.journal import Journal
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -82,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

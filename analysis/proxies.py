@@ -1,4 +1,4 @@
-"""Which proxy tells losses apart fastest: ten losses on three seeds in each of fourteen settings of the small GAN.
+"""Which proxy tells losses apart fastest: ten losses on three seeds in each of fifteen settings of the small GAN.
 
     python analysis/proxies.py                 print the table of analysis/proxies.json
     python analysis/proxies.py --record DIR    train it all again (two hours on two cores), resumable, into DIR
@@ -15,7 +15,6 @@ settings: a setting that ranks by a trick of its own has a low one.
 import argparse
 import json
 import math
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from rich.table import Table
 
 from ganetic.config import validate
 from ganetic.data import load_images
-from ganetic.errors import UserError
+from ganetic.errors import UserError, run_script
 from ganetic.files import write_whole
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -244,7 +243,4 @@ def _trained(folder: Path, size: int, proxy: ProxySpec, runtime: Runtime, listen
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(str(error))
+    run_script(main)

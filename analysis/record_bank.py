@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ganetic.data import load_images
-from ganetic.errors import UserError
+from ganetic.errors import UserError, run_script
 from ganetic.files import write_whole
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
@@ -278,4 +278,4 @@ def summary(bank: Bank) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

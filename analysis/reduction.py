@@ -6,11 +6,13 @@ For every viable individual: nodes before and after, and the formulas of those t
 The fingerprint is the same before and after; that is the rule of the reduction, and it is checked again here.
 """
 
+import argparse
 import statistics
-import sys
 import time
+from pathlib import Path
 
 from ganetic import open_run
+from ganetic.errors import run_script
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.reduce import reduce
@@ -18,7 +20,9 @@ from ganetic.loss.reduce import reduce
 
 def main() -> None:
     """Print the front's formulas and a summary."""
-    run = open_run(sys.argv[1])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("run", type=Path, help="directory of a run")
+    run = open_run(parser.parse_args().run)
     table = run.individuals()
     viable = table[table["viable"].astype(bool)]
     shares, seconds = [], []
@@ -40,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

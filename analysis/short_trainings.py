@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ganetic.errors import run_script
 from ganetic.full.config import TrainConfig, load_config
 from ganetic.full.run_files import is_training
 from ganetic.full.train import resume_training, train
@@ -111,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, spearmanr
 
+from ganetic.errors import run_script
 from ganetic.files import write_whole
 from ganetic.proxy.spec import KillRule
 from ganetic.search.ranking import Objectives, fronts, hypervolume
@@ -315,4 +316,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -18,6 +18,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from ganetic.errors import run_script
 from ganetic.studies.compare import open_comparison
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Ratio, ratios
@@ -103,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -1,7 +1,9 @@
 """What the user did wrong, in one line."""
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -31,3 +33,11 @@ def unknown(kind: str, name: str, allowed: Iterable[str], where: str = "") -> Us
     return UserError(
         f'{place}unknown {kind} "{name[:60]}"; expected one of {", ".join(allowed)}{did_you_mean(name, allowed)}'
     )
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Run the main function of a script; what its user did wrong ends it in one line, without a traceback."""
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"{Path(sys.argv[0]).stem}: error: {error}")

@@ -20,8 +20,9 @@ FEEBLE = 0.01
 
 # The thresholds were set on a few dozen trainings, on MNIST, of losses known to work or to fail, and touch no published
 # loss that trains there. On noisier data they do: an end at twice the best befell 5 of 80 trainings of published losses
-# on CIFAR-10 and X-rays (runs/reference/transfer). A living training takes about half of a full Adam step, the saturating loss of Goodfellow
-# et al. (https://arxiv.org/abs/1406.2661) 0.001 to 0.004 where it saturates, a loss without a gradient exactly 0.
+# on CIFAR-10 and X-rays (runs/reference/transfer). A living training takes about half of a full Adam step, the
+# saturating loss of Goodfellow et al. (https://arxiv.org/abs/1406.2661) 0.001 to 0.004 where it saturates, a loss
+# without a gradient exactly 0.
 
 
 class Ill(StrEnum):
