@@ -138,6 +138,7 @@ def test_exports_are_refused_before_anything_is_computed(tmp_path: Path) -> None
 def test_what_is_shipped_can_be_read_and_gives_rules() -> None:
     folder = calibration_store.shipped_folder()
     paths = [one for one in folder.iterdir() if one.name.endswith(".json")] if folder.is_dir() else []
+    assert paths
     for path in paths:
         calibration = read_calibration(path)
         assert path.name == f"{calibration.conditions.name}.json"
