@@ -63,7 +63,16 @@ def _pareto(run: Run) -> Figure:
         search=_budget(top.steps, top.seeds),
         finals=_budget(space.finals.steps, final_seeds),
     )
-    return draw_pareto(run.individuals(), front, finals, run.final_values(), protocol)
+    return draw_pareto(_named(run), front, finals, run.final_values(), protocol)
+
+
+def _named(run: Run) -> pd.DataFrame:
+    """All individuals, with names only for those that got furthest: to find the names of all takes most of the time."""
+    table = run.scores()
+    viable = table[table["viable"].astype(bool)]
+    furthest = viable[viable["rung"] == viable["rung"].max()]
+    names = run.individuals(furthest["individual"].tolist()).set_index("individual")["name"]
+    return table.assign(name=table["individual"].map(names).fillna(""))
 
 
 def _progress(run: Run) -> Figure:
