@@ -37,6 +37,7 @@ from scipy.stats import binomtest, spearmanr
 
 from ganetic.errors import run_script
 from ganetic.files import write_whole
+from ganetic.jobs.statistics import mean_interval
 from ganetic.proxy.spec import KillRule
 from ganetic.search.ranking import Objectives, fronts, hypervolume
 from ganetic.search.space import Rung
@@ -166,13 +167,14 @@ class Bench:
     model: Model
     play_all: Callable[[Callable[[int], Rows], Iterable[int]], Iterable[Rows]]
 
-    def show(self, setting: Setting, policies: Sequence[Policy], title: str) -> None:
-        """Search and print a row for each policy."""
+    def show(self, setting: Setting, policies: Sequence[Policy], title: str) -> NDArray[np.float64]:
+        """Search and print a row for each policy; returns what `judged` says, ``(searches, policies, columns)``."""
         print(f"\n{title}\n{'policy':35}{'losses':>6}{'top 3':>13}{'wins':>5}{'regret':>10}{'fd':>5}{'front':>6}")
         play = partial(played, self.model, setting, policies)
         results = np.array(list(self.play_all(play, range(setting.searches))))
         for place, policy in enumerate(policies):
             print(row(policy.name, results[:, place]), flush=True)
+        return results
 
 
 def played(model: Model, setting: Setting, policies: Sequence[Policy], number: int) -> Rows:
@@ -219,6 +221,18 @@ def row(name: str, values: NDArray[np.float64]) -> str:
     return f"{name:35}{drawn.mean():6.0f}{share:>13}{columns}"
 
 
+def side_by_side(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> str:
+    """A line on two policies in the same worlds: how often only one has the best in its top 3, and fd of the winners.
+
+    The p is that of McNemar's test, exact; the ratio of fd has a 95 % interval.
+    """
+    only_mine, only_theirs = int((mine[:, 1] > theirs[:, 1]).sum()), int((mine[:, 1] < theirs[:, 1]).sum())
+    p = binomtest(only_mine, only_mine + only_theirs).pvalue if only_mine + only_theirs else 1.0
+    fd = mean_interval(mine[:, 4] - theirs[:, 4])
+    low, ratio, high = np.exp((fd.low, fd.mean, fd.high))
+    return f"  top 3 in one alone {only_mine}:{only_theirs}, p = {p:.2g}; fd x {ratio:.4f} ({low:.4f}-{high:.4f})"
+
+
 def about(bank: Bank, model: Model) -> None:
     """What the bank holds, and how large its noise is."""
     steady = model.steady
@@ -260,7 +274,10 @@ def tables(bench: Bench, searches: int) -> None:
     raced = (((8, 1), (4, 3), (2, 7)), ((16, 1), (8, 3), (4, 6)), ((24, 1), (8, 2), (4, 4), (2, 8)))
     bench.show(plain, ending(FLAT, *flat, *raced), "One seed each, then finals: losses x seeds, flat or in stages")
     by_fd = [replace(policy, name="  the same, but by fd alone", by="fd") for policy in (PAPER, RACING)]
-    bench.show(plain, [PAPER, by_fd[0], RACING, by_fd[1]], "Who climbs: by both objectives, or by fd alone")
+    climbs = bench.show(plain, [PAPER, by_fd[0], RACING, by_fd[1]], "Who climbs: by both objectives, or by fd alone")
+    print("by fd alone beside both objectives, in the same worlds:")
+    for place, policy in ((0, PAPER), (2, RACING)):
+        print(f"{policy.name}\n{side_by_side(climbs[:, place + 1], climbs[:, place])}")
     apart = replace(plain, paired=False)
     bench.show(apart, [KILLING, FLAT, PAPER, RACING], "Every loss on seeds of its own")
     for gap in GAPS:

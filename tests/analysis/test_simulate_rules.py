@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ganetic.studies.bank_worlds import Model
@@ -48,6 +49,14 @@ def test_every_policy_costs_what_its_finals_say() -> None:
         assert len({policy.name for policy in policies}) == len(policies)
     staged = simulate_rules.ending(simulate_rules.FLAT, ((8, 1), (4, 3), (2, 7)))[0]
     assert staged.final_trials == 8 + 4 * 2 + 2 * 4
+
+
+def test_two_policies_are_compared_in_the_same_worlds() -> None:
+    mine, theirs = np.zeros((20, 6)), np.zeros((20, 6))
+    mine[:9, 1] = theirs[8:10, 1] = 1.0
+    mine[:, 4] = np.log(2) + np.tile((0.1, -0.1), 10)
+    said = simulate_rules.side_by_side(mine, theirs)
+    assert "8:1, p = 0.039" in said and "fd x 2.0000 (" in said
 
 
 def test_the_front_is_covered_by_its_own_members_and_by_nobody_else() -> None:
