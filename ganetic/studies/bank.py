@@ -236,5 +236,6 @@ def _read(path: Path) -> Bank:
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a bank of losses: {error}") from None
     except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        what = " ".join(str(error).split())[:100]
-        raise UserError(f"{path}: is not a bank of losses, or is damaged ({type(error).__name__}: {what})") from None
+        # What numpy says of a file that it does not know is advice to load it unsafely.
+        what = "it is none, or damaged" if "pickle" in str(error) else error
+        raise UserError(f"{path}: cannot be read as a bank of losses: {what}") from None
