@@ -37,6 +37,7 @@ from ganetic.loss.card import resolve_loss
 from ganetic.search.seeds import training_seed
 from ganetic.studies.ratios import Ratio, default_reference, ratios
 from ganetic.studies.settings import Pair
+from ganetic.studies.wording import ratio_number
 
 JOURNAL = "study.db"
 MEASURES = (MeasureName.MS_SSIM_DIFFERENCE, MeasureName.PRECISION, MeasureName.RECALL)
@@ -99,17 +100,18 @@ def of_arm(config: TrainConfig, arm: Arm, seed: int) -> TrainConfig:
     return overridden(config, {"model.name": arm.model, "model.width": config.model.width, "seed": seed})
 
 
-def tables(records: Sequence[Mapping[str, Any] | None], arms: Sequence[Arm]) -> dict[str, pd.DataFrame]:
-    """By model, fd with a row a seed and a column a loss."""
+def tables(records: Sequence[Mapping[str, Any] | None], arms: Sequence[Arm], value: str) -> dict[str, pd.DataFrame]:
+    """By model, fd or whether the training failed, with a row a seed and a column a loss."""
     rows = [
-        {"model": arm.model, "loss": arm.name, "seed": place // len(arms), "fd": record["fd"]}
+        {"model": arm.model, "loss": arm.name, "seed": place // len(arms), **measured}
         for place, record in enumerate(records)
         if record is not None
         for arm in [arms[place % len(arms)]]
+        for measured in [{"fd": record["fd"], "failed": record["state"] == "failed"}]
     ]
     found = pd.DataFrame(rows)
     return {
-        str(model): group.pivot(index="seed", columns="loss", values="fd")
+        str(model): group.pivot(index="seed", columns="loss", values=value)
         for model, group in found.groupby("model", sort=False)
     }
 
@@ -144,7 +146,9 @@ def ratio_table(found: Sequence[Ratio]) -> Table:
         laid.add_column(head, justify="left" if head in ("model", "losses") else "right")
     for one in found:
         interval = f"{one.ratio:.2f} ({one.low:.2f}-{one.high:.2f})"
-        laid.add_row(one.proxy, f"{one.first} / {one.second}", interval, f"{one.holm_p:.2g}", f"{one.detectable:.2f}")
+        laid.add_row(
+            one.proxy, f"{one.first} / {one.second}", interval, f"{one.holm_p:.2g}", ratio_number(one.detectable)
+        )
     return laid
 
 
@@ -203,7 +207,8 @@ def main() -> None:
     for record in (record for record in ended if record.record is None):
         console.print(f"{record.state}: {grid[record.number].payload['name']}: {record.error}", markup=False)
     console.print(arm_table(records, arms), markup=False, highlight=False)
-    console.print(ratio_table(ratios(tables(records, arms), pairs)), markup=False, highlight=False)
+    fd, failed = (tables(records, arms, value) for value in ("fd", "failed"))
+    console.print(ratio_table(ratios(fd, pairs, failed)), markup=False, highlight=False)
     console.print(f"{options.seeds} paired seeds, {config.steps} steps: descriptive.", highlight=False)
 
 
