@@ -24,15 +24,9 @@ from ganetic.search.results import Run, open_run
 from ganetic.search.winner import pick_card
 
 
-def spent(run: Run) -> int:
-    """Training steps of a run's trials, finals not counted."""
-    trials = run.trials()
-    return sum(run.results[number].steps for number in trials.loc[trials["kind"] != "final", "number"])
-
-
 def row(run: Run, least: int) -> list[str]:
     """What stands in the table of a run."""
-    individuals, history, steps = run.scores(), run.history(), spent(run)
+    individuals, history, steps = run.scores(), run.history(), run.steps
     top = history[history["rung"] == len(run.config.space.rungs) - 1]
     best, area = best_so_far(top), hypervolume_so_far(top, run.config.start_fd)
     within = int((top["steps"] <= least).sum())
@@ -56,7 +50,7 @@ def main() -> None:
     runs = [open_run(path) for path in parser.parse_args().runs]
     if runs[0].config.measures != runs[1].config.measures or any(run.status != "finished" for run in runs):
         raise UserError("two finished runs on the same data and proxies are compared; these are not such")
-    least = min(map(spent, runs))
+    least = min(run.steps for run in runs)
     laid = Table(box=None, pad_edge=False, header_style="dim")
     heads = ("run", "losses", "train", "steps", f"fd at {least:,}", "hypervolume", "fd at the end", "hypervolume")
     for head in heads:

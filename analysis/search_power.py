@@ -121,7 +121,7 @@ def run_arm(directory: Path, space: SearchSpace, seed: int, steps: int, runtime:
         KeyboardInterrupt: it was stopped before its end.
     """
     begun = (directory / JOURNAL).exists()
-    left = steps - (spent(open_run(directory)) if begun else 0)
+    left = steps - (open_run(directory).steps if begun else 0)
     if begun and open_run(directory).status == "finished":
         return open_run(directory)
     if left > 0:
@@ -133,19 +133,12 @@ def run_arm(directory: Path, space: SearchSpace, seed: int, steps: int, runtime:
         run = resume(directory, limited) if begun else search(space, run=directory, seed=seed, runtime=limited)
         if run.status == "finished":  # it ran out of losses before it ran out of steps
             return run
-        if spent(run) < steps:
+        if run.steps < steps:
             raise KeyboardInterrupt
     run = resume(directory, replace(runtime, max_trials=open_run(directory).asked))
     if run.status != "finished":
         raise KeyboardInterrupt
     return run
-
-
-def spent(run: Run) -> int:
-    """Training steps of a run's trials, finals not counted."""
-    trials = run.trials()
-    searched = trials.loc[trials["kind"] != "final", "number"]
-    return sum(run.results[number].steps for number in searched if number in run.results)
 
 
 def measures(run: Run, rung: int) -> dict[str, float]:
@@ -157,7 +150,7 @@ def measures(run: Run, rung: int) -> dict[str, float]:
     at_rung = history[history["rung"] == rung]
     points = list(zip(np.log(at_rung["fd"]), at_rung["instability"], strict=True))
     return {
-        "steps": spent(run),
+        "steps": run.steps,
         "losses": len(tried),
         "viable": float(tried["viable"].mean()) if len(tried) else math.nan,
         "niches": occupied(formulas, RADIUS),

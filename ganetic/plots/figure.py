@@ -95,11 +95,8 @@ def _beside(runs: Sequence[Run]) -> Figure:
     rung = _common_rung(runs, histories)
     courses = []
     for run, label, history in zip(runs, _labels(runs), histories, strict=True):
-        trials = run.trials()
         reached = history[history["rung"] == run.config.space.rungs.index(rung)]
-        searched = trials.loc[trials["kind"] != "final", "number"]
-        spent = sum(run.results[number].steps for number in searched if number in run.results)
-        courses.append(Course(label, reached, spent, len(searched), run.finals()))
+        courses.append(Course(label, reached, run.steps, run.asked, run.finals()))
     budgets = dict.fromkeys(_budget(run.config.space.finals.steps, run.config.space.finals.seeds) for run in runs)
     return draw_beside(courses, first.metric, first.start_fd, _budget(rung.steps, rung.seeds), " or ".join(budgets))
 

@@ -84,6 +84,12 @@ class Run:
         return sum(entry.kind == "child" for entry in self._reader.entries)
 
     @property
+    def steps(self) -> int:
+        """Training steps of the search's trials that have ended, finals not counted."""
+        searched = (entry.number for entry in self._reader.entries if entry.kind != "final")
+        return sum(self.results[number].steps for number in searched if number in self.results)
+
+    @property
     def limit(self) -> int | None:
         """Trials before the finals, as the last `resume` said that was asked for more or less; None for the space's."""
         limits = [int(event.detail["max_trials"]) for event in self._reader.events if event.name == LIMIT]

@@ -227,6 +227,8 @@ def bank(path: Path | None = None) -> Bank:
 
 def _read(path: Path) -> Bank:
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):  # of which numpy advises to load it unsafely
+            raise UserError(f"{path}: cannot be read as a bank of losses: it is no NumPy archive (.npz)")
         with np.load(path, allow_pickle=False) as archive:
             about = json.loads(str(archive["about"]))
             if about.pop("schema", None) != SCHEMA:
@@ -236,6 +238,4 @@ def _read(path: Path) -> Bank:
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a bank of losses: {error}") from None
     except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        # What numpy says of a file that it does not know is advice to load it unsafely.
-        what = "it is none, or damaged" if "pickle" in str(error) else error
-        raise UserError(f"{path}: cannot be read as a bank of losses: {what}") from None
+        raise UserError(f"{path}: cannot be read as a bank of losses: {error}") from None

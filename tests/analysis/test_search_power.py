@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.search_power import REFERENCE, arm_space, arms, final_ratio, main, measures, merged, run_arm, spent
+from analysis.search_power import REFERENCE, arm_space, arms, final_ratio, main, measures, merged, run_arm
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.search.results import open_run
 from ganetic.search.space import load_space
@@ -46,7 +46,7 @@ def test_arms_spend_the_same_and_are_not_run_again(tmp_path: Path) -> None:
     }
     for name, run in runs.items():
         assert run.status == "finished"
-        assert STEPS <= spent(run) <= STEPS + 40 * 10, name  # what was under way comes to its end
+        assert STEPS <= run.steps <= STEPS + 40 * 10, name  # what was under way comes to its end
         assert (run.config.space.evolution.random, len(run.config.space.proxies)) == (
             name == "random",
             1 + (name == "proxies"),
@@ -56,7 +56,7 @@ def test_arms_spend_the_same_and_are_not_run_again(tmp_path: Path) -> None:
         raise AssertionError("a finished arm was run again")
 
     again = run_arm(tmp_path / "base", arm_space(SPACE, {}), 0, STEPS, runtime(nobody))
-    assert spent(again) == spent(runs["base"])
+    assert again.steps == runs["base"].steps
 
 
 class Impatient(SerialExecutor):
@@ -77,12 +77,12 @@ def test_an_arm_that_was_stopped_goes_on(tmp_path: Path) -> None:
     whole = run_arm(tmp_path / "whole", space, 0, STEPS, runtime())
     with pytest.raises(KeyboardInterrupt):
         run_arm(tmp_path / "part", space, 0, STEPS, runtime(lambda context: Impatient(work, context)))
-    assert spent(open_run(tmp_path / "part")) < STEPS / 2
+    assert open_run(tmp_path / "part").steps < STEPS / 2
     run = run_arm(tmp_path / "part", space, 0, STEPS, runtime())
     assert run.status == "finished" and run.stop_reason == whole.stop_reason == "max_trials"
     first, second = searched(tmp_path / "whole"), searched(tmp_path / "part")
     assert first[: len(second)] == second[: len(first)]
-    assert spent(run) >= STEPS
+    assert run.steps >= STEPS
 
 
 def test_measures_of_a_search(tmp_path: Path) -> None:
