@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,15 +30,6 @@ if TYPE_CHECKING:
 
     from ganetic.search.listener import Listener
     from ganetic.search.results import Run
-
-
-class Kind(StrEnum):
-    """Figures of a run."""
-
-    PARETO = "pareto"
-    PROGRESS = "progress"
-    LOSS = "loss"
-    SAMPLES = "samples"
 
 
 @app.command()
@@ -145,7 +135,7 @@ def plot(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="PNG, SVG or PDF; by default RUN/KIND.png.")
     ] = None,
-    kind: Annotated[Kind, typer.Option(help="What to draw.")] = Kind.PARETO,
+    kind: Annotated[str, typer.Option(metavar="pareto|progress|loss|samples", help="What to draw.")] = "pareto",
     beside: Annotated[
         list[Path] | None, typer.Option(metavar="RUN", help="Another run to draw beside it, as progress; repeatable.")
     ] = None,
@@ -200,6 +190,6 @@ def _write_pick(run: "Run", output: "Console") -> Path | None:
         return None
     best, *others = write_loss(card, run.directory / "best.json")
     print_text(output, verdict(run, card))
-    for path in (best, *others, draw(run, Kind.PARETO)):
+    for path in (best, *others, draw(run, "pareto")):
         typer.echo(path)
     return best
