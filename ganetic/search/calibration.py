@@ -171,20 +171,7 @@ def train_references(
     Raises:
         UserError: the folder cannot be used, or another process works there.
     """
-    trials = [
-        (
-            loss,
-            TrialSpec(
-                formula=text,
-                seed=seed,
-                steps=conditions.steps,
-                checkpoints=conditions.checkpoints,
-                proxy=conditions.proxy,
-            ),
-        )
-        for seed in seeds
-        for loss, text in conditions.losses.items()
-    ]
+    trials = _trials(conditions, seeds)
     names = list(conditions.losses)
     cells = [Cell(names.index(loss), loss, trial.model_dump(mode="json")) for loss, trial in trials]
     path = folder / _journal(seeds)
@@ -207,6 +194,24 @@ def train_references(
             _training(loss, trial.seed, record, path) for (loss, trial), record in zip(trials, records, strict=True)
         ),
     )
+
+
+def _trials(conditions: Conditions, seeds: Sequence[int]) -> list[tuple[str, TrialSpec]]:
+    """Every loss on every seed, seed by seed, so that what there is early on is of all losses."""
+    return [
+        (
+            loss,
+            TrialSpec(
+                formula=text,
+                seed=seed,
+                steps=conditions.steps,
+                checkpoints=conditions.checkpoints,
+                proxy=conditions.proxy,
+            ),
+        )
+        for seed in seeds
+        for loss, text in conditions.losses.items()
+    ]
 
 
 def _warnings(calibration: Calibration, first_rung: int) -> list[str]:

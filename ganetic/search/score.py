@@ -12,6 +12,7 @@ from ganetic.errors import UserError
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import resolve_loss
+from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import Fitness, fitness
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import TrialResult
@@ -78,18 +79,8 @@ def score(
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     proxy = space.proxies[0]
     materials = runtime.materials(proxy.data or data or space.data, proxy.spec, listener)
-    steps = space.finals.steps
-    trials = [
-        TrialSpec(
-            formula=formula.text,
-            seed=training_seed(0, "confirmation", number),
-            steps=steps,
-            checkpoints=space.checkpoints(steps),
-            proxy=proxy.spec,
-        )
-        for number in range(seeds)
-    ]
-    with runtime.executor(materials, steps) as executor:
+    trials = _trials(formula, space, seeds)
+    with runtime.executor(materials, space.finals.steps) as executor:
         results = _train(trials, executor, listener)
     traces = [seed_trace(result) for result in results]
     ends = [materials.start_fd if trace.failed else trace.points[-1][1] for trace in traces]
@@ -99,7 +90,7 @@ def score(
         readable=formula.readable,
         metric=materials.protocol,
         floor_fd=materials.floor_fd,
-        steps=steps,
+        steps=space.finals.steps,
         seeds=pd.DataFrame(
             [_row(trial, result) for trial, result in zip(trials, results, strict=True)],
             columns=("seed", "state", "reason", "fd", "seconds"),
@@ -108,6 +99,20 @@ def score(
         fd_low=math.exp(interval.low),
         fd_high=math.exp(interval.high),
     )
+
+
+def _trials(formula: Formula, space: SearchSpace, seeds: int) -> list[TrialSpec]:
+    steps = space.finals.steps
+    return [
+        TrialSpec(
+            formula=formula.text,
+            seed=training_seed(0, "confirmation", number),
+            steps=steps,
+            checkpoints=space.checkpoints(steps),
+            proxy=space.proxies[0].spec,
+        )
+        for number in range(seeds)
+    ]
 
 
 def _train(trials: list[TrialSpec], executor: Executor, listener: Listener) -> list[TrialResult]:
