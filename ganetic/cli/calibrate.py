@@ -15,7 +15,12 @@ from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception
 def calibrate(
     data: Data = None,
     space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxies and rungs to use.")] = "quick",
-    seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each published loss.")] = 5,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=100, metavar="N", help="Trainings of each published loss; by default those there are, or 5."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Also write it to a file, or into a folder.")
     ] = None,

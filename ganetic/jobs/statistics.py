@@ -4,7 +4,7 @@ Everything here is about plain numbers of which differences make sense; for quan
 their logarithms, and a difference d is the ratio exp(d).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -174,20 +174,6 @@ def paired_difference(mine: ArrayLike, theirs: ArrayLike) -> Difference:
         wilcoxon_p=wilcoxon_p(differences),
         detectable=spread * detectable_effect(len(differences)) * sd,
     )
-
-
-def findings(reference: ArrayLike, others: Mapping[str, ArrayLike]) -> dict[str, Finding]:
-    """Compare several things with one reference, all measured in the same pairs, as one family of comparisons.
-
-    Args:
-        reference: its measurements ``(n,)``.
-        others: theirs, by name, each ``(n,)``.
-
-    Raises:
-        ValueError: see `paired_difference`.
-    """
-    differences = [paired_difference(values, reference) for values in others.values()]
-    return dict(zip(others, family(differences), strict=True))
 
 
 def family(differences: Sequence[Difference], p_values: Sequence[float] | None = None) -> list[Finding]:

@@ -41,7 +41,14 @@ def calibration_page(kept: Kept, measured: Sequence[int]) -> RenderableType:
         Text(_LEGEND, style="dim"),
         Text(),
         Text(
-            "\n".join((*_rules(calibration, measured), _ranking(calibration, measured[-1]), _detectable(calibration)))
+            "\n".join(
+                (
+                    *_noisiest(calibration),
+                    *_rules(calibration, measured),
+                    _ranking(calibration, measured[-1]),
+                    _detectable(calibration),
+                )
+            )
         ),
         Text(),
         Text(str(kept.place)),
@@ -65,6 +72,7 @@ def calibration_record(kept: Kept, measured: Sequence[int]) -> dict[str, Any]:
         "viable": list(calibration.viable),
         "failures": calibration.failures,
         "checkpoints": [_reading_record(calibration, reading) for reading in calibration.readings],
+        "without_noisiest": _noisiest_record(calibration),
         "kill": [_threshold_record(threshold) for threshold in calibration.kill_thresholds(measured)],
         "first_rung": measured[-1],
         "first_ranking_step": calibration.first_ranking_step,
@@ -127,6 +135,18 @@ def _kill_cells(threshold: KillThreshold | None) -> tuple[str, str, str]:
     return f"{threshold.worst:.2f}", f"{threshold.rule.above:.3g}", f"{threshold.caught}/{threshold.failed}"
 
 
+def _noisiest(calibration: Calibration) -> list[str]:
+    loss = calibration.noisiest
+    if loss is None:
+        return []
+    left, (low, high) = calibration.spread_without(loss), calibration.spread_without(loss).interval
+    return [
+        f"Without {loss}, the noisiest, at step {calibration.conditions.steps}: noise {number(left.noise_sd, 2)},",
+        f"  s/n {number(left.signal_to_noise, 2)} ({number(low)}-{number(high)}), "
+        f"speed {number(left.per_minute(calibration.seconds))}",
+    ]
+
+
 def _rules(calibration: Calibration, measured: Sequence[int]) -> list[str]:
     thresholds, first_rung = calibration.kill_thresholds(measured), measured[-1]
     if not thresholds:
@@ -143,6 +163,8 @@ def _ranking(calibration: Calibration, first_rung: int) -> str:
     first = calibration.first_ranking_step
     if first is None:
         return "Rank: too few viable losses to say"
+    if first_rung >= calibration.conditions.steps:
+        return f"Rank: not known, these trainings are no longer than a first rung of {first_rung} steps"
     verdict = "may rank" if first <= first_rung else "ranks too early"
     return (
         f"Rank: from step {first} on (rank correlation {RANKING_CORRELATION:g} with step "
@@ -186,6 +208,21 @@ def _threshold_record(threshold: KillThreshold) -> dict[str, Any]:
         "slow": threshold.slow,
         "caught": threshold.caught,
         "failed": threshold.failed,
+    }
+
+
+def _noisiest_record(calibration: Calibration) -> dict[str, Any] | None:
+    loss = calibration.noisiest
+    if loss is None:
+        return None
+    left = calibration.spread_without(loss)
+    return {
+        "loss": loss,
+        "noise_sd": _finite(left.noise_sd),
+        "signal_sd": _finite(left.signal_sd),
+        "signal_to_noise": _finite(left.signal_to_noise),
+        "interval": [_finite(end) for end in left.interval],
+        "per_minute": _finite(left.per_minute(calibration.seconds)),
     }
 
 

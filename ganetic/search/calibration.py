@@ -27,16 +27,16 @@ from ganetic.search.space import SearchSpace, load_space
 __all__ = ["Calibration", "Kept", "calibrate", "calibration_for", "checkpoints_of", "kill_rules", "train_references"]
 
 SEEDS = 5
-"""Of each loss, unless more or fewer are asked for."""
+"""Of each loss in a calibration that is made, unless more or fewer are asked for …"""
 
 SEEDS_OF_A_SEARCH = 3
-"""Where a search finds no calibration and makes one."""
+"""… or a search makes it, which wants to begin."""
 
 
 def calibrate(
     space: str | Path | SearchSpace = "quick",
     data: str | None = None,
-    seeds: int = SEEDS,
+    seeds: int | None = None,
     runtime: Runtime | None = None,
     listener: Listener | None = None,
     steps: int | None = None,
@@ -49,7 +49,8 @@ def calibrate(
     Args:
         space: a file, the name of a shipped space, or a space.
         data: a data set; None for the space's own.
-        seeds: of each published loss, at most 100; a calibration with more serves as well.
+        seeds: of each published loss, at most 100; a calibration with more serves as well. None: whatever a
+            calibration has serves, and 5 where one must be made.
         runtime: where.
         listener: who watches.
         steps: of a training; None for those of the space's last rung.
@@ -63,7 +64,7 @@ def calibrate(
     """
     listener, runtime = listener or Silence(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
-    if not 1 <= seeds <= SEEDS_A_ROLE:
+    if seeds is not None and not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     if steps is not None and steps < 1:
         raise UserError(f"steps is {steps}; expected at least 1")
@@ -71,7 +72,7 @@ def calibrate(
     for proxy in space.proxies:
         materials = runtime.materials(proxy.data or data or space.data, proxy.spec, listener)
         found[proxy.name] = calibration_for(
-            materials, proxy.spec, space, runtime, listener, seeds=seeds, steps=steps, directory=directory
+            materials, proxy.spec, space, runtime, listener, seeds, steps, directory, made_with=SEEDS
         )
     return found
 
@@ -107,6 +108,7 @@ def calibration_for(
     seeds: int | None = None,
     steps: int | None = None,
     directory: Path | None = None,
+    made_with: int = SEEDS_OF_A_SEARCH,
 ) -> Kept:
     """Find the calibration of one proxy, or make it and keep it in the cache.
 
@@ -116,9 +118,10 @@ def calibration_for(
         space: its rungs say how long to train, and where to measure.
         runtime: where.
         listener: who watches.
-        seeds: of each loss. None: whatever a calibration has serves, and 3 where one must be made.
+        seeds: of each loss; None: whatever a calibration has serves.
         steps: of a training; None for those of the space's last rung.
         directory: where calibrations are kept; None for the cache.
+        made_with: seeds of each loss where `seeds` does not say and one must be made.
 
     Raises:
         UserError: a file of the cache cannot be used.
@@ -129,7 +132,7 @@ def calibration_for(
     if kept := find(conditions, seeds or 1, directory):
         listener.log(f"calibration {kept.place}: {len(kept.calibration.seeds)} seeds")
         return kept
-    numbers = [training_seed(0, "calibration", number) for number in range(seeds or SEEDS_OF_A_SEARCH)]
+    numbers = [training_seed(0, "calibration", number) for number in range(seeds or made_with)]
     listener.log(
         f"no calibration for {conditions.data} and this proxy yet: training {len(losses)} published losses on "
         f"{len(numbers)} seed{'s' * (len(numbers) > 1)} for {steps} steps"

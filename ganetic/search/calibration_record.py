@@ -15,7 +15,7 @@ from ganetic.config import Config
 from ganetic.jobs.statistics import detectable_effect
 from ganetic.proxy.spec import KillRule, ProxySpec, Steps
 from ganetic.proxy.trial import TrialState
-from ganetic.search.signal import Spread, Table, rank_correlation, seed_reliability, spread
+from ganetic.search.signal import LEAST_LOSSES, Spread, Table, rank_correlation, seed_reliability, spread
 
 VIABLE_SHARE = 0.2
 """A published loss of which a larger share of trainings failed does not work on the proxy. The bound is stricter than
@@ -224,6 +224,22 @@ class Calibration(Config):
     def readings(self) -> tuple[Reading, ...]:
         """One a checkpoint."""
         return tuple(self.reading(step) for step in self.conditions.checkpoints)
+
+    @property
+    def noisiest(self) -> str | None:
+        """The viable loss without which the noise at the last checkpoint is least; None below four viable losses.
+
+        One slow starter can be most of the noise, and then is most of what `readings` say.
+        """
+        last = self.table(self.conditions.steps)
+        if len(self.viable) <= LEAST_LOSSES:
+            return None
+        left = [spread(np.delete(last, row, axis=0)).noise_sd for row in range(len(last))]
+        return self.viable[int(np.argmin(left))] if np.isfinite(left).all() else None
+
+    def spread_without(self, loss: str) -> Spread:
+        """The spread at the last checkpoint when a viable loss is left out."""
+        return spread(np.delete(self.table(self.conditions.steps), self.viable.index(loss), axis=0))
 
     @property
     def first_ranking_step(self) -> int | None:

@@ -61,6 +61,8 @@ def score(
 ) -> Score:
     """Train a proxy with one loss on a few seeds, which chose no loss of any run, for the steps of the space's finals.
 
+    Of several proxies of a space the first alone is used; `ganetic.studies.compare.compare` trains on all.
+
     Args:
         loss: a name of the library, a card's path, or an expression.
         data: a data set; None for the space's own. A proxy that names its data keeps to it.
@@ -78,6 +80,10 @@ def score(
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     proxy = space.proxies[0]
+    if len(space.proxies) > 1:
+        listener.log(
+            f"on {proxy.name}, the first of {len(space.proxies)} proxies; `ganetic compare` trains on all of them"
+        )
     materials = runtime.materials(proxy.data or data or space.data, proxy.spec, listener)
     trials = _trials(formula, space, seeds)
     with runtime.executor(materials, space.finals.steps) as executor:

@@ -105,7 +105,7 @@ def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
     measured = {row["contestant"]: _final_results(run, row["contestant"], values) for row in finals}
     final = measured.get(f"individual {number}")
     return LossCard.of(
-        name=f"{config.space.name}-s{config.seed}-{number}",
+        name=f"{config.space.name}{'-random' if config.space.evolution.random else ''}-s{config.seed}-{number}",
         formula=short,
         results=final or _search_results(run, individual),
         references=[

@@ -1,13 +1,14 @@
 """How many times as large the fd of one loss is as that of another on the same seeds, and what may be said of it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ganetic.jobs.statistics import Verdict, family, paired_difference
+from ganetic.jobs.statistics import Difference, Finding, Verdict, family, paired_difference
 from ganetic.studies.settings import Pair
 
 WORDS = {Verdict.LOWER: "better", Verdict.HIGHER: "worse", Verdict.NOT_SHOWN: "no difference shown"}
@@ -67,50 +68,72 @@ def ratios(
         pairs: which losses; a pair without a common seed is left out.
         failed: by proxy, which of these trainings failed, with the same rows and columns; None where nobody knows.
     """
-    places, differences, troubles = [], [], []
-    for proxy, table in tables.items():
-        for pair in pairs:
-            if not {pair.first, pair.second} <= set(table.columns):
-                continue
-            both = table[[pair.first, pair.second]].dropna()
-            if len(both):
-                places.append((proxy, *pair))
-                logs = np.log(both)
-                differences.append(paired_difference(logs[pair.first], logs[pair.second]))
-                trouble = pd.Series(data=False, index=both.index)
-                if failed is not None:
-                    trouble = failed[proxy].loc[both.index, list(pair)].eq(other=True).any(axis=1)
-                trained = (logs[pair.first] - logs[pair.second])[~trouble].mean()
-                troubles.append((int(trouble.sum()), _exp(trained)))
-    # A failure that counts as untrained lies far outside any normal distribution: then ranks alone are to be trusted.
-    deciding = [
-        difference.wilcoxon_p if failed_pairs else difference.t_p
-        for difference, (failed_pairs, _) in zip(differences, troubles, strict=True)
-    ]
     found = [
-        Ratio(
-            *place,
-            pairs=finding.difference.pairs,
-            ratio=_exp(finding.difference.mean),
-            low=_exp(finding.difference.low),
-            high=_exp(finding.difference.high),
-            t_p=finding.difference.t_p,
-            wilcoxon_p=finding.difference.wilcoxon_p,
-            holm_p=finding.holm_p,
-            verdict=WORDS[finding.verdict],
-            detectable=math.nan if failed_pairs else _exp(-finding.difference.detectable),
-            failed_pairs=failed_pairs,
-            trained=trained,
-        )
-        for place, finding, (failed_pairs, trained) in zip(places, family(differences, deciding), troubles, strict=True)
+        pairing
+        for proxy, table in tables.items()
+        for pairing in _pairings(proxy, table, None if failed is None else failed[proxy], pairs)
     ]
+    differences = [pairing.difference for pairing in found]
+    # A failure that counts as untrained lies far outside any normal distribution: then ranks alone are to be trusted.
+    deciding = [pairing.difference.wilcoxon_p if pairing.failed_pairs else pairing.difference.t_p for pairing in found]
+    judged = [_ratio(pairing, finding) for pairing, finding in zip(found, family(differences, deciding), strict=True)]
     order = {proxy: place for place, proxy in enumerate(tables)}
-    return sorted(found, key=lambda one: (order[one.proxy], one.ratio))
+    return sorted(judged, key=lambda one: (order[one.proxy], one.ratio))
 
 
 def default_reference(names: Sequence[str]) -> str:
     """With what losses are compared unless somebody says: bce, or else the first."""
     return "bce" if "bce" in names else names[0]
+
+
+class _Pairing(NamedTuple):
+    """Two losses of a proxy and what their common seeds say, before others are looked at."""
+
+    proxy: str
+    pair: Pair
+    difference: Difference
+    failed_pairs: int
+    trained: float
+
+
+def _pairings(
+    proxy: str, table: pd.DataFrame, failed: pd.DataFrame | None, pairs: Sequence[Pair]
+) -> Iterator[_Pairing]:
+    """The pairs that have a seed in common."""
+    logs = {name: np.log(table[name].to_numpy(dtype=np.float64)) for name in table}
+    nobody = np.zeros(len(table), dtype=np.bool_)
+    troubled = {name: nobody if failed is None else failed[name].eq(other=True).to_numpy() for name in table}
+    for pair in pairs:
+        if not {pair.first, pair.second} <= set(logs):
+            continue
+        first, second = logs[pair.first], logs[pair.second]
+        common = np.isfinite(first) & np.isfinite(second)
+        if common.any():
+            trouble = (troubled[pair.first] | troubled[pair.second])[common]
+            trained = (first - second)[common][~trouble]
+            mean = float(trained.mean()) if len(trained) else math.nan
+            difference = paired_difference(first[common], second[common])
+            yield _Pairing(proxy, pair, difference, int(trouble.sum()), _exp(mean))
+
+
+def _ratio(pairing: _Pairing, finding: Finding) -> Ratio:
+    difference = pairing.difference
+    return Ratio(
+        proxy=pairing.proxy,
+        first=pairing.pair.first,
+        second=pairing.pair.second,
+        pairs=difference.pairs,
+        ratio=_exp(difference.mean),
+        low=_exp(difference.low),
+        high=_exp(difference.high),
+        t_p=difference.t_p,
+        wilcoxon_p=difference.wilcoxon_p,
+        holm_p=finding.holm_p,
+        verdict=WORDS[finding.verdict],
+        detectable=math.nan if pairing.failed_pairs else _exp(-difference.detectable),
+        failed_pairs=pairing.failed_pairs,
+        trained=pairing.trained,
+    )
 
 
 def _exp(value: float) -> float:

@@ -6,13 +6,11 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from ganetic.jobs.statistics import (
     Verdict,
     detectable_effect,
     family,
-    findings,
     holm,
     least_wilcoxon_p,
     mean_interval,
@@ -21,52 +19,8 @@ from ganetic.jobs.statistics import (
     wilcoxon_p,
 )
 
-Vector = NDArray[np.float64]
-
-STUDIES, SEEDS, LOSSES = 400, 25, 10
-"""Simulated comparisons, of the size that `ganetic compare` has by default with the library's losses."""
-
 plain = st.floats(-50, 50).map(lambda value: round(value, 6))
 vectors = st.lists(plain, min_size=2, max_size=30)
-
-
-def study(stream: np.random.Generator, effect: float = 0.0, failing: float = 0.0) -> dict[str, Vector]:
-    """Ln fd of a comparison: what a seed does to every loss, what it does to one, and trainings that fail.
-
-    The last loss differs by `effect` sds of the paired difference.
-    """
-    sd = stream.uniform(0.12, 0.2)
-    shared = stream.uniform(0, 0.7)  # share of the variance
-    common = stream.normal(0, sd * shared**0.5, SEEDS)
-    own = stream.normal(0, sd * (1 - shared) ** 0.5, (LOSSES, SEEDS))
-    own[-1] += effect * (2 * (1 - shared)) ** 0.5 * sd
-    values = 4.0 + common + own
-    values[stream.random(values.shape) < failing] = math.log(900)
-    return {f"loss {number}": row for number, row in enumerate(values)}
-
-
-def verdicts(values: dict[str, Vector]) -> list[Verdict]:
-    reference, *others = values
-    found = findings(values[reference], {name: values[name] for name in others})
-    return [found[name].verdict for name in others]
-
-
-def test_an_effect_of_one_sd_is_found_and_nothing_else() -> None:
-    stream = np.random.default_rng(1)
-    found = [verdicts(study(stream, effect=-1.0)) for _ in range(STUDIES)]
-    assert sum(study[-1] is Verdict.LOWER for study in found) >= 0.8 * STUDIES
-    assert sum(any(v is not Verdict.NOT_SHOWN for v in study[:-1]) for study in found) <= 0.05 * STUDIES
-
-
-@pytest.mark.parametrize("failing", [0.0, 0.04])
-def test_where_nothing_differs_few_studies_say_that_anything_does(failing: float) -> None:
-    stream = np.random.default_rng(2)
-    wrong = sum(
-        any(verdict is not Verdict.NOT_SHOWN for verdict in verdicts(study(stream, failing=failing)))
-        for _ in range(STUDIES)
-    )
-    assert wrong <= 0.05 * STUDIES
-    assert failing or wrong > 0, "a test that is never wrong has no power"
 
 
 def test_the_detectable_effect_is_found_in_four_of_five_studies() -> None:
@@ -174,9 +128,9 @@ def test_holm_rejects_what_its_steps_reject(p_values: list[float]) -> None:
 
 def test_verdicts_have_a_side() -> None:
     reference = np.random.default_rng(0).normal(0, 1, 20)
-    others = {"less": reference - 1.0 + 0.01 * np.arange(20), "more": reference + 1.0 + 0.01 * np.arange(20)}
-    found = findings(reference, others)
-    assert [one.verdict for one in found.values()] == [Verdict.LOWER, Verdict.HIGHER]
+    others = [reference - 1.0 + 0.01 * np.arange(20), reference + 1.0 + 0.01 * np.arange(20)]
+    found = family([paired_difference(other, reference) for other in others])
+    assert [one.verdict for one in found] == [Verdict.LOWER, Verdict.HIGHER]
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=30))

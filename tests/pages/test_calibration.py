@@ -49,11 +49,28 @@ def test_page_says_what_follows_in_80_columns() -> None:
     first, second = calibration.kill_thresholds(CHECKPOINTS)
     for one in (first, second):
         assert f"at step {one.rule.step} above {one.rule.above:g} of the start" in text
-    assert "Rank: from step 100 on" in text
-    assert "a first rung of 400 may rank" in text
+    assert "Rank: not known, these trainings are no longer than a first rung of 400 steps" in text
+    assert "Rank: from step 100 on" in "\n".join(lines_of(calibration, (25, 50, 100)))
+    assert "a first rung of 100 may rank" in "\n".join(lines_of(calibration, (25, 50, 100)))
     assert "a first rung of 50 ranks too early" in "\n".join(lines_of(calibration, (25, 50)))
     assert f"{calibration.detectable_ratio(10):.2f} with 10" in text
     assert lines[-1] == str(PLACE)
+
+
+def test_page_names_the_loss_that_is_most_of_the_noise() -> None:
+    noise = np.random.default_rng(1).normal(scale=(0.05,) * 4 + (0.9,), size=(8, 5, 5)).transpose(2, 0, 1)
+    falls = np.log(START * np.array([0.9, 0.7, 0.4, 0.2, 0.1]))
+    calibration = calibration_of({f"loss-{n}": falls + 0.1 * n + noise[n] for n in range(5)})
+    assert calibration.noisiest == "loss-4"
+    left = calibration.spread_without("loss-4")
+    assert left.noise_sd == pytest.approx(0.05, rel=0.4)
+    assert left.noise_sd < calibration.readings[-1].spread.noise_sd / 3
+    text = "\n".join(lines_of(calibration))
+    assert f"Without loss-4, the noisiest, at step 400: noise {left.noise_sd:.2f}" in text
+    record = calibration_record(Kept(calibration, PLACE), CHECKPOINTS)["without_noisiest"]
+    assert record["loss"] == "loss-4" and record["noise_sd"] == left.noise_sd
+    three = calibration_of({f"loss-{n}": falls + noise[n] for n in range(3)})
+    assert three.noisiest is None and "noisiest" not in "\n".join(lines_of(three))
 
 
 def test_page_of_failures_alone_says_so() -> None:
