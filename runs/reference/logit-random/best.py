@@ -1,4 +1,4 @@
-"""GAN loss logit-s0-66, exported by ganetic.
+"""GAN loss logit-random-s0-66, exported by ganetic.
 
 Input: logits, the discriminator's raw output of shape (B,); apply no sigmoid to it.
 Orientation: real_above_fake. The discriminator puts real images above fake ones.

@@ -1,4 +1,4 @@
-"""GAN loss paper-s0-8, exported by ganetic.
+"""GAN loss paper-random-s0-8, exported by ganetic.
 
 Input: logits, the discriminator's raw output of shape (B,); apply no sigmoid to it.
 Orientation: fake_above_real. The discriminator puts fake images above real ones: negate its output to score realness.
