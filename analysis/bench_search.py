@@ -305,13 +305,22 @@ def show_rows(trials: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="ganetic-") as folder, Path(os.devnull).open("w") as nowhere:
         directory, console = Path(folder), Console(file=nowhere)
         write_run(directory, trials)
-        found = []
-        for _ in range(3):
-            began = time.perf_counter()
-            print_text(console, run_page(open_run(directory)))
-            found.append(time.perf_counter() - began)
-    seconds = statistics.median(found)
-    return [Row(f"show {trials:,} trials, once all is imported", f"{seconds:.2f} s", "<= 2 s", seconds <= 2)]
+        command = [sys.executable, "-m", "ganetic", "show", str(directory)]
+        inside = _median_seconds(lambda: print_text(console, run_page(open_run(directory))))
+        typed = _median_seconds(lambda: subprocess.run(command, stdout=nowhere, check=True))
+    return [
+        Row(f"show {trials:,} trials, once all is imported", f"{inside:.2f} s", "<= 2 s", inside <= 2),
+        Row("… the command as it is typed", f"{typed:.2f} s", "<= 2 s", typed <= 2),
+    ]
+
+
+def _median_seconds(action: Callable[[], object], times: int = 3) -> float:
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        action()
+        found.append(time.perf_counter() - began)
+    return statistics.median(found)
 
 
 def draw(rows: Sequence[Row]) -> Table:

@@ -55,6 +55,12 @@ def test_the_knee_of_one_and_of_equals() -> None:
     assert choose([{**CANDIDATES[0], "individual": number} for number in (6, 4)], REFERENCES, "knee", "runs/x") == 6
 
 
+def test_a_random_search_names_its_losses_so(tmp_path: Path) -> None:
+    run = search(SPACE.randomised(), run=tmp_path / "run", seed=7, runtime=runtime())
+    assert pick_card(run).name.startswith("tiny-random-s7-")
+    assert pick_card(finished()).name.startswith("tiny-s7-")
+
+
 def test_what_cannot_be_picked() -> None:
     with pytest.raises(UserError, match='unknown pick "best"; expected knee, fid, stability or the number'):
         choose(CANDIDATES, REFERENCES, "best", "runs/x")
