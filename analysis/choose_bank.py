@@ -1,20 +1,24 @@
 """Chooses the losses of the bank, and prints the file that `analysis/record_bank.py` reads.
 
-    python analysis/choose_bank.py analysis/bank_losses.txt > /tmp/chosen && mv /tmp/chosen analysis/bank_losses.txt
+    python analysis/choose_bank.py analysis/bank_losses.txt [--found RUN …] > /tmp/chosen
+    mv /tmp/chosen analysis/bank_losses.txt
 
 The losses that searches and prototypes found cannot be drawn again and are kept from the file; the library, random
 draws, offspring of many generations and near copies are made anew from one seed, with the spaces `paper` and `logit`.
+With `--found`, losses are added that trained in the named searches on every seed that they were given; they come after
+the first 110, which had been recorded when it turned out that two of three of the others do not train.
 What was drawn depends on how this version of the package draws and breeds, so that the file is what a bank is recorded
 from, and this script says how it came to be.
 """
 
 import argparse
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ganetic.errors import UserError, run_script
 from ganetic.loss.fingerprint import fingerprint, normalised_gradients
@@ -25,11 +29,13 @@ from ganetic.loss.ops import Array
 from ganetic.loss.screen import Orientation, judge
 from ganetic.search.breeding import Breeder
 from ganetic.search.individual import Individual
+from ganetic.search.results import open_run
 from ganetic.search.space import load_space
 
 SEED = 900
 SPACES = ("paper", "logit")
 KEPT = ("search", "prototype")
+FOUND, FOUND_AFTER, MOST_FOUND = "found", 110, 250
 RANDOM_A_SPACE = 30
 BRED_A_SPACE = 80
 COPIES = 4
@@ -51,6 +57,7 @@ HEADER = f"""\
 #   prototype                  the best of short searches with earlier versions of this package
 #   random paper, random logit random draws that pass the screen
 #   bred paper, bred logit     offspring of the losses above over {GENERATIONS} generations, chosen without any training
+#   found                      trained in later searches, on every seed that they were given there
 #   copy                       within {APART} of another loss, as the rms difference of the scaled gradients on
 #                              |d| <= {REACH:g}; all others are further than that apart
 # Made by analysis/choose_bank.py."""
@@ -127,14 +134,14 @@ def library_of(space_name: str) -> list[Formula]:
     return [LIBRARY[name].formula for name in names]
 
 
-def kept(path: Path) -> list[tuple[str, Formula]]:
+def kept(path: Path, origins: Collection[str] = KEPT) -> list[tuple[str, Formula]]:
     """The losses of the file that cannot be drawn again, with their origins, in an order that does not depend on it."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
-    return [(origin, Formula.from_text(text)) for origin, text in sorted(rows) if origin in KEPT]
+    return [(origin, Formula.from_text(text)) for origin, text in sorted(rows) if origin in origins]
 
 
 def take(chosen: Chosen, origin: str, stream: Iterable[Formula], most: int, copies: bool = False) -> None:
@@ -146,9 +153,25 @@ def take(chosen: Chosen, origin: str, stream: Iterable[Formula], most: int, copi
             return
 
 
-def choose(found: list[tuple[str, Formula]]) -> list[tuple[str, str]]:
-    """All losses, with their origins, in the order of recording."""
-    chosen = Chosen()
+def trained_in(runs: Sequence[Path]) -> Iterator[Formula]:
+    """The losses that trained in searches on every seed that they were given, the most trained first."""
+    tables = [open_run(run).individuals() for run in runs]
+    table = pd.concat([one[one["viable"] & (one["failed"] == 0)] for one in tables])
+    for text in table.sort_values(["seeds", "formula"], ascending=[False, True])["formula"].unique():
+        yield Formula.from_text(text)
+
+
+def with_found(chosen: Chosen, rows: list[tuple[str, str]], found: Iterable[Formula]) -> list[tuple[str, str]]:
+    """The rows, and after the first of them those of the found losses that are no near copies of any."""
+    before = len(chosen.rows)
+    take(chosen, FOUND, found, MOST_FOUND)
+    added = sorted(chosen.rows[before:])
+    random.Random(SEED).shuffle(added)
+    return [*rows[:FOUND_AFTER], *added, *rows[FOUND_AFTER:]]
+
+
+def choose(chosen: Chosen, found: list[tuple[str, Formula]]) -> list[tuple[str, str]]:
+    """All losses but those of later searches, with their origins, in the order of recording."""
     for loss in LIBRARY.values():
         chosen.offer("library", loss.formula)
     for origin, formula in found:
@@ -173,9 +196,14 @@ def main() -> None:
     """Print the file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("losses", type=Path, help="the file as it is")
-    before = kept(parser.parse_args().losses)
+    parser.add_argument("--found", type=Path, nargs="+", default=[], metavar="RUN", help="searches whose losses to add")
+    given = parser.parse_args()
+    chosen = Chosen()
+    rows = choose(chosen, kept(given.losses))
+    known = [formula for _, formula in kept(given.losses, {FOUND})]
+    new = trained_in(given.found) if given.found else ()
     print(HEADER)
-    for origin, text in choose(before):
+    for origin, text in with_found(chosen, rows, chain(known, new)):
         print(f"{origin}\t{text}")
 
 
