@@ -10,6 +10,7 @@ One search of each proves nothing about searches.
 
 import argparse
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +31,28 @@ def row(run: Run, least: int) -> list[str]:
     top = history[history["rung"] == len(run.config.space.rungs) - 1]
     best, area = best_so_far(top), hypervolume_so_far(top, run.config.start_fd)
     within = int((top["steps"] <= least).sum())
-    curves = [f"{float(np.asarray(values)[count - 1]):.3g}" for count in (within, len(top)) for values in (best, area)]
+    curves = [_after(values, count) for count in (within, len(top)) for values in (best, area)]
     counts = (str(len(individuals)), str(int(individuals["viable"].sum())), f"{steps:,}")
     return [run.directory.name, *counts, *curves]
 
 
+def _after(values: Iterable[float], count: int) -> str:
+    """A curve's value after so many losses, in print; a dash where there are none yet."""
+    return f"{list(values)[count - 1]:.3g}" if count else "-"
+
+
 def finals_of(run: Run) -> tuple[pd.DataFrame, str, str]:
-    """The finals as ln fd, a row a seed and a column a contestant; the best finalist and the pick."""
+    """The finals as ln fd, a row a seed and a column a contestant; the best finalist and the pick.
+
+    Raises:
+        UserError: there was no finalist.
+    """
     values = run.final_values()
-    table = np.log(values.pivot(index="seed", columns="contestant", values="fd"))
+    values["ln fd"] = np.log(values["fd"])
+    table = values.pivot_table(index="seed", columns="contestant", values="ln fd", aggfunc="mean")  # over proxies
     finalists = [name for name in table if name.startswith("individual")]
+    if not finalists:
+        raise UserError(f"{run.directory}: there was no finalist; compare runs of which a loss came through")
     return table, str(table[finalists].mean().idxmin()), f"individual {pick_card(run).provenance.individual}"
 
 

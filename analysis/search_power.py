@@ -29,7 +29,7 @@ from ganetic.loss.formula import Formula
 from ganetic.plots.beside import WORST_INSTABILITY
 from ganetic.search.niches import occupied
 from ganetic.search.ranking import hypervolume
-from ganetic.search.results import JOURNAL, Run, open_run
+from ganetic.search.results import EXHAUSTED, JOURNAL, Run, open_run
 from ganetic.search.run import resume, search
 from ganetic.search.runtime import Runtime
 from ganetic.search.space import SearchSpace, load_space
@@ -119,11 +119,15 @@ def run_arm(directory: Path, space: SearchSpace, seed: int, steps: int, runtime:
 
     Raises:
         KeyboardInterrupt: it was stopped before its end.
+        UserError: what is there is another search.
     """
     begun = (directory / JOURNAL).exists()
-    left = steps - (open_run(directory).steps if begun else 0)
-    if begun and open_run(directory).status == "finished":
-        return open_run(directory)
+    there = open_run(directory) if begun else None
+    if there and (there.config.space, there.config.seed) != (space, seed):
+        raise UserError(f"{directory}: is a search with another space or seed; name a new directory")
+    left = steps - (there.steps if there else 0)
+    if there and there.status == "finished" and (left <= 0 or there.stop_reason == EXHAUSTED):
+        return there
     if left > 0:
         longest = max(space.rungs[-1].steps, space.finals.steps)
         most = space.stop.max_trials

@@ -48,15 +48,23 @@ def validate(data: object, model: type[ConfigT], where: str) -> ConfigT:
 
 
 def _one_line(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    place = _dotted(problem["loc"])
+    location = _without_union_members(problem["loc"])
+    place = _dotted(location)
     if problem["type"] == "extra_forbidden":
-        key, allowed = str(problem["loc"][-1]), _keys_at(model, problem["loc"][:-1])
+        key, allowed = str(location[-1]), _keys_at(model, location[:-1])
         expected = f"; expected one of {', '.join(allowed)}" if allowed else ""
         return f'unknown key "{place}"{expected}{did_you_mean(key, allowed)}'
     if problem["type"] == "missing":
         return f'key "{place}" is missing'
     message = problem["msg"].removeprefix("Value error, ")
     return f"{place} is {str(problem['input'])[:60]!r}: {message}" if place else message
+
+
+def _without_union_members(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Of a key that may be of several types pydantic names the type, too, as in ``tuple[KillRule, ...]``."""
+    inner = tuple(part for part in location[:-1] if isinstance(part, int) or not part.endswith("]"))
+    last = location[-1:]
+    return inner if last and str(last[0]).endswith("]") else inner + last
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:

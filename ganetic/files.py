@@ -1,6 +1,7 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and directories that can be made or are refused."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ganetic.errors import UserError
@@ -17,5 +18,31 @@ def write_whole(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8")
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory, with those above it, unless it is there.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be made: {error.strerror}; name another directory") from None
+
+
+def refuse_impossible_directory(path: Path) -> None:
+    """Refuse a directory that plainly cannot be made, before anything costly is done for it.
+
+    Raises:
+        UserError: something above it is a file, or may not be written.
+    """
+    above = next(one for one in path.absolute().parents if one.exists())
+    if not above.is_dir():
+        raise UserError(f"{path}: cannot be made: {above} is a file; name another directory")
+    if not path.exists() and not os.access(above, os.W_OK | os.X_OK):
+        raise UserError(f"{path}: cannot be made: {above} may not be written; name another directory")

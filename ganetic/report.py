@@ -19,7 +19,7 @@ from ganetic.loss.export import latex, python_module
 from ganetic.loss.library import LIBRARY, LibraryLoss
 from ganetic.loss.resemblance import published_name
 from ganetic.progress.search import counts_line
-from ganetic.search.results import Run
+from ganetic.search.results import EXHAUSTED, Run
 from ganetic.studies.ratios import Ratio, default_reference, ratios
 from ganetic.studies.settings import Pair
 from ganetic.studies.wording import measured
@@ -75,6 +75,8 @@ def run_page(run: Run) -> RenderableType:
         f"{run.config.metric} (real against real: {run.config.floor_fd:.1f})",
         f"trials: {counts_line(states) or 'none ended yet'}, {run.under_way} under way",
     ]
+    if run.stop_reason == EXHAUSTED:
+        head.append("stopped early: nothing that was drawn last was new and passed the screen")
     if rejections:
         head.append(f"not trained: {counts_line(rejections)}")
     if late := run.timing_affected:
@@ -121,7 +123,7 @@ def finals_table(finals: pd.DataFrame, values: pd.DataFrame) -> Table:
             number(row["fd"]),
             *(said if reference else ()),
             number(row["instability"], 2),
-            f"{row['failed']}/{row['seeds']}",
+            f"{row['failed']}/{row['trainings']}",
             Text(row["readable"], style=style),
         )
     return table
@@ -141,18 +143,21 @@ def final_ratios(values: pd.DataFrame, reference: str) -> list[Ratio]:
 
 
 def verdict(run: Run, card: LossCard) -> Text:
-    """Say in a sentence or two how a loss did in the finals beside the best reference."""
+    """Say in a sentence or two how a loss did in the finals, beside the best reference where there are any."""
     finals = run.finals()
     mine = finals[finals["individual"] == card.provenance.individual].to_dict("records")
     references = finals[finals["reference"].astype(bool)].sort_values("fd").to_dict("records")
-    if not mine or not references:
+    if not mine:
         return Text(f"The pick is #{card.provenance.individual}; it was in no finals.")
-    ours, best = mine[0], references[0]
+    ours = mine[0]
+    pick = f"The pick is #{ours['individual']}: fd {number(ours['fd'])}, instability {number(ours['instability'], 2)}"
+    if not references:
+        return Text(f"{pick}.{_resemblance(card)}")
+    best = references[0]
     found = {ratio.first: ratio for ratio in final_ratios(run.final_values(), best["contestant"])}
     paired = found.get(ours["contestant"])
     return Text(
-        f"The pick is #{ours['individual']}: fd {number(ours['fd'])}, instability {number(ours['instability'], 2)}; "
-        f"the best published loss, {best['name']}: fd {number(best['fd'])}, "
+        f"{pick}; the best published loss, {best['name']}: fd {number(best['fd'])}, "
         f"instability {number(best['instability'], 2)}.{_paired(paired)}{_resemblance(card)}"
     )
 
@@ -179,8 +184,9 @@ def next_steps(run: Run, best: Path | None) -> Text:
     directory = run.directory
     if best is None:
         more = f" --max-trials {2 * run.asked}" if run.status == "finished" else ""
+        go_on = (f"ganetic resume {directory}{more}", "go on where it stopped")
         steps = [
-            (f"ganetic resume {directory}{more}", "go on where it stopped"),
+            *([go_on] if run.stop_reason != EXHAUSTED else ()),
             (f"ganetic show {directory}", "look again"),
             (f"ganetic plot {directory} --kind progress", "see how it went"),
         ]

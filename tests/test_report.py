@@ -2,6 +2,7 @@ import io
 import json
 import math
 import statistics
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,9 +28,13 @@ from ganetic.report import (
     to_json,
     verdict,
 )
+from ganetic.search import breeding
+from ganetic.search.run import search
 from ganetic.search.score import Score
 from ganetic.search.winner import pick_card
 from tests.plots.frames import final_values, finals, front
+from tests.search.fakes import SPACE, runtime
+from tests.search.test_driver import Notes
 from tests.small_run import small_run
 
 
@@ -147,6 +152,26 @@ def test_verdict_names_the_pick_and_the_best_reference() -> None:
     assert f"times {best['name']}'s (95 % interval " in text and "3 pairs); the seeds that chose it flatter it" in text
     outside = next(n for n in range(len(run.individuals())) if n not in set(finals["individual"]))
     assert "it was in no finals" in verdict(run, pick_card(run, str(outside))).plain
+
+
+def test_verdict_without_references_says_how_the_pick_did(tmp_path: Path) -> None:
+    finals = SPACE.finals.model_copy(update={"references": ()})
+    run = search(SPACE.model_copy(update={"finals": finals}), run=tmp_path / "run", seed=7, runtime=runtime())
+    said = verdict(run, pick_card(run)).plain
+    assert said.startswith("The pick is #") and "fd " in said and "in no finals" not in said
+
+
+def test_an_exhausted_search_says_so_and_does_not_advise_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breeding, "MAX_DRAWS", 300)
+    notes = Notes()
+    run = search(
+        SPACE.model_copy(update={"operators": ("neg",)}), run=tmp_path / "run", runtime=runtime(), listener=notes
+    )
+    assert any("of 300 draws none is new and passes the screen (" in message for message in notes.messages)
+    assert any(line.startswith("stopped early") for line in lines_of(run_page(run)))
+    assert "resume" not in next_steps(run, None).plain and "ganetic show" in next_steps(run, None).plain
 
 
 @pytest.mark.parametrize(("seeds", "part"), [(3, ", 95 % interval 40.0-55.0 (real"), (1, ": 47.0 (real")])

@@ -90,12 +90,12 @@ def confirm(
         except KeyboardInterrupt:
             listener.log("what has ended is kept; the same command goes on")
             raise
-    _conclude(confirmation.comparison, json, confirmation.claims())
     card = confirmation.comparison.directory / "card.json"
     write_card(confirmation.card, card)
     files = [card]
     if confirmation.supersedes(directory / "best.json"):
         files += write_loss(confirmation.card, directory / "best.json")
+    _conclude(confirmation.comparison, json, confirmation.claims())
     if not json:
         for path in files:
             typer.echo(path)

@@ -30,7 +30,9 @@ MAX_NESTING = 16
 MAX_KEY = 64
 """Characters of a key in a card file."""
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+MAX_NAME = 64
+"""Characters of a loss's name."""
+NAME_PATTERN = rf"^[a-z0-9][a-z0-9._-]{{0,{MAX_NAME - 1}}}$"
 
 
 def _printable(text: str) -> str:

@@ -92,7 +92,7 @@ def _draw_boxes(axes: Axes, runs: pd.DataFrame, compared_with: Sequence[str]) ->
         reference = loss in compared_with
         colour = ORANGE if reference else BLUE
         axes.boxplot(
-            [rows["counted_fd"].to_numpy()],
+            [rows["counted_fd"].dropna().to_numpy()],
             positions=[height],
             orientation="horizontal",
             widths=0.55,
@@ -158,5 +158,6 @@ def _curve(traces: pd.DataFrame) -> pd.DataFrame:
     """Columns step, mean, sd of ln fd over the trainings that did not fail; a row a step after the first update."""
     alive = traces[~traces["failed"].astype(bool) & (traces["step"] > 0)]
     logs = np.log(alive["fd"].to_numpy(dtype=np.float64))
-    table = pd.DataFrame({"step": alive["step"], "mean": logs, "sd": logs})
+    # Where there is no trace at all pandas knows no types.
+    table = pd.DataFrame({"step": alive["step"].to_numpy(dtype=np.int64), "mean": logs, "sd": logs})
     return table.groupby("step", as_index=False).agg({"mean": "mean", "sd": "std"})

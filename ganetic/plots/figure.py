@@ -1,6 +1,7 @@
 """Figures of a run by name."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,7 @@ from ganetic.plots.samples import SIDE, draw_samples
 from ganetic.plots.style import check_format, save
 from ganetic.proxy.materials import prepare
 from ganetic.proxy.spec import TrialSpec
-from ganetic.proxy.trial import sample_images
+from ganetic.proxy.trial import NonFiniteError, sample_images
 from ganetic.search.results import Run
 from ganetic.search.run_config import Measure
 from ganetic.search.seeds import training_seed
@@ -131,12 +132,21 @@ def _loss(run: Run) -> Figure:
 
 
 def _samples(run: Run) -> Figure:
-    """Train the winner once more, on the first seed of the finals: the images are not chosen by how they look."""
+    """Train the winner once more, on the first seed of the finals: the images are not chosen by how they look.
+
+    It may be one of the few on which the loss does not stay finite; then it is the next one.
+    """
     card, space = pick_card(run), run.config.space
     images = load_images(space.proxies[0].data or run.config.data)
-    seed = training_seed(run.config.seed, "final", 0)
-    trial = TrialSpec(formula=card.formula.text, seed=seed, steps=space.finals.steps, proxy=space.proxies[0].spec)
-    generated = sample_images(trial, prepare(images, space.proxies[0].spec), SIDE * SIDE)
+    materials = prepare(images, space.proxies[0].spec)
+    for number in range(space.finals.seeds):
+        seed = training_seed(run.config.seed, "final", number)
+        trial = TrialSpec(formula=card.formula.text, seed=seed, steps=space.finals.steps, proxy=space.proxies[0].spec)
+        with suppress(NonFiniteError):
+            generated = sample_images(trial, materials, SIDE * SIDE)
+            break
+    else:
+        raise UserError(f"{run.directory}: #{card.provenance.individual} stays finite on none of the final seeds")
     title = f"#{card.provenance.individual} after {trial.steps} steps (seed {seed})"
     return draw_samples(
         generated, images.images[:: len(images.images) // SIDE**2][: SIDE**2], title, card.formula.readable

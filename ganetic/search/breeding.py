@@ -31,7 +31,15 @@ FRESH_BLOOD_AFTER = 200
 
 
 class Exhausted(Exception):  # noqa: N818 - an end, not an error
-    """The space seems to hold no viable loss that was not submitted."""
+    """The space seems to hold no viable loss that was not submitted.
+
+    Attributes:
+        rejections: draws that were rejected, by reason.
+    """
+
+    def __init__(self, rejections: Counter[str]) -> None:
+        super().__init__(f"{rejections.total()} draws were rejected")
+        self.rejections = rejections
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ class Breeder:
                 if not isinstance(judged, str):
                     return Child(*judged, origin, rejections)
                 rejections[judged] += 1
-        raise Exhausted
+        raise Exhausted(rejections)
 
     def _tuned(self, population: Sequence[Individual], tuner: Tuner | None) -> Iterator[Draw]:
         """A few draws of the tuner, for its share of the children."""

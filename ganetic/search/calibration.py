@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ganetic.errors import UserError
+from ganetic.files import make_directory
 from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
@@ -178,7 +179,7 @@ def train_references(
     names = list(conditions.losses)
     cells = [Cell(names.index(loss), loss, trial.model_dump(mode="json")) for loss, trial in trials]
     path = folder / _journal(seeds)
-    _make(folder)
+    make_directory(folder)
     with run_lock(folder), runtime.executor(materials, conditions.steps) as executor:
         records = run_grid(
             path,
@@ -238,13 +239,6 @@ def _conditions(
 def _journal(seeds: Sequence[int]) -> str:
     """The journal's name: one with more seeds is another grid."""
     return f"{len(seeds)}-seeds-{JOURNAL}"
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be made: {error.strerror}") from None
 
 
 def _training(loss: str, seed: int, record: Record, path: Path) -> ReferenceTraining:

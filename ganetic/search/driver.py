@@ -24,6 +24,8 @@ LEADERS = 5
 
 STOP, FINISHED, LIMIT, TIMING_AFFECTED = "stop", "finished", "limit", "timing_affected"
 """Names of events in the journal."""
+EXHAUSTED = "space_exhausted"
+"""Why a search stops whose space seems to hold no more losses."""
 
 
 class Driver:
@@ -112,8 +114,13 @@ class Driver:
                 continue
             try:
                 proposal = self.evolution.ask(len(self._asked))
-            except Exhausted:
-                return "space_exhausted"
+            except Exhausted as end:
+                why = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in end.rejections.most_common(3))
+                self._listener.log(
+                    f"of {end.rejections.total()} draws none is new and passes the screen ({why}): "
+                    "more operators, variables or nodes make a larger space"
+                )
+                return EXHAUSTED
             self._submit(proposal)
 
     def _drain(self, interrupt: Interrupt) -> bool:

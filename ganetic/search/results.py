@@ -17,14 +17,14 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
 from ganetic.proxy.trial import TrialResult
-from ganetic.search.driver import FINISHED, LIMIT, STOP, TIMING_AFFECTED
+from ganetic.search.driver import EXHAUSTED, FINISHED, LIMIT, STOP, TIMING_AFFECTED
 from ganetic.search.history import history
 from ganetic.search.individual import Individual, joint_fitness
 from ganetic.search.ledger import describe
 from ganetic.search.reader import JOURNAL, FinalOutcome, RunReader
 from ganetic.search.seeds import training_seed
 
-__all__ = ["JOURNAL", "Run", "latest_run", "open_run"]
+__all__ = ["EXHAUSTED", "JOURNAL", "Run", "latest_run", "open_run"]
 
 Status = Literal["running", "stopped", "finished"]
 
@@ -172,12 +172,13 @@ class Run:
         """A row a contestant of the last finals that has results, by rising fd.
 
         Columns: contestant, individual (-1 for a reference), name (of a reference), readable, formula, reference,
-        seeds, failed, fd (geometric mean, a failed seed counting as untrained), fd_low and fd_high (best and
-        worst seed), sd_ln_fd, instability. With several proxies a seed's fd is the geometric mean over them.
+        seeds, trainings (the seeds on all proxies), failed (of these), fd (geometric mean, a failed seed counting as
+        untrained), fd_low and fd_high (best and worst seed), sd_ln_fd, instability. With several proxies a seed's fd is
+        the geometric mean over them.
         """
         columns = (
-            *("contestant", "individual", "name", "readable", "formula", "reference", "seeds", "failed", "fd"),
-            *("fd_low", "fd_high", "sd_ln_fd", "instability"),
+            *("contestant", "individual", "name", "readable", "formula", "reference", "seeds", "trainings", "failed"),
+            *("fd", "fd_low", "fd_high", "sd_ln_fd", "instability"),
         )
         rows = [self._final_row(trials) for trials in self._reader.finals.values()]
         ended = [row for row in rows if row is not None]
@@ -322,6 +323,7 @@ class Run:
             first.text,
             first.individual < 0,
             len(whole),
+            len(whole) * count,
             known.failed,
             known.fd,
             math.exp(values.min()),

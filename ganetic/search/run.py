@@ -6,7 +6,7 @@ from typing import Any
 
 from ganetic.config import validate
 from ganetic.errors import UserError
-from ganetic.files import write_whole
+from ganetic.files import make_directory, refuse_impossible_directory, write_whole
 from ganetic.interrupt import interruptible
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
@@ -61,8 +61,9 @@ def search(
     _refuse_other_content(directory)
     materials, config = _prepare(space, data, seed, runtime, listener)
     with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
-        directory.mkdir(parents=True, exist_ok=True)  # not before all that can be wrong has been tried
+        make_directory(directory)  # not before all that can be wrong has been tried
         with run_lock(directory):
+            _refuse_other_content(directory)  # another search may have come first
             write_whole(directory / SPACE_COPY, space.model_dump_json(indent=2) + "\n")
             meta = {"config": config.model_dump(mode="json"), "made_with": versions()}
             with Journal.create(directory / JOURNAL, meta) as journal:
@@ -181,6 +182,7 @@ def _refuse_bad_seed(seed: int) -> None:
 
 def _refuse_other_content(directory: Path) -> None:
     """A search that was killed before it had a journal has left no more than its lock and its space."""
+    refuse_impossible_directory(directory)
     if directory.exists() and not (directory.is_dir() and all(map(_is_leftover, directory.iterdir()))):
         raise UserError(f"{directory}: exists already; name a new directory, or use `ganetic resume {directory}`")
 

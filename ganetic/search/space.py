@@ -4,9 +4,9 @@ import json
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
@@ -181,6 +181,14 @@ class SearchSpace(Config):
             marks.update(rule.step for rule in self.kill)
         marks.update(rung.steps for rung in self.rungs)
         return tuple(sorted(mark for mark in marks if mark <= steps))
+
+    @field_validator("kill", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if isinstance(value, str) and value != "calibrated":
+            nearest = did_you_mean(value, ["calibrated"])
+            raise ValueError(f'expected "calibrated" or a list of {{ step = …, above = … }}{nearest}')
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ganetic.errors import UserError
-from ganetic.loss.card import LossCard, Provenance, Reference, Result, Role, Training
+from ganetic.loss.card import MAX_NAME, LossCard, Provenance, Reference, Result, Role, Training
 from ganetic.loss.formula import Formula
 from ganetic.loss.reduce import reduce
 from ganetic.metrics.stability import Fitness
@@ -34,7 +34,7 @@ def pick_card(run: Run, pick: str = "knee") -> LossCard:
         UserError: an unknown pick, or nobody to pick.
     """
     finals = _rows(run.finals()) if run.status_when_idle == "finished" else []
-    candidates = [row for row in finals if not row["reference"] and row["failed"] <= DEAD_SHARE * row["seeds"]]
+    candidates = [row for row in finals if not row["reference"] and _survived(run, row)]
     if not finals:
         candidates = _rows(run.front())
     references = [row for row in finals if row["reference"]]
@@ -43,6 +43,12 @@ def pick_card(run: Run, pick: str = "knee") -> LossCard:
         raise UserError(f"{run.directory}: there is no individual {number}; expected 0 to {run.bred - 1}")
     (individual,) = _rows(run.individuals([number]))
     return _card(run, individual, finals)
+
+
+def _survived(run: Run, row: Row) -> bool:
+    """Whether a contestant failed on no more than the tolerated share of the seeds of any proxy."""
+    known = run.final_fitnesses(row["contestant"]).values()
+    return all(one.failed <= DEAD_SHARE * row["seeds"] for one in known)
 
 
 def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, where: str) -> int:
@@ -105,7 +111,7 @@ def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
     measured = {row["contestant"]: _final_results(run, row["contestant"], values) for row in finals}
     final = measured.get(f"individual {number}")
     return LossCard.of(
-        name=f"{config.space.name}{'-random' if config.space.evolution.random else ''}-s{config.seed}-{number}",
+        name=_name(run, number),
         formula=short,
         results=final or _search_results(run, individual),
         references=[
@@ -114,7 +120,7 @@ def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
             if row["reference"] and final  # beside a result of the search they would compare other seeds and steps
         ],
         provenance=Provenance(
-            run=run.directory.name,
+            run=run.directory.resolve().name,
             space=config.space.name,
             seed=config.seed,
             individual=number,
@@ -130,6 +136,13 @@ def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
         ),
         found_as=None if short == formula else formula.text,
     )
+
+
+def _name(run: Run, number: int) -> str:
+    """The space, the seed and the individual; of a very long space's name its beginning."""
+    space, kind = run.config.space, "-random" if run.config.space.evolution.random else ""
+    end = f"{kind}-s{run.config.seed}-{number}"
+    return space.name[: MAX_NAME - len(end)] + end
 
 
 def _final_results(run: Run, contestant: str, values: list[Row]) -> tuple[Result, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ganetic.errors import UserError, unknown
+from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.library import LIBRARY
@@ -83,7 +84,7 @@ def compare(
     )
     if not is_complete(folder / JOURNAL, settings):
         with runtime.executor(materials, steps) as executor:
-            folder.mkdir(parents=True, exist_ok=True)  # not before all that can be wrong has been tried
+            make_directory(folder)  # not before all that can be wrong has been tried
             with run_lock(folder):
                 listener.log(f"comparison directory {folder}")
                 train(folder / JOURNAL, settings, executor, listener)
@@ -149,6 +150,7 @@ def _refuse_bad_choices(model: str, seeds: int, steps: int) -> None:
 
 
 def _refuse_other_content(folder: Path) -> None:
+    refuse_impossible_directory(folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; name a new directory, or that of a comparison to go on with")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / JOURNAL).is_file() and not _only_a_lock(folder):

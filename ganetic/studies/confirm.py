@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganetic.errors import UserError
+from ganetic.files import make_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
@@ -120,7 +121,7 @@ def confirm(
     folder = run.directory / FOLDER / f"{card.name}-{seeds}-seeds"
     if not is_complete(folder / JOURNAL, settings):
         with runtime.executor(materials, settings.steps) as executor:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_directory(folder)
             with run_lock(folder):
                 listener.log(f"confirming {card.name} beside {listed(space.finals.references) or 'nothing'}")
                 train(folder / JOURNAL, settings, executor, listener)

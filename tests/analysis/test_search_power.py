@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis.search_power import REFERENCE, arm_space, arms, final_ratio, main, measures, merged, run_arm
+from ganetic.errors import UserError
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.search.results import open_run
 from ganetic.search.space import load_space
@@ -57,6 +58,15 @@ def test_arms_spend_the_same_and_are_not_run_again(tmp_path: Path) -> None:
 
     again = run_arm(tmp_path / "base", arm_space(SPACE, {}), 0, STEPS, runtime(nobody))
     assert again.steps == runs["base"].steps
+
+
+def test_what_is_there_must_be_the_arm(tmp_path: Path) -> None:
+    base = arm_space(SPACE, {})
+    run_arm(tmp_path / "base", base, 0, 1000, runtime())
+    for space, seed in ((base.randomised(), 0), (base, 1)):
+        with pytest.raises(UserError, match="another space or seed"):
+            run_arm(tmp_path / "base", space, seed, 1000, runtime())
+    assert run_arm(tmp_path / "base", base, 0, STEPS, runtime()).steps >= STEPS, "a larger budget goes on"
 
 
 class Impatient(SerialExecutor):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ganetic.cli import run_command
-from ganetic.jobs.executor import Executor, SerialExecutor
+from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.loss.card import read_card
 from ganetic.search.runtime import Context, Runtime
 from tests.search.fakes import MATERIALS
@@ -85,6 +85,23 @@ def test_bad_input_is_one_line(arguments: list[str], parts: list[str], in_folder
     line = complaint(capsys, *arguments)
     for part in parts:
         assert part in line
+
+
+def test_a_confirmation_without_any_trace_is_written_down_and_drawn(
+    in_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(SerialExecutor):
+        def wait(self, timeout: float | None = None) -> list[Outcome]:
+            ended = super().wait(timeout)
+            return [Outcome(one.number, "timed_out", None, "it ran too long", 2, 9.0, one.node) for one in ended]
+
+    run = new_small_run(in_folder / "run")
+    monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: Slow(pretend, context))
+    capsys.readouterr()
+    assert run_command(["confirm", "run", "--seeds", "2", "--pick", "fid"]) == 0
+    (card,) = (run.directory / "confirmation").rglob("card.json")
+    assert read_card(card).results[-1].failed == 2
+    assert (card.parent / "curves.png").is_file() and (card.parent / "boxes.png").is_file()
 
 
 def test_confirm_writes_the_card_and_what_may_be_claimed(

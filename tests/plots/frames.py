@@ -46,6 +46,7 @@ def finals() -> pd.DataFrame:
             "instability": [0.2, 0.9, 0.31],
             "failed": [0, 1, 0],
             "seeds": [3, 3, 3],
+            "trainings": [3, 3, 3],
             "reference": [False, False, True],
         }
     )

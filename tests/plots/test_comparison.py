@@ -52,6 +52,16 @@ def test_boxes_show_every_training_once_and_the_best_at_the_top() -> None:
     assert legend_of(axes) == ["geometric mean of bce"]
 
 
+def test_a_training_that_raised_takes_nothing_from_the_box_of_the_others() -> None:
+    table = runs()
+    raised = (table["loss"] == "bce") & (table["seed"] == 4)
+    table["state"] = table["state"].mask(raised, "raised")
+    table["counted_fd"] = table["counted_fd"].mask(raised)
+    (axes,) = draw_boxes(table, ["bce"], TITLES).axes
+    medians = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 2]
+    assert len(medians) == 3 and np.isfinite(np.array(medians, dtype=float)).all()
+
+
 def test_failed_trainings_are_marked() -> None:
     (axes,) = draw_boxes(runs(), ["bce"], TITLES).axes
     crosses = [line for line in axes.lines if line.get_marker() == "x" and len(np.asarray(line.get_xdata()))]

@@ -1,9 +1,13 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from ganetic.errors import UserError
 from ganetic.plots.figure import KINDS, plot
+from ganetic.proxy.spec import TrialSpec
+from ganetic.proxy.trial import NonFiniteError
 from ganetic.search.results import Run
 from ganetic.search.run import search
 from ganetic.search.space import Rung, SearchSpace, SpaceProxy
@@ -67,6 +71,28 @@ def test_samples_are_of_the_images_that_the_first_proxy_trained_on(
     with pytest.raises(StopHereError):
         plot(run, "samples", tmp_path / "figure.png")
     assert asked == ["histology"]
+
+
+def test_samples_of_a_loss_that_is_not_finite_on_every_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new_small_run(tmp_path / "run")
+    seeds: list[int] = []
+
+    def fails(trial: TrialSpec, materials: object, count: int) -> NDArray[np.uint8]:
+        seeds.append(trial.seed)
+        if len(seeds) < 2 or seeds[-1] == seeds[0]:
+            raise NonFiniteError("losses at step 10")
+        return np.zeros((count, 32, 32, 1), dtype=np.uint8)
+
+    monkeypatch.setattr("ganetic.plots.figure.sample_images", fails)
+    plot(run, "samples", tmp_path / "figure.png")
+    assert len(seeds) == 2 and (tmp_path / "figure.png").is_file()
+
+    def never(trial: TrialSpec, materials: object, count: int) -> NDArray[np.uint8]:
+        raise NonFiniteError("losses at step 10")
+
+    monkeypatch.setattr("ganetic.plots.figure.sample_images", never)
+    with pytest.raises(UserError, match="stays finite on none of the final seeds"):
+        plot(run, "samples", tmp_path / "other.png")
 
 
 def test_unknown_kind(tmp_path: Path) -> None:

@@ -56,6 +56,38 @@ def uninterrupted() -> Path:
     return search(SPACE, run=Path(mkdtemp(prefix="ganetic-")) / "run", seed=7, runtime=MISHAPS).directory
 
 
+@pytest.mark.parametrize("place", ["file/run", "file"])
+def test_a_directory_that_cannot_be_made_is_refused_before_anything_is_prepared(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    notes = Notes()
+    with pytest.raises(UserError, match=r"cannot be made: .*file is a file|exists already"):
+        search(SPACE, run=tmp_path / place, runtime=MISHAPS, listener=notes)
+    assert not notes.messages
+
+
+def test_of_two_searches_for_one_directory_the_later_leaves_the_other_alone(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+
+    class First(Listener):
+        """While the second prepares its data, the first begins."""
+
+        def update(self, snapshot: Snapshot) -> None:
+            pass
+
+        def log(self, message: str) -> None:
+            if not directory.exists():
+                search(SPACE, run=directory, seed=1, runtime=runtime(serial_with_mishaps, max_trials=10))
+
+        def close(self) -> None:
+            pass
+
+    other = SPACE.model_copy(update={"name": "other", "checkpoint_every": 20})
+    with pytest.raises(UserError, match="exists already"):
+        search(other, run=directory, seed=2, runtime=MISHAPS, listener=First())
+    run = resume(directory, runtime(serial_with_mishaps, max_trials=12))
+    assert (run.status, run.config.seed, run.config.space.name) == ("finished", 1, SPACE.name)
+
+
 def files_of(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "lock"}
 

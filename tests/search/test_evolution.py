@@ -238,8 +238,9 @@ def test_rejections_are_counted() -> None:
 def test_a_space_without_viable_losses_is_exhausted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breeding, "MAX_DRAWS", 300)
     barren = SPACE.model_copy(update={"operators": ("neg",)})
-    with pytest.raises(Exhausted):
+    with pytest.raises(Exhausted) as found:
         Evolution(barren, 0, (SCALE,)).ask(0)
+    assert found.value.rejections.total() == 300 and found.value.rejections["no_gradient"] > 0
 
 
 def test_assessing_a_journal_agrees_with_evolution() -> None:

@@ -1,5 +1,6 @@
 """Searches that try each loss on more than one proxy."""
 
+import io
 import math
 from collections import Counter
 from functools import cache
@@ -9,18 +10,21 @@ from tempfile import mkdtemp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from ganetic.config import validate
 from ganetic.errors import UserError
-from ganetic.jobs.executor import SerialExecutor
+from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.metrics.stability import Fitness, combined
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import TrialResult, TrialState
+from ganetic.report import finals_table, print_text
 from ganetic.search.individual import DEAD_SHARE, Individual, Scale
 from ganetic.search.listener import Listener
 from ganetic.search.results import Run, open_run
 from ganetic.search.run import plan, search
+from ganetic.search.runtime import Context
 from ganetic.search.space import Rung, SearchSpace, SpaceProxy
 from ganetic.search.winner import pick_card
 from tests.search.fakes import MATERIALS, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
@@ -106,6 +110,28 @@ def test_finals_and_the_card_show_every_proxy() -> None:
     assert row["fd"] == pytest.approx(joint, rel=1e-4)
     instabilities = [result.instability for result in card.results]
     assert row["instability"] == pytest.approx(sum(i for i in instabilities if i is not None) / 2, abs=1e-4)
+
+
+def first_seed_fails(context: Context, payload: Payload) -> Payload:
+    """In the finals a loss trains on every seed but the first, whatever the proxy."""
+    record = work(context, payload)
+    number = payload["seed"] - 3100
+    if number < 0:
+        return record
+    ended = {"state": "completed", "reason": None} if number else {"state": "failed", "reason": "mode_collapse"}
+    trace = [(step, 900.0 - step) for step in (0, *payload["checkpoints"])]
+    return {**record, **ended, "trace": trace, "steps": payload["steps"]}
+
+
+def test_a_finalist_that_fails_on_one_seed_of_each_proxy_survives(tmp_path: Path) -> None:
+    one_fails = runtime(lambda context: SerialExecutor(first_seed_fails, context))
+    run = search(TWO, run=tmp_path / "run", seed=3, runtime=one_fails)
+    finals = run.finals()
+    assert (finals["trainings"] == 6).all() and (finals["failed"] == 2).all()
+    assert pick_card(run).provenance.individual in set(finals["individual"])
+    lines = io.StringIO()
+    print_text(Console(file=lines, width=80), finals_table(finals, run.final_values()))
+    assert lines.getvalue().count("2/6") == len(finals)
 
 
 def test_any_number_of_workers_finds_the_same(tmp_path: Path) -> None:

@@ -138,8 +138,8 @@ def test_front() -> None:
 def test_finals() -> None:
     table, values = finished().finals(), finished().final_values()
     assert list(table.columns) == [
-        *("contestant", "individual", "name", "readable", "formula", "reference", "seeds", "failed", "fd"),
-        *("fd_low", "fd_high", "sd_ln_fd", "instability"),
+        *("contestant", "individual", "name", "readable", "formula", "reference", "seeds", "trainings"),
+        *("failed", "fd", "fd_low", "fd_high", "sd_ln_fd", "instability"),
     ]
     assert list(values.columns) == ["contestant", "individual", "name", "proxy", "seed", "fd"]
     assert table["fd"].is_monotonic_increasing

@@ -49,6 +49,16 @@ def test_quick_is_shipped() -> None:
             'key "finals.steps" is missing',
         ),
         ('name = "quick"', "name =", "not valid TOML"),
+        (
+            'kill = "calibrated"',
+            'kill = "calibratd"',
+            'expected "calibrated" or a list of .*; did you mean "calib',
+        ),
+        (
+            'kill = "calibrated"',
+            "kill = [{ step = 100, abov = 0.7 }]",
+            r'unknown key "kill\[0\].abov"; expected one of above, step; did you mean "above"',
+        ),
     ],
 )
 def test_mistakes_are_named_in_one_line(old: str, new: str, message: str | None, tmp_path: Path) -> None:

@@ -55,6 +55,15 @@ def test_the_knee_of_one_and_of_equals() -> None:
     assert choose([{**CANDIDATES[0], "individual": number} for number in (6, 4)], REFERENCES, "knee", "runs/x") == 6
 
 
+def test_names_and_provenance_fit_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = SPACE.randomised().model_copy(update={"name": "a" * 41})
+    run = search(space, run=tmp_path / "run", seed=10**12, runtime=runtime())
+    card = pick_card(run)
+    assert len(card.name) == 64 and card.name.endswith(f"-random-s{10**12}-{card.provenance.individual}")
+    monkeypatch.chdir(run.directory)
+    assert pick_card(open_run(".")).provenance.run == "run"
+
+
 def test_a_random_search_names_its_losses_so(tmp_path: Path) -> None:
     run = search(SPACE.randomised(), run=tmp_path / "run", seed=7, runtime=runtime())
     assert pick_card(run).name.startswith("tiny-random-s7-")
