@@ -174,31 +174,29 @@ def final_ratio(finals: pd.DataFrame) -> float:
 
 
 FORMATS: dict[str, Callable[[float], str]] = {
-    "steps": lambda value: f"{value / 1000:.0f}k",
     "losses": lambda value: f"{value:.0f}",
     "viable": lambda value: f"{value:.0%}",
-    "niches": lambda value: f"{value:.1f}",
-    "skeletons": lambda value: f"{value:.1f}",
+    "niches": lambda value: f"{value:.0f}",
+    "skeletons": lambda value: f"{value:.0f}",
     "hypervolume": lambda value: f"{value:.2f}",
     "ratio": lambda value: f"{value:.3f}",
 }
 HEADS = {
-    "steps": "steps",
-    "losses": "losses trained",
+    "losses": "losses",
     "viable": "viable",
-    "niches": f"niches in best {BEST}",
-    "skeletons": f"skeletons in best {BEST}",
-    "hypervolume": "hypervolume",
-    "ratio": f"best final fd / {REFERENCE}",
+    "niches": "niches",
+    "skeletons": "skeletons",
+    "hypervolume": "volume",
+    "ratio": f"best / {REFERENCE}",
 }
 
 
 def table(results: Mapping[str, Sequence[Mapping[str, float]]]) -> Table:
     """A row an arm: the mean over its seeds, and below it the least and the most."""
     laid = Table(box=None, pad_edge=False, header_style="dim")
-    laid.add_column("arm (searches)")
+    laid.add_column("arm", no_wrap=True)
     for head in HEADS.values():
-        laid.add_column(head, justify="right")
+        laid.add_column(head, justify="right", no_wrap=True)
     for arm, runs in results.items():
         cells = [_cell([run[key] for run in runs], FORMATS[key]) for key in HEADS]
         laid.add_row(f"{arm} ({len(runs)})", *cells)
@@ -248,9 +246,10 @@ def main(arguments: Sequence[str] | None = None, runtime: Runtime | None = None)
     several = "; fd over several proxies is a mean of its own" if "proxies" in spaces else ""
     seeds, steps = base.rungs[rung].seeds, base.rungs[rung].steps
     console.print(
-        f"Mean over searches with another seed each, and least…most: descriptive, no test. Niches within {RADIUS:g}. "
-        f"Hypervolume of (ln fd, instability) after {steps} steps on {seeds} seeds below the untrained generator's fd "
-        f"and {WORST_INSTABILITY:g}{several}.",
+        f"Mean over searches with another seed each, and least…most: descriptive, no test. {budget:,} steps each; "
+        f"losses trained, and the viable share; niches within {RADIUS:g} and skeletons among the best {BEST}; the best "
+        f"finalist's fd over that of {REFERENCE}. Volume: hypervolume of (ln fd, instability) after {steps} steps on "
+        f"{seeds} seeds below the untrained generator's fd and {WORST_INSTABILITY:g}{several}.",
         markup=False,
         highlight=False,
     )
