@@ -7,9 +7,10 @@ of equal budgets. The finalist with the lowest fd of each search is trained besi
 the two nets of the searches (`main`, which both arms know, and `plain`, which one knows), in a net and on data that no
 search saw: that of the space `paper`, and `main` on the images of `--data`. It goes on where it was stopped.
 
-The table has fd over that of BCE on the same seeds (a failed training counts as untrained), and in brackets failed
-trainings; a row an arm, the geometric mean over its searches, then a row a loss. A few searches of each arm describe
-themselves and prove nothing; the comparison in DIR/transfer has the intervals of each loss.
+The table has fd over that of BCE on the same seeds, a failed training counting as untrained, then the same over the
+pairs in which both trained, and in brackets failed trainings; a row an arm, the geometric mean over its searches, then
+a row a loss. A few searches of each arm describe themselves and prove nothing; the comparison in DIR/transfer has the
+intervals of each loss.
 """
 
 import argparse
@@ -30,7 +31,6 @@ from ganetic.search.runtime import Runtime
 from ganetic.search.space import SearchSpace, load_space
 from ganetic.search.winner import pick_card
 from ganetic.studies.compare import Comparison, compare
-from ganetic.studies.wording import ratio_number
 
 ARMS = ("base", "proxies")
 NET, IMAGES = "paper", "images"
@@ -78,14 +78,14 @@ def places(space: SearchSpace, data: str) -> SearchSpace:
 
 
 def rows(comparison: Comparison) -> pd.DataFrame:
-    """A row a loss and place: arm, loss, place, ratio to the reference, failed, trainings."""
-    ratios = {(one.proxy, one.first): one.ratio for one in comparison.ratios(REFERENCE)}
-    ratios |= {(proxy.name, REFERENCE): 1.0 for proxy in comparison.settings.proxies}
+    """A row a loss and place: arm, loss, place, ratio to the reference, that of trained pairs, failed, trainings."""
+    ratios = {(one.proxy, one.first): (one.ratio, one.trained) for one in comparison.ratios(REFERENCE)}
+    ratios |= {(proxy.name, REFERENCE): (1.0, 1.0) for proxy in comparison.settings.proxies}
     found = [
-        (one.loss.partition("-s")[0], one.loss, one.proxy, ratios[one.proxy, one.loss], one.failed, one.trainings)
+        (one.loss.partition("-s")[0], one.loss, one.proxy, *ratios[one.proxy, one.loss], one.failed, one.trainings)
         for one in comparison.summaries()
     ]
-    return pd.DataFrame(found, columns=("arm", "loss", "place", "ratio", "failed", "trainings"))
+    return pd.DataFrame(found, columns=("arm", "loss", "place", "ratio", "trained", "failed", "trainings"))
 
 
 def table(found: pd.DataFrame, order: Sequence[str]) -> Table:
@@ -104,13 +104,17 @@ def table(found: pd.DataFrame, order: Sequence[str]) -> Table:
 
 
 def _arm_cell(own: pd.DataFrame) -> str:
-    mean = float(np.exp(np.log(own["ratio"]).mean()))
-    low, high = ratio_number(own["ratio"].min()), ratio_number(own["ratio"].max())
-    return f"{ratio_number(mean)} ({int(own['failed'].sum())}/{int(own['trainings'].sum())})\n{low}…{high}"
+    every, trained = (_ratio(float(np.exp(np.log(own[column]).mean()))) for column in ("ratio", "trained"))
+    spread = f"{_ratio(own['ratio'].min())}…{_ratio(own['ratio'].max())}"
+    return f"{every} {trained}\n{spread} ({int(own['failed'].sum())}/{int(own['trainings'].sum())})"
 
 
 def _cell(row: pd.Series) -> str:
-    return f"{ratio_number(row['ratio'])} ({row['failed']}/{row['trainings']})"
+    return f"{_ratio(row['ratio'])} {_ratio(row['trained'])} ({row['failed']}/{row['trainings']})"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "-"
 
 
 def main(arguments: Sequence[str] | None = None, runtime: Runtime | None = None) -> None:
@@ -134,7 +138,9 @@ def main(arguments: Sequence[str] | None = None, runtime: Runtime | None = None)
     write_tables(comparison)
     console = Console(highlight=False)
     console.print(table(rows(comparison), [proxy.name for proxy in space.proxies]))
-    console.print(f"{options.seeds} seeds, {comparison.settings.steps} steps; untrained trainings in brackets.")
+    console.print(
+        f"{options.seeds} seeds, {comparison.settings.steps} steps: ratio, that of pairs in which both trained, (failed)"
+    )
 
 
 if __name__ == "__main__":
