@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None, runtime: Runtime | None = None)
     console = Console(highlight=False)
     console.print(table(rows(comparison), [proxy.name for proxy in space.proxies]))
     console.print(
-        f"{options.seeds} seeds, {comparison.settings.steps} steps: ratio, that of pairs in which both trained, (failed)"
+        f"{options.seeds} seeds, {comparison.settings.steps} steps: ratio, the same where both trained, (failed)"
     )
 
 
