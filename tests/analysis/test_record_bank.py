@@ -116,5 +116,5 @@ def test_the_list_of_losses_is_one_of_distinct_losses_with_the_library_first() -
     origins = Counter(loss.origin for loss in losses)
     assert origins["copy"] == 4
     assert set(origins) == {
-        "library", "search", "prototype", "copy", "random paper", "random logit", "bred paper", "bred logit",
+        "library", "search", "prototype", "copy", "found", "random paper", "random logit", "bred paper", "bred logit",
     }  # fmt: skip
