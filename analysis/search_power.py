@@ -33,7 +33,7 @@ from ganetic.search.results import EXHAUSTED, JOURNAL, Run, open_run
 from ganetic.search.run import resume, search
 from ganetic.search.runtime import Runtime
 from ganetic.search.space import SearchSpace, load_space
-from ganetic.search.tuning import skeleton_of
+from ganetic.search.tuning import TUNED, skeleton_of
 
 STEPS_A_MINUTE = 12_000
 """An estimate for two workers on two idle cores: about 9 ms a step and 10 % for measurements. Other nets take other
@@ -157,6 +157,7 @@ def measures(run: Run, rung: int) -> dict[str, float]:
         "steps": run.steps,
         "losses": len(tried),
         "viable": float(tried["viable"].mean()) if len(tried) else math.nan,
+        "tuned": sum(origin.startswith(TUNED) for origin in individuals["origin"]),
         "niches": occupied(formulas, RADIUS),
         "skeletons": len({skeleton_of(formula) for formula in formulas}),
         "hypervolume": hypervolume(points, (math.log(run.config.start_fd), WORST_INSTABILITY)),
@@ -176,6 +177,7 @@ def final_ratio(finals: pd.DataFrame) -> float:
 FORMATS: dict[str, Callable[[float], str]] = {
     "losses": lambda value: f"{value:.0f}",
     "viable": lambda value: f"{value:.0%}",
+    "tuned": lambda value: f"{value:.0f}",
     "niches": lambda value: f"{value:.0f}",
     "skeletons": lambda value: f"{value:.0f}",
     "hypervolume": lambda value: f"{value:.2f}",
@@ -184,6 +186,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
 HEADS = {
     "losses": "losses",
     "viable": "viable",
+    "tuned": "tuned",
     "niches": "niches",
     "skeletons": "skeletons",
     "hypervolume": "volume",
@@ -192,22 +195,21 @@ HEADS = {
 
 
 def table(results: Mapping[str, Sequence[Mapping[str, float]]]) -> Table:
-    """A row an arm: the mean over its seeds, and below it the least and the most."""
+    """A row an arm, the mean over its searches, and below it a row a search, in order of seeds."""
     laid = Table(box=None, pad_edge=False, header_style="dim")
     laid.add_column("arm", no_wrap=True)
     for head in HEADS.values():
         laid.add_column(head, justify="right", no_wrap=True)
     for arm, runs in results.items():
-        cells = [_cell([run[key] for run in runs], FORMATS[key]) for key in HEADS]
-        laid.add_row(f"{arm} ({len(runs)})", *cells)
+        laid.add_row(f"{arm} ({len(runs)})", *[_mean([run[key] for run in runs], FORMATS[key]) for key in HEADS])
+        for seed, run in enumerate(runs):
+            laid.add_row(f"  seed {seed}", *[_mean([run[key]], FORMATS[key]) for key in HEADS], style="dim")
     return laid
 
 
-def _cell(values: Sequence[float], form: Callable[[float], str]) -> str:
+def _mean(values: Sequence[float], form: Callable[[float], str]) -> str:
     known = [value for value in values if not math.isnan(value)]
-    if not known:
-        return "-"
-    return f"{form(sum(known) / len(known))}\n{form(min(known))}…{form(max(known))}"
+    return form(sum(known) / len(known)) if known else "-"
 
 
 def _parser(known: Sequence[str]) -> argparse.ArgumentParser:
@@ -246,8 +248,8 @@ def main(arguments: Sequence[str] | None = None, runtime: Runtime | None = None)
     several = "; fd over several proxies is a mean of its own" if "proxies" in spaces else ""
     seeds, steps = base.rungs[rung].seeds, base.rungs[rung].steps
     console.print(
-        f"Mean over searches with another seed each, and least…most: descriptive, no test. {budget:,} steps each; "
-        f"losses trained, and the viable share; niches within {RADIUS:g} and skeletons among the best {BEST}; the best "
+        f"Each search and the mean over an arm's: descriptive, no test. {budget:,} steps each; losses trained, the viable "
+        f"share, children with tuned constants; niches within {RADIUS:g} and skeletons among the best {BEST}; the best "
         f"finalist's fd over that of {REFERENCE}. Volume: hypervolume of (ln fd, instability) after {steps} steps on "
         f"{seeds} seeds below the untrained generator's fd and {WORST_INSTABILITY:g}{several}.",
         markup=False,

@@ -139,7 +139,8 @@ def _noisiest(calibration: Calibration) -> list[str]:
     loss = calibration.noisiest
     if loss is None:
         return []
-    left, (low, high) = calibration.spread_without(loss), calibration.spread_without(loss).interval
+    left = calibration.spread_without(loss)
+    low, high = left.interval
     return [
         f"Without {loss}, the noisiest, at step {calibration.conditions.steps}: noise {number(left.noise_sd, 2)},",
         f"  s/n {number(left.signal_to_noise, 2)} ({number(low)}-{number(high)}), "
