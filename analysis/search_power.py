@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None, runtime: Runtime | None = None)
     several = "; fd over several proxies is a mean of its own" if "proxies" in spaces else ""
     seeds, steps = base.rungs[rung].seeds, base.rungs[rung].steps
     console.print(
-        f"Each search and the mean over an arm's: descriptive, no test. {budget:,} steps each; losses trained, the viable "
+        f"Each search and the mean of an arm: descriptive, no test. {budget:,} steps each; losses trained, the viable "
         f"share, children with tuned constants; niches within {RADIUS:g} and skeletons among the best {BEST}; the best "
         f"finalist's fd over that of {REFERENCE}. Volume: hypervolume of (ln fd, instability) after {steps} steps on "
         f"{seeds} seeds below the untrained generator's fd and {WORST_INSTABILITY:g}{several}.",
