@@ -1,6 +1,6 @@
 """What helps a search? Real searches with and without each device, with equal budgets of training steps.
 
-    python analysis/search_power.py DIR [--minutes 10] [--seeds 3] [--arms base random …]
+    python -m analysis.search_power DIR [--minutes 10] [--seeds 3] [--arms base random …]
 
 Searches with every arm and seed, one after another, into DIR/ARM-sSEED, and goes on where it was stopped; then prints a
 table. An arm is a space that differs from the base in the keys that stand in `arms`. The budget is counted in training
@@ -23,17 +23,16 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from analysis.diversity import BEST, occupied, skeleton_of
 from ganetic.errors import UserError, unknown
 from ganetic.jobs.executor import Executor, Outcome, Payload
 from ganetic.loss.formula import Formula
 from ganetic.plots.beside import WORST_INSTABILITY
-from ganetic.search.niches import occupied
 from ganetic.search.ranking import hypervolume
 from ganetic.search.results import EXHAUSTED, JOURNAL, Run, open_run
 from ganetic.search.run import resume, search
 from ganetic.search.runtime import Runtime
 from ganetic.search.space import SearchSpace, load_space
-from ganetic.search.tuning import TUNED, skeleton_of
 
 STEPS_A_MINUTE = 12_000
 """An estimate for two workers on two idle cores: about 9 ms a step and 10 % for measurements. Other nets take other
@@ -44,8 +43,7 @@ PLAIN_RATE = 2e-3
 """Of the second proxy of the arm `proxies`, without batch norm: of the rates of `analysis/proxies.md` the only one with
 which most losses train there."""
 RADIUS = 0.2
-"""Of the niches that are counted, and of those that the arm `niches` keeps."""
-BEST = 25
+"""Of the niches that are counted."""
 
 COMMON: dict[str, Any] = {
     "finals": {"finalists": 3, "seeds": 5, "references": [REFERENCE]},
@@ -61,8 +59,6 @@ def arms(base: SearchSpace) -> dict[str, dict[str, Any]]:
     return {
         "base": {},
         "random": {"evolution": {"random": True}},
-        "tuning": {"evolution": {"tuning": 0.1}},
-        "niches": {"evolution": {"niche_radius": RADIUS, "niche_size": 3}},
         "proxies": {"proxies": [proxy, plain]},
     }
 
@@ -157,7 +153,6 @@ def measures(run: Run, rung: int) -> dict[str, float]:
         "steps": run.steps,
         "losses": len(tried),
         "viable": float(tried["viable"].mean()) if len(tried) else math.nan,
-        "tuned": sum(origin.startswith(TUNED) for origin in individuals["origin"]),
         "niches": occupied(formulas, RADIUS),
         "skeletons": len({skeleton_of(formula) for formula in formulas}),
         "hypervolume": hypervolume(points, (math.log(run.config.start_fd), WORST_INSTABILITY)),
@@ -177,7 +172,6 @@ def final_ratio(finals: pd.DataFrame) -> float:
 FORMATS: dict[str, Callable[[float], str]] = {
     "losses": lambda value: f"{value:.0f}",
     "viable": lambda value: f"{value:.0%}",
-    "tuned": lambda value: f"{value:.0f}",
     "niches": lambda value: f"{value:.0f}",
     "skeletons": lambda value: f"{value:.0f}",
     "hypervolume": lambda value: f"{value:.2f}",
@@ -186,7 +180,6 @@ FORMATS: dict[str, Callable[[float], str]] = {
 HEADS = {
     "losses": "losses",
     "viable": "viable",
-    "tuned": "tuned",
     "niches": "niches",
     "skeletons": "skeletons",
     "hypervolume": "volume",
@@ -249,7 +242,7 @@ def main(arguments: Sequence[str] | None = None, runtime: Runtime | None = None)
     seeds, steps = base.rungs[rung].seeds, base.rungs[rung].steps
     console.print(
         f"Each search and the mean of an arm: descriptive, no test. {budget:,} steps each; losses trained, the viable "
-        f"share, children with tuned constants; niches within {RADIUS:g} and skeletons among the best {BEST}; the best "
+        f"share; niches within {RADIUS:g} and skeletons among the best {BEST}; the best "
         f"finalist's fd over that of {REFERENCE}. Volume: hypervolume of (ln fd, instability) after {steps} steps on "
         f"{seeds} seeds below the untrained generator's fd and {WORST_INSTABILITY:g}{several}.",
         markup=False,

@@ -5,8 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
 
 from ganetic.errors import UserError
 from ganetic.loss.expression import depth, node_count
@@ -18,10 +16,6 @@ from ganetic.search.genome import Genome, Trees, drawing_from
 from ganetic.search.individual import Individual
 from ganetic.search.ranking import Order, rank
 from ganetic.search.space import SearchSpace
-from ganetic.search.tuning import Tuner, with_constants
-
-Draw = tuple[Callable[[], Formula | None], str]
-"""How to make a formula, and its origin; None or a `UserError` where there is none to make."""
 
 MAX_DRAWS = 50_000
 """Draws for one child before the space counts as exhausted; 15 are usual for offspring, 140 for random trees."""
@@ -49,7 +43,7 @@ class Child:
     Attributes:
         formula: what it is.
         fingerprint: of its gradients.
-        origin: ``random``, or the operator and the parents' numbers, such as ``crossover 3 8`` or ``tune 5``.
+        origin: ``random``, or the operator and the parents' numbers, such as ``crossover 3 8``.
         rejections: draws that were rejected before it, by reason.
     """
 
@@ -73,7 +67,6 @@ class Breeder:
         population: Sequence[Individual],
         texts: AbstractSet[str],
         fingerprints: AbstractSet[str],
-        tuner: Tuner | None = None,
     ) -> Child:
         """Draw until a child is viable and new.
 
@@ -82,33 +75,25 @@ class Breeder:
             population: the possible parents; with fewer than two, children are random.
             texts: of everything submitted.
             fingerprints: of everything submitted.
-            tuner: proposes the space's share of the children that have parents.
 
         Raises:
             Exhausted: nothing was found in many draws.
         """
         rejections: Counter[str] = Counter()
         with drawing_from(stream):
-            for make, origin in chain(self._tuned(population, tuner), self._bred(population)):
-                judged = self._judge(make, texts, fingerprints)
+            for trees, origin in self._draws(population):
+                judged = self._judge(trees, texts, fingerprints)
                 if not isinstance(judged, str):
                     return Child(*judged, origin, rejections)
                 rejections[judged] += 1
         raise Exhausted(rejections)
 
-    def _tuned(self, population: Sequence[Individual], tuner: Tuner | None) -> Iterator[Draw]:
-        """A few draws of the tuner, for its share of the children."""
-        if tuner is not None and population and random.random() < self._space.evolution.tuning:
-            for parent, constants, origin in tuner.proposals(population):
-                yield partial(with_constants, parent, constants), origin
-
-    def _bred(self, population: Sequence[Individual]) -> Iterator[Draw]:
-        """Draws of offspring and, where they come to nothing or there are no parents, of random individuals."""
+    def _draws(self, population: Sequence[Individual]) -> Iterator[tuple[Trees, str]]:
+        """Offspring and, where they come to nothing or there are no parents, random individuals, with their origin."""
         offspring = self._parenthood(population) if len(population) >= 2 else self._random
         for number in range(MAX_DRAWS):
             tired = number >= FRESH_BLOOD_AFTER and number % 2 == 1
-            trees, origin = self._random() if tired else offspring()
-            yield partial(self._formula, trees), origin
+            yield self._random() if tired else offspring()
 
     def _random(self) -> tuple[Trees, str]:
         return self._genome.random(), "random"
@@ -145,12 +130,12 @@ class Breeder:
         return None if much_too_large else self._genome.formula(trees)
 
     def _judge(
-        self, make: Callable[[], Formula | None], texts: AbstractSet[str], fingerprints: AbstractSet[str]
+        self, trees: Trees, texts: AbstractSet[str], fingerprints: AbstractSet[str]
     ) -> tuple[Formula, str] | str:
         """The formula and fingerprint of a viable new individual, or the reason why it is not one."""
         limits = self._space.trees
         try:
-            formula = make()
+            formula = self._formula(trees)
         except UserError:
             return "non_finite"
         if formula is None or any(

@@ -13,16 +13,12 @@ from pydantic import Field
 
 from ganetic.config import Config
 from ganetic.loss.fingerprint import fingerprint
-from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.loss.ops import Array
 from ganetic.proxy.trial import TrialResult
 from ganetic.search.breeding import Breeder, Child
 from ganetic.search.individual import Individual, Scales
-from ganetic.search.niches import Niches, location
 from ganetic.search.ranking import rank, worst
 from ganetic.search.space import SearchSpace
-from ganetic.search.tuning import TUNED, Tuner
 
 
 class Proposal(Config):
@@ -39,7 +35,7 @@ class Proposal(Config):
             seeded with is the run's business.
         steps: how long to train.
         prunable: whether the kill rules apply; they do not to losses of the library.
-        origin: where a child came from, such as ``random``, ``library bce``, ``crossover 3 8`` or ``tune 5``.
+        origin: where a child came from, such as ``random``, ``library bce`` or ``crossover 3 8``.
         rejections: draws that were rejected before this one, by reason.
     """
 
@@ -66,8 +62,7 @@ class Evolution:
 
     def __init__(self, space: SearchSpace, seed: int, scales: Scales) -> None:
         self._space, self._seed, self._scales = space, seed, scales
-        self._breeder, self._tuner = Breeder(space), Tuner()
-        self._niches = Niches(space.evolution.niche_radius, space.evolution.niche_size, self._location)
+        self._breeder = Breeder(space)
         self.individuals: list[Individual] = []
         self.population: list[Individual] = []
         self._texts: set[str] = set()
@@ -95,9 +90,6 @@ class Evolution:
             )
             self._texts.add(proposal.text)
             self._fingerprints.add(proposal.fingerprint)
-            operator, *parents = proposal.origin.split()
-            if operator == TUNED:
-                self._tuner.register(self.individuals[number], self.individuals[int(parents[0])])
         individual = self.individuals[proposal.individual]
         if proposal.rung > individual.target:
             individual.target = proposal.rung
@@ -115,8 +107,6 @@ class Evolution:
         completed = individual.take(proposal.slot, proposal.steps, result, self._space.rungs, self._scales)
         for rung in range(before + 1, before + 1 + completed):
             self._completed[rung] += 1
-        if completed and before < 0:
-            self._tuner.tell(individual)
         if completed:
             self._settle(individual)
 
@@ -126,20 +116,8 @@ class Evolution:
         self.population = [*others, individual] if individual.viable else others
         if individual.dead:
             self._climbing.pop(individual.number, None)
-        self._evict(individual)
-
-    def _evict(self, newcomer: Individual) -> None:
-        """Clear the niches, and then let the worst of a population that is still too large go."""
-        size = self._space.evolution.population
-        last = worst([member.climb for member in self.population]) if len(self.population) > size else None
-        # The worst of all is the worst of its niche, too: clearing would take none but it.
-        if last is None or self.population[last] is not newcomer:
-            self.population = self._niches.cleared(self.population)
-        if last is not None and len(self.population) > size:
-            del self.population[last]
-
-    def _location(self, individual: Individual) -> Array:
-        return location(Formula.from_text(individual.text), "m" in self._space.tree_variables)
+        if len(self.population) > self._space.evolution.population:
+            del self.population[worst([member.climb for member in self.population])]
 
     def _reseed(self) -> Proposal | None:
         individual, rung = self._climber()
@@ -174,9 +152,7 @@ class Evolution:
         else:
             evolution = self._space.evolution
             parents = () if evolution.random or number < evolution.population else self.population
-            tuner = self._tuner if evolution.tuning > 0 else None
-            stream = child_stream(self._seed, index)
-            child = self._breeder.draw(stream, parents, self._texts, self._fingerprints, tuner)
+            child = self._breeder.draw(child_stream(self._seed, index), parents, self._texts, self._fingerprints)
         individual = Individual(number, child.formula.text, child.fingerprint, child.formula.node_count, child.origin)
         trial = (0, self._space.rungs[0].steps)
         return self._proposal("child", individual, 0, trial, dict(sorted(child.rejections.items())))

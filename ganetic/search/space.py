@@ -89,14 +89,7 @@ class Evolution(Config):
     reduction: Annotated[FiniteFloat, Field(gt=1)] = 3.0
     """One in so many of a rung's individuals is trained on the next rung."""
     random: bool = False
-    """Random search: no child has parents; all else is the same. What follows about children does not apply then."""
-    tuning: Annotated[float, Field(ge=0, le=0.1)] = 0.0
-    """Share of the children that differ from a member of the front in their constants alone, moved by CMA-ES."""
-    niche_radius: Weight = 0.0
-    """Losses whose normalised gradients differ by no more than this lie in one niche; 0: no niches. The closest two
-    published losses, BCE and hinge, are 0.53 apart, and wordings of one loss 0.01 (analysis/niche_radius.py)."""
-    niche_size: Positive = 3
-    """Members of the population that may lie in a niche; the worst of too many leaves."""
+    """Random search: no child has parents; all else is the same."""
     variation: Variation = Variation()
 
 

@@ -33,8 +33,6 @@ def test_an_arm_changes_the_keys_that_it_names() -> None:
     base = load_space("paper")
     spaces = {name: arm_space(base, changes) for name, changes in arms(base).items()}
     assert spaces["random"].evolution == base.randomised().evolution
-    assert spaces["tuning"].evolution.tuning == 0.1
-    assert spaces["niches"].evolution.niche_radius == 0.2
     assert [proxy.batch_norm for proxy in spaces["proxies"].proxies] == [base.proxies[0].batch_norm, False]
     assert all(space.finals.references == (REFERENCE,) for space in spaces.values())
     assert merged({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 3}, "d": [2]}) == {"a": {"b": 3, "c": 2}, "d": [2]}

@@ -1,29 +1,92 @@
-"""How far apart losses lie, and so how wide a niche should be (`evolution.niche_radius`).
+"""How different losses are: where they lie by what they do to the two players, and by their form.
 
-    python analysis/niche_radius.py [RUN …]
+    python -m analysis.diversity [RUN …]
 
 Prints the distances between the published losses; then, for each run, how far its best completed losses lie from their
-nearest published one, and how many niches they fill at several radii. With a radius below half the smallest distance
-between two published losses no loss can share a niche with two of them.
+nearest published one, how many niches they fill at several radii, and how many skeletons they have. With a radius below
+half the smallest distance between two published losses no loss can share a niche with two of them.
 """
 
 import itertools
+import math
 import sys
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ganetic.errors import run_script
 from ganetic.jobs.journal import Journal
+from ganetic.loss.expression import Call, Const, Node, Var, to_text
+from ganetic.loss.fingerprint import normalised_gradients
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
+from ganetic.loss.numeric import grid, respond, responses
+from ganetic.loss.ops import Array
+from ganetic.loss.screen import Orientation, judge
 from ganetic.search.ledger import trial_result
-from ganetic.search.niches import distance, location, occupied
 from ganetic.search.results import JOURNAL
-from ganetic.search.tuning import skeleton_of
 
+REACH = 8.0
+"""Largest |d| and |m| at which gradients are compared: few discriminators of short trainings are surer."""
 RADII = (0.05, 0.1, 0.2, 0.3, 0.5)
 BEST = 25
+
+
+def location(formula: Formula, relativistic: bool) -> Array:
+    """Where a loss lies among all: both players' gradients, each over its rms near 0, on a logarithmic scale.
+
+    The Euclidean distance of two locations is the root mean square difference of asinh(gradient / rms) over the slots
+    and the grid's points within `REACH`, D's higher output meaning real.
+
+    Args:
+        formula: the loss.
+        relativistic: whether to look at m, too; the same for all losses that are compared.
+    """
+    points = grid(relativistic)
+    slots = respond(formula, points.d, points.m) if relativistic else responses(formula)[1]
+    gradients = normalised_gradients(points, slots)
+    if judge(points, slots).orientation is Orientation.FAKE_ABOVE_REAL:
+        gradients = -points.flip(gradients)
+    within = _within_reach(relativistic)
+    place: Array = np.arcsinh(gradients[: 8 if relativistic else 4, within]).ravel()
+    return place / math.sqrt(len(slots) * within.size)
+
+
+@cache
+def _within_reach(relativistic: bool) -> npt.NDArray[np.intp]:
+    points = grid(relativistic)
+    return np.flatnonzero((np.abs(points.d) <= REACH) & (np.abs(points.m) <= REACH))
+
+
+def distance(first: Formula, second: Formula) -> float:
+    """How differently two losses push; 0 for equal gradients up to a factor a player and d → -d."""
+    relativistic = first.is_relativistic or second.is_relativistic
+    return float(np.linalg.norm(location(first, relativistic) - location(second, relativistic)))
+
+
+def occupied(formulas: Sequence[Formula], radius: float) -> int:
+    """How many niches losses fill when each in turn opens one, unless it lies in one that is open."""
+    relativistic = any(formula.is_relativistic for formula in formulas)
+    centres: list[Array] = []
+    for formula in formulas:
+        place = location(formula, relativistic)
+        if all(float(np.linalg.norm(place - centre)) > radius for centre in centres):
+            centres.append(place)
+    return len(centres)
+
+
+def skeleton_of(formula: Formula) -> str:
+    """The formula's text with ``+``, ``-`` or ``0`` for each constant."""
+    return "; ".join(f"{name}={to_text(_bare(tree))}" for name, tree in formula.trees.items())
+
+
+def _bare(node: Node) -> Node:
+    if isinstance(node, Const):
+        return Var("0" if node.value == 0 else "+" if node.value > 0 else "-")
+    return Call(node.op, tuple(_bare(arg) for arg in node.args)) if isinstance(node, Call) else node
 
 
 def completed(directory: Path) -> list[tuple[float, Formula]]:
