@@ -21,12 +21,12 @@ import numpy as np
 import pandas as pd
 
 from ganetic.errors import UserError, run_script
-from ganetic.loss.fingerprint import fingerprint, normalised_gradients
+from ganetic.loss.fingerprint import fingerprint, oriented_gradients
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import responses
 from ganetic.loss.ops import Array
-from ganetic.loss.screen import Orientation, judge
+from ganetic.loss.screen import judge
 from ganetic.search.breeding import Breeder
 from ganetic.search.individual import Individual
 from ganetic.search.results import open_run
@@ -73,7 +73,7 @@ class Chosen:
 
     def offer(self, origin: str, formula: Formula, copies: bool = False) -> bool:
         """Take a loss unless it is a near copy of one that is there; with `copies`, only if it is one."""
-        key, gradients = fingerprint(formula), oriented_gradients(formula)
+        key, gradients = fingerprint(formula), gradients_within_reach(formula)
         if key in self.fingerprints or self._is_near(gradients) != copies:
             return False
         self.rows.append((origin, formula.text))
@@ -86,12 +86,10 @@ class Chosen:
         return any(float(np.sqrt(np.mean((gradients - other) ** 2))) < APART for other in same_kind)
 
 
-def oriented_gradients(formula: Formula) -> Array:
+def gradients_within_reach(formula: Formula) -> Array:
     """The three slots' gradients within reach, D's higher output meaning real; shape (rows, points)."""
     points, slots = responses(formula)
-    gradients = normalised_gradients(points, slots)
-    if judge(points, slots).orientation is Orientation.FAKE_ABOVE_REAL:
-        gradients = -points.flip(gradients)
+    gradients = oriented_gradients(points, slots, judge(points, slots).orientation)
     rows = gradients if points.relativistic else gradients[:3]
     within = (np.abs(points.d) <= REACH) & (np.abs(points.m) <= REACH)
     return np.asarray(np.arcsinh(rows[:, within]))

@@ -3,8 +3,7 @@
     python -m analysis.diversity [RUN …]
 
 Prints the distances between the published losses; then, for each run, how far its best completed losses lie from their
-nearest published one, how many niches they fill at several radii, and how many skeletons they have. With a radius below
-half the smallest distance between two published losses no loss can share a niche with two of them.
+nearest published one, how many niches they fill at several radii, and how many skeletons they have.
 """
 
 import itertools
@@ -20,12 +19,12 @@ import numpy.typing as npt
 from ganetic.errors import run_script
 from ganetic.jobs.journal import Journal
 from ganetic.loss.expression import Call, Const, Node, Var, to_text
-from ganetic.loss.fingerprint import normalised_gradients
+from ganetic.loss.fingerprint import oriented_gradients
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.loss.numeric import grid, respond, responses
+from ganetic.loss.numeric import grid, respond
 from ganetic.loss.ops import Array
-from ganetic.loss.screen import Orientation, judge
+from ganetic.loss.screen import judge
 from ganetic.search.ledger import trial_result
 from ganetic.search.results import JOURNAL
 
@@ -46,12 +45,10 @@ def location(formula: Formula, relativistic: bool) -> Array:
         relativistic: whether to look at m, too; the same for all losses that are compared.
     """
     points = grid(relativistic)
-    slots = respond(formula, points.d, points.m) if relativistic else responses(formula)[1]
-    gradients = normalised_gradients(points, slots)
-    if judge(points, slots).orientation is Orientation.FAKE_ABOVE_REAL:
-        gradients = -points.flip(gradients)
+    slots = respond(formula, points.d, points.m)
+    gradients = oriented_gradients(points, slots, judge(points, slots).orientation)
     within = _within_reach(relativistic)
-    place: Array = np.arcsinh(gradients[: 8 if relativistic else 4, within]).ravel()
+    place: Array = np.arcsinh(gradients[:, within]).ravel()
     return place / math.sqrt(len(slots) * within.size)
 
 

@@ -6,7 +6,6 @@ Each row is of the averaged generator after the last step, from the same latents
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, run_script
 from ganetic.full.checkpoint import checkpoints_in
 from ganetic.full.generate import find_checkpoint, generate_images
 from ganetic.full.run_files import read_page
@@ -73,7 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"full_samples: error: {error}")
+    run_script(main)

@@ -43,7 +43,8 @@ PLAIN_RATE = 2e-3
 """Of the second proxy of the arm `proxies`, without batch norm: of the rates of `analysis/proxies.md` the only one with
 which most losses train there."""
 RADIUS = 0.2
-"""Of the niches that are counted."""
+"""Of the niches that are counted: less than half of 0.53, the smallest distance between two published losses, and far
+above 0.01, that of wordings of one (`python -m analysis.diversity`)."""
 
 COMMON: dict[str, Any] = {
     "finals": {"finalists": 3, "seeds": 5, "references": [REFERENCE]},

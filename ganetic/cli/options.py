@@ -20,7 +20,7 @@ Inception = Annotated[
     typer.Option(metavar="PATH", help="InceptionV3 weights: measure the FID instead of the small net's distance."),
 ]
 RunArgument = Annotated[
-    Path | None, typer.Argument(metavar="[RUN]", help="Directory of a run; by default the latest under runs/.")
+    Path | None, typer.Argument(metavar="RUN", help="Directory of a run; by default the latest under runs/.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @app.command()
 def compare(
     losses: Annotated[
-        list[str], typer.Argument(metavar="LOSS...", help="Published losses or all, loss cards, expressions.")
+        list[str], typer.Argument(metavar="LOSS", help="Published losses or all, loss cards, expressions.")
     ],
     data: Data = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="The net: dcgan, the proxy of the space.")] = "dcgan",

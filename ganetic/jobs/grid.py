@@ -41,7 +41,6 @@ class GridProgress:
         slots: cells that can run at once.
         elapsed_seconds: since this process began.
         states: ended cells by state, such as ``completed`` or ``failed: mode_collapse``.
-        finished_before: cells that had ended when this process began.
     """
 
     finished: int
@@ -50,7 +49,6 @@ class GridProgress:
     slots: int
     elapsed_seconds: float
     states: Mapping[str, int]
-    finished_before: int
 
 
 def run_grid(
@@ -79,12 +77,12 @@ def run_grid(
         records = {record.number: record for record in journal.records()}
         waiting = [number for number in range(len(cells)) if number not in records]
         states = Counter(_described(record) for record in records.values())
-        before, began = len(records), time.monotonic()
+        began = time.monotonic()
 
         def progress() -> GridProgress:
             running = min(executor.outstanding(), executor.slots)
             elapsed = time.monotonic() - began
-            return GridProgress(len(records), len(cells), running, executor.slots, elapsed, dict(states), before)
+            return GridProgress(len(records), len(cells), running, executor.slots, elapsed, dict(states))
 
         place = 0
         while len(records) < len(cells):

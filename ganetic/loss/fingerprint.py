@@ -25,12 +25,15 @@ def fingerprint(formula: Formula) -> str:
 
 def of_responses(points: Grid, slots: dict[Slot, Response], orientation: Orientation | None) -> str:
     """`fingerprint` from responses and an orientation that are known already."""
+    if orientation is not None:
+        return _digest(points, oriented_gradients(points, slots, orientation))
+    return min(_digest(points, oriented_gradients(points, slots, either)) for either in Orientation)
+
+
+def oriented_gradients(points: Grid, slots: dict[Slot, Response], orientation: Orientation | None) -> Array:
+    """`normalised_gradients` as they are when D's higher output means real; None is taken to mean that it does."""
     gradients = normalised_gradients(points, slots)
-    if orientation is Orientation.FAKE_ABOVE_REAL:
-        return _digest(points, -points.flip(gradients))
-    if orientation is Orientation.REAL_ABOVE_FAKE:
-        return _digest(points, gradients)
-    return min(_digest(points, gradients), _digest(points, -points.flip(gradients)))
+    return -points.flip(gradients) if orientation is Orientation.FAKE_ABOVE_REAL else gradients
 
 
 def normalised_gradients(points: Grid, slots: dict[Slot, Response]) -> Array:

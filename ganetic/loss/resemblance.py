@@ -8,12 +8,12 @@ from functools import cache
 
 import numpy as np
 
-from ganetic.loss.fingerprint import normalised_gradients
+from ganetic.loss.fingerprint import oriented_gradients
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import responses
 from ganetic.loss.ops import Array
-from ganetic.loss.screen import Orientation, judge
+from ganetic.loss.screen import judge
 
 REACH = 12.0
 """Largest |d| and |m| at which gradients are compared; the epsilon is 0.2 % of p there."""
@@ -44,8 +44,6 @@ def _gradients(formula: Formula) -> Array | None:
     orientation = judge(points, slots).orientation
     if orientation is None:
         return None
-    gradients = normalised_gradients(points, slots)
-    if orientation is Orientation.FAKE_ABOVE_REAL:
-        gradients = -points.flip(gradients)
+    gradients = oriented_gradients(points, slots, orientation)
     within = (np.abs(points.d) <= REACH) & (np.abs(points.m) <= REACH)
     return np.arcsinh(gradients[:, within])

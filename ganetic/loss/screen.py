@@ -1,6 +1,7 @@
 """Can this loss train a GAN at all? Asked numerically, before any training, and answered with a reason.
 
-Of random trees fewer than 1 % pass. The screen bounds what is worth a training, not what is good.
+Of random trees one in fifty passes, one in twenty-five in the logit form. The screen bounds what is worth a training,
+not what is good.
 """
 
 import math

@@ -31,7 +31,12 @@ class FeatureStatistics:
         return FeatureStatistics(mean.numpy(), covariance.numpy(), _root(covariance).numpy())
 
     def distance_to(self, features: Tensor) -> float:
-        """Return the Fréchet distance of features ``(N, F)``; not finite when they are not."""
+        """Return ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½) to features ``(N, F)``; not finite when they are not.
+
+        Heusel et al., https://arxiv.org/abs/1706.08500. The trace of (Σ₁Σ₂)^½ is the sum of the roots of the
+        eigenvalues of the symmetric √Σ₁·Σ₂·√Σ₁, which has the same eigenvalues as Σ₁Σ₂: faster than a general matrix
+        root, and it needs neither complex numbers nor an added diagonal where a covariance is singular.
+        """
         mean, covariance = mean_and_covariance(features)
         return _distance(
             torch.tensor(self.mean), torch.tensor(self.covariance), torch.tensor(self.root), mean, covariance
@@ -44,23 +49,6 @@ def mean_and_covariance(features: Tensor) -> tuple[Tensor, Tensor]:
     mean = exact.mean(0)
     centred = exact - mean
     return mean, centred.T @ centred / (len(exact) - 1)
-
-
-def frechet_distance(mean1: Array, covariance1: Array, mean2: Array, covariance2: Array) -> float:
-    """Return ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½) in float64.
-
-    Heusel et al., https://arxiv.org/abs/1706.08500. The trace of (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of
-    the symmetric √Σ₁·Σ₂·√Σ₁, which has the same eigenvalues as Σ₁Σ₂: faster than a general matrix root, and it needs
-    neither complex numbers nor an added diagonal where a covariance is singular.
-
-    Args:
-        mean1: ``(F,)``.
-        covariance1: ``(F, F)``, symmetric and positive semi-definite.
-        mean2: ``(F,)``.
-        covariance2: ``(F, F)``, likewise.
-    """
-    first, second = torch.tensor(covariance1).double(), torch.tensor(covariance2).double()
-    return _distance(torch.tensor(mean1).double(), first, _root(first), torch.tensor(mean2).double(), second)
 
 
 def _distance(mean1: Tensor, covariance1: Tensor, root1: Tensor, mean2: Tensor, covariance2: Tensor) -> float:

@@ -18,7 +18,7 @@ from ganetic.search.ranking import Order, rank
 from ganetic.search.space import SearchSpace
 
 MAX_DRAWS = 50_000
-"""Draws for one child before the space counts as exhausted; 15 are usual for offspring, 140 for random trees."""
+"""Draws for one child before the space counts as exhausted; 3 are usual for offspring, 50 for random trees."""
 
 FRESH_BLOOD_AFTER = 200
 """Draws of offspring after which every second draw is a random individual."""
@@ -124,21 +124,18 @@ class Breeder:
             return population[min(contestants, key=lambda i: (order.rank[i], population[i].nodes))]
         return population[min(contestants, key=lambda i: (order.rank[i], -order.crowding[i]))]
 
-    def _formula(self, trees: Trees) -> Formula | None:
-        """The formula of an individual; None where it is much too large, even before its constants are folded."""
-        much_too_large = any(len(tree) > 2 * self._space.trees.max_nodes for tree in trees.values())
-        return None if much_too_large else self._genome.formula(trees)
-
     def _judge(
         self, trees: Trees, texts: AbstractSet[str], fingerprints: AbstractSet[str]
     ) -> tuple[Formula, str] | str:
         """The formula and fingerprint of a viable new individual, or the reason why it is not one."""
         limits = self._space.trees
+        if any(len(tree) > 2 * limits.max_nodes for tree in trees.values()):  # even before constants are folded
+            return "too_large"
         try:
-            formula = self._formula(trees)
+            formula = self._genome.formula(trees)
         except UserError:
             return "non_finite"
-        if formula is None or any(
+        if any(
             node_count(tree) > limits.max_nodes or depth(tree) > limits.max_depth for tree in formula.trees.values()
         ):
             return "too_large"

@@ -173,10 +173,6 @@ class Comparison:
         columns = tuple(field.name for field in fields(Ratio))
         return pd.DataFrame([asdict(one) for one in self.ratios(reference)], columns=columns)
 
-    def fd_by_seed(self) -> dict[str, pd.DataFrame]:
-        """For each proxy counted_fd, a row a seed and a column a loss; NaN where a training has not ended."""
-        return self._by_seed(self.runs(), "counted_fd")
-
     def formulas(self) -> dict[str, str]:
         """The losses for people, by name."""
         return {loss.name: Formula.from_text(loss.text).readable for loss in self.settings.losses}

@@ -29,7 +29,8 @@ def test_winners_of_both_arms_meet_where_no_search_was(searched: Path, capsys: p
     comparison = open_comparison(searched / "transfer" / "3-seeds")
     found = rows(comparison)
     assert len(found) == (1 + 2 * 2) * 4 and (found["trainings"] == 3).all()
-    by_seed = comparison.fd_by_seed()["images"]
+    runs = comparison.runs()
+    by_seed = runs[runs["proxy"] == "images"].pivot(index="seed", columns="loss", values="counted_fd")
     expected = math.exp((by_seed["proxies-s1"].map(math.log) - by_seed["bce"].map(math.log)).mean())
     (ratio,) = found[(found["loss"] == "proxies-s1") & (found["place"] == "images")]["ratio"]
     assert ratio == pytest.approx(expected)
