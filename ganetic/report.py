@@ -132,14 +132,18 @@ def finals_table(finals: pd.DataFrame, values: pd.DataFrame) -> Table:
 def final_ratios(values: pd.DataFrame, reference: str) -> list[Ratio]:
     """Every contestant of the finals against one of them, seed by seed; over several proxies by the mean of ln fd.
 
+    A seed on which a training failed on any proxy is one that failed.
+
     Args:
-        values: columns ``contestant``, ``seed``, ``fd``; a row for each proxy.
+        values: columns ``contestant``, ``seed``, ``failed``, ``fd``; a row for each proxy.
         reference: a contestant.
     """
-    logs = np.log(values["fd"]).groupby([values["seed"], values["contestant"]]).agg(["mean", "size"])
-    whole = logs[logs["size"] == logs["size"].max()]["mean"]  # a seed counts once it has ended on every proxy
-    table = np.exp(whole).unstack("contestant")
-    return ratios({"": table}, [Pair(name, reference) for name in table.columns if name != reference])
+    trainings = values.assign(log=np.log(values["fd"])).groupby(["seed", "contestant"])
+    seeds = trainings.agg(log=("log", "mean"), failed=("failed", "any"), proxies=("log", "size"))
+    whole = seeds[seeds["proxies"] == seeds["proxies"].max()]  # a seed counts once it has ended on every proxy
+    table, failed = np.exp(whole["log"]).unstack("contestant"), whole["failed"].unstack("contestant")
+    pairs = [Pair(name, reference) for name in table.columns if name != reference]
+    return ratios({"": table}, pairs, {"": failed})
 
 
 def verdict(run: Run, card: LossCard) -> Text:

@@ -102,6 +102,11 @@ def test_final_ratios_over_several_proxies_pair_the_mean_of_a_seed() -> None:
     both = pd.concat([main, main.assign(proxy="plain", fd=2 * main["fd"])])
     for one, other in zip(final_ratios(main, "bce"), final_ratios(both, "bce"), strict=True):
         assert one.ratio == pytest.approx(other.ratio) and one.pairs == other.pairs
+    alone = both.assign(failed=both["failed"] & (both["proxy"] == "main"))
+    assert {one.first: one.failed_pairs for one in final_ratios(alone, "bce")} == {
+        "individual 12": 0,
+        "individual 33": 1,
+    }
     partly = both[~((both["seed"] == 2) & (both["proxy"] == "plain"))]
     assert {one.pairs for one in final_ratios(partly, "bce")} == {2}
 

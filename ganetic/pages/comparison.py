@@ -243,6 +243,8 @@ def _reading(said: Sequence[Ratio]) -> list[str]:
         + "; nothing is said of it where trainings failed" * failures,
         f"Wilcoxon: signed ranks, not adjusted; {pairs} pairs cannot go below p = {least_wilcoxon_p(pairs):.2g}",
     ]
+    if failures:
+        notes.append("verdict, too: no difference is shown where mean and ranks point to different sides")
     if split := [f"{ratio.first} and {ratio.second}" for ratio in said if _tests_disagree(ratio)]:
         notes.append(f"the t test and Wilcoxon's disagree, a few seeds decide, about {', '.join(split)}")
     for ratio in said:

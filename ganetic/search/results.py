@@ -185,7 +185,7 @@ class Run:
         return pd.DataFrame(ended, columns=columns).sort_values("fd", ignore_index=True)
 
     def final_values(self) -> pd.DataFrame:
-        """A row a final trial: contestant, individual, name, proxy, seed, fd; a failed seed counts as untrained."""
+        """A row a final trial: contestant, individual, name, proxy, seed, failed, fd, a failed one's as untrained."""
         names = [proxy.name for proxy in self.config.space.proxies]
         rows = [
             (
@@ -194,15 +194,16 @@ class Run:
                 "" if trial.individual >= 0 else name,
                 names[trial.about.proxy],
                 trial.seed,
+                trial.trace.failed,
                 self._last_fd(trial.trace, trial.about.proxy),
             )
             for name, trials in self._reader.finals.items()
             for trial in trials
         ]
-        return pd.DataFrame(rows, columns=("contestant", "individual", "name", "proxy", "seed", "fd"))
+        return pd.DataFrame(rows, columns=("contestant", "individual", "name", "proxy", "seed", "failed", "fd"))
 
     def search_values(self, number: int) -> pd.DataFrame:
-        """A row a training of an individual at its highest rung: proxy, seed, fd, as in `final_values`."""
+        """A row a training of an individual at its highest rung: proxy, seed, fd."""
         names = [proxy.name for proxy in self.config.space.proxies]
         judged = self._individual(number).judged
         rows = []

@@ -33,7 +33,8 @@ class Ratio:
         t_p: of the paired t test.
         wilcoxon_p: of Wilcoxon's signed-rank test, which cannot go below 2^(1 - pairs).
         holm_p: the t test's p, or Wilcoxon's where a training failed, adjusted for all comparisons made together.
-        verdict: ``better``, ``worse`` or ``no difference shown``, by the adjusted p at 5 %.
+        verdict: ``better``, ``worse`` or ``no difference shown``, by the adjusted p at 5 %; none is shown where
+            mean and ranks of the differences point to different sides, as they may where a training failed.
         detectable: a true ratio as far from 1 as this one (or its inverse) is found by a t test at 5 % in 80 % of
             studies with as many pairs and as much noise; 1 or less. NaN of a single pair, and where a training failed:
             the bound is for normal differences, and a failure that counts as untrained is far outside.

@@ -6,6 +6,7 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from ganetic.jobs.statistics import (
     Verdict,
@@ -131,6 +132,23 @@ def test_verdicts_have_a_side() -> None:
     others = [reference - 1.0 + 0.01 * np.arange(20), reference + 1.0 + 0.01 * np.arange(20)]
     found = family([paired_difference(other, reference) for other in others])
     assert [one.verdict for one in found] == [Verdict.LOWER, Verdict.HIGHER]
+
+
+def test_nothing_is_said_where_mean_and_ranks_contradict_each_other() -> None:
+    mostly_lower = paired_difference([*[-0.1] * 24, 3.0], [0.001 * number for number in range(25)])
+    assert mostly_lower.mean > 0 > mostly_lower.rank_balance and mostly_lower.wilcoxon_p < 0.001
+    for sign in (1, -1):
+        differences = sign * np.array([*[-0.1] * 24, 3.0])
+        (found,) = family([paired_difference(differences, np.zeros(25))], [0.0001])
+        assert found.verdict is Verdict.NOT_SHOWN
+
+
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=20))
+def test_the_balance_of_ranks_is_what_wilcoxon_sums(differences: list[float]) -> None:
+    numbers = np.array(differences)
+    numbers = numbers[numbers != 0]
+    expected = float((rankdata(np.abs(numbers)) * np.sign(numbers)).sum()) if len(numbers) else 0.0
+    assert paired_difference(differences, np.zeros(len(differences))).rank_balance == expected
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=30))

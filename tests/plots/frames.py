@@ -55,11 +55,11 @@ def finals() -> pd.DataFrame:
 def final_values() -> pd.DataFrame:
     table = finals()
     rows = [
-        (row["contestant"], row["individual"], row["name"], seed, row[column])
+        (row["contestant"], row["individual"], row["name"], seed, seed == 2 and row["failed"] > 0, row[column])
         for row in table.to_dict("records")
         for seed, column in enumerate(("fd_low", "fd", "fd_high"))
     ]
-    return pd.DataFrame(rows, columns=("contestant", "individual", "name", "seed", "fd"))
+    return pd.DataFrame(rows, columns=("contestant", "individual", "name", "seed", "failed", "fd"))
 
 
 def trials() -> pd.DataFrame:

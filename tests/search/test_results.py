@@ -141,7 +141,7 @@ def test_finals() -> None:
         *("contestant", "individual", "name", "readable", "formula", "reference", "seeds", "trainings"),
         *("failed", "fd", "fd_low", "fd_high", "sd_ln_fd", "instability"),
     ]
-    assert list(values.columns) == ["contestant", "individual", "name", "proxy", "seed", "fd"]
+    assert list(values.columns) == ["contestant", "individual", "name", "proxy", "seed", "failed", "fd"]
     assert table["fd"].is_monotonic_increasing
     assert sorted(table["name"]) == ["", "", "bce", "ganetic"]
     assert len(values) == 12

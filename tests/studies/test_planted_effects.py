@@ -60,5 +60,6 @@ def test_failures_cost_power(failing: float, share: float) -> None:
     studies = [study(stream, effect=-1.0, failing=failing) for _ in range(STUDIES)]
     found = [one for one in itertools.chain(*studies) if one.first == last]
     assert sum(one.verdict == "better" for one in found) >= share * STUDIES
+    assert sum(one.verdict == "worse" for one in found) <= 0.001 * STUDIES
     assert sum(differs(one, but=last) for one in studies) <= 0.05 * STUDIES
     assert all(math.isnan(one.detectable) for one in found if one.failed_pairs)

@@ -85,6 +85,17 @@ def test_a_failed_training_is_told_and_no_bound_is_given() -> None:
     assert f"20 pairs, 2 with a failed training, which counts as untrained; {good.trained:.3f} over" in measured(good)
 
 
+def test_one_failure_does_not_turn_a_better_loss_into_a_worse_one() -> None:
+    stream = np.random.default_rng(0)
+    bce = np.exp(4 + stream.normal(0, 0.1, 25))
+    mine = bce * np.exp(stream.normal(-0.08, 0.03, 25))
+    mine[3] = 900.0
+    failed = pd.DataFrame({"mine": np.arange(25) == 3, "bce": False})
+    (found,) = ratios({"": pd.DataFrame({"mine": mine, "bce": bce})}, [Pair("mine", "bce")], {"": failed})
+    assert found.wilcoxon_p < 0.001 and found.ratio > 1 > found.trained
+    assert found.verdict == "no difference shown"
+
+
 def test_equal_differences_say_nothing_of_their_spread() -> None:
     for factor in (1.0, 2.0):
         (one,) = ratios(
