@@ -283,6 +283,8 @@ def tables(bench: Bench, searches: int) -> None:
     for gap in GAPS:
         title = f"A loss is planted, {gap:g} below all others in ln fd"
         bench.show(replace(plain, gap=gap), [ONE_SEED, FLAT, PAPER, RACING], title)
+    title = f"A loss is planted, {GAPS[0]:g} below all others, every loss on seeds of its own"
+    bench.show(replace(apart, gap=GAPS[0]), [ONE_SEED, FLAT, PAPER, RACING], title)
     longer = Setting(searches, LONG_BUDGET)
     bench.show(longer, [KILLING, FLAT, PAPER, RACING], f"Longer: searches of {LONG_BUDGET:,} steps")
 

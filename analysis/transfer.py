@@ -19,7 +19,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from ganetic.errors import run_script
+from ganetic.errors import run_script, unknown
 from ganetic.studies.compare import open_comparison
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Ratio, ratios
@@ -100,6 +100,9 @@ def main() -> None:
     places = {"home": at_home(Comparison(HOME, "confirmation"))}
     for place, folder in PLACES.items():
         places[place] = elsewhere(open_comparison(REFERENCE / "transfer" / folder))
+    known = places["home"]["loss"].unique().tolist()
+    if loss not in known:
+        raise unknown("loss", loss, known)
     console = Console(highlight=False, width=100)
     console.print(losses_table(places))
     console.print(ratios_table(places, loss))

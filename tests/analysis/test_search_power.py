@@ -12,6 +12,7 @@ from ganetic.search.results import open_run
 from ganetic.search.space import load_space
 from tests.search.fakes import SPACE, runtime, searched, serial, work
 
+ANALYSIS = Path(__file__).parents[2] / "analysis"
 STEPS = 2000
 SPACE_TOML = """
 name = "tiny"
@@ -27,6 +28,10 @@ rungs = [{ steps = 40, seeds = 1 }, { steps = 40, seeds = 3 }]
 finals = { steps = 80 }
 stop = { max_trials = 40 }
 """
+
+
+def nobody(_: object) -> Executor:
+    raise AssertionError("a finished arm was run again")
 
 
 def test_an_arm_changes_the_keys_that_it_names() -> None:
@@ -50,9 +55,6 @@ def test_arms_spend_the_same_and_are_not_run_again(tmp_path: Path) -> None:
             name == "random",
             1 + (name == "proxies"),
         )
-
-    def nobody(_: object) -> Executor:
-        raise AssertionError("a finished arm was run again")
 
     again = run_arm(tmp_path / "base", arm_space(SPACE, {}), 0, STEPS, runtime(nobody))
     assert again.steps == runs["base"].steps
@@ -103,6 +105,16 @@ def test_measures_of_a_search(tmp_path: Path) -> None:
     assert 0 < found["hypervolume"] < math.log(900)
     best = run.finals().set_index("contestant")["fd"]
     assert found["ratio"] == best[[name for name in best.index if name != REFERENCE]].min() / best[REFERENCE]
+
+
+def test_the_page_prints_what_the_shipped_searches_hold(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    space = str(ANALYSIS / "search_power.toml")
+    main([str(ANALYSIS / "search_power_runs"), "--space", space, "--steps", "40000"], runtime(nobody))
+    table = "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines())
+    assert table.count("seed") >= 9 and table in (ANALYSIS / "search_power.md").read_text(encoding="utf-8")
 
 
 def test_without_a_reference_there_is_no_ratio() -> None:
