@@ -79,6 +79,7 @@ def stages(*sizes: tuple[int, int]) -> tuple[Stage, ...]:
 ONE_SEED = Policy("one seed each, the best wins", ladder(1), finals=(), by="fd")
 KILLING = replace(ONE_SEED, name="the same with kill rules", kill=KILL)
 FLAT = replace(KILLING, name="and with finals 5x5", finals=stages((5, 5)))
+WIDE = replace(KILLING, name="or with finals 10x5", finals=stages((10, 5)))
 QUICK = Policy("rungs 1-3 seeds, 1 in 3; finals 3x3", ladder(1, 3), 3.0, KILL, stages((3, 3)))
 PAPER = Policy("rungs 1-3-5, 1 in 4; finals 5x5", ladder(1, 3, 5), 4.0, KILL)
 RACING = Policy("rungs 1-2-3-5-8, 1 in 2; finals 5x5", ladder(1, 2, 3, 5, 8), 2.0, KILL)
@@ -266,7 +267,7 @@ def ending(policy: Policy, *finals: tuple[tuple[int, int], ...]) -> list[Policy]
 def tables(bench: Bench, searches: int) -> None:
     """Print all tables of simulated searches."""
     plain = Setting(searches)
-    steps = [ONE_SEED, KILLING, FLAT, QUICK, PAPER, RACING]
+    steps = [ONE_SEED, KILLING, FLAT, WIDE, QUICK, PAPER, RACING]
     bench.show(plain, steps, f"Step by step: searches of {BUDGET:,} steps")
     bench.show(plain, climbing(PAPER, 2, 3, 4, 6, 9, 15), "Rungs 1-3-5, finals 5 x 5: how many climb")
     bench.show(plain, climbing(RACING, 2, 3, 4, 6), "Rungs 1-2-3-5-8, finals 5 x 5: how many climb")
@@ -279,14 +280,14 @@ def tables(bench: Bench, searches: int) -> None:
     for place, policy in ((0, PAPER), (2, RACING)):
         print(f"{policy.name}\n{side_by_side(climbs[:, place + 1], climbs[:, place])}")
     apart = replace(plain, paired=False)
-    bench.show(apart, [KILLING, FLAT, PAPER, RACING], "Every loss on seeds of its own")
+    bench.show(apart, [KILLING, FLAT, WIDE, PAPER, RACING], "Every loss on seeds of its own")
     for gap in GAPS:
         title = f"A loss is planted, {gap:g} below all others in ln fd"
-        bench.show(replace(plain, gap=gap), [ONE_SEED, FLAT, PAPER, RACING], title)
+        bench.show(replace(plain, gap=gap), [ONE_SEED, FLAT, WIDE, PAPER, RACING], title)
     title = f"A loss is planted, {GAPS[0]:g} below all others, every loss on seeds of its own"
-    bench.show(replace(apart, gap=GAPS[0]), [ONE_SEED, FLAT, PAPER, RACING], title)
+    bench.show(replace(apart, gap=GAPS[0]), [ONE_SEED, FLAT, WIDE, PAPER, RACING], title)
     longer = Setting(searches, LONG_BUDGET)
-    bench.show(longer, [KILLING, FLAT, PAPER, RACING], f"Longer: searches of {LONG_BUDGET:,} steps")
+    bench.show(longer, [KILLING, FLAT, WIDE, PAPER, RACING], f"Longer: searches of {LONG_BUDGET:,} steps")
 
 
 class Copy(io.StringIO):
