@@ -237,14 +237,13 @@ def _reading(said: Sequence[Ratio]) -> list[str]:
     pairs = max(ratio.pairs for ratio in said)
     failures = any(ratio.failed_pairs for ratio in said)
     test = "by the paired t test on ln fd at 5 %" + ", by Wilcoxon's where a training failed" * failures
+    sides = ", and none where mean and ranks point to different sides" * failures
     notes = [
-        f"verdict: {test}, adjusted for {len(said)} comparisons (Holm); intervals are not adjusted",
+        f"verdict: {test}, adjusted for {len(said)} comparisons (Holm){sides}; intervals are not adjusted",
         "detects: a true ratio this far from 1 is found by one t test at 5 % in 80 % of such studies"
         + "; nothing is said of it where trainings failed" * failures,
         f"Wilcoxon: signed ranks, not adjusted; {pairs} pairs cannot go below p = {least_wilcoxon_p(pairs):.2g}",
     ]
-    if failures:
-        notes.append("verdict, too: no difference is shown where mean and ranks point to different sides")
     if split := [f"{ratio.first} and {ratio.second}" for ratio in said if _tests_disagree(ratio)]:
         notes.append(f"the t test and Wilcoxon's disagree, a few seeds decide, about {', '.join(split)}")
     for ratio in said:
