@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ganetic.errors import run_script
+from ganetic.evolution.driver import Driver
+from ganetic.evolution.evolution import Proposal
+from ganetic.evolution.ledger import ABOUT
+from ganetic.evolution.listener import Silence
+from ganetic.evolution.results import JOURNAL, open_run
+from ganetic.evolution.run_config import Measure, RunConfig
+from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.jobs.executor import Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal, Submission
 from ganetic.proxy.spec import KillRule, TrialSpec
-from ganetic.search.driver import Driver
-from ganetic.search.evolution import Proposal
-from ganetic.search.ledger import ABOUT
-from ganetic.search.listener import Silence
-from ganetic.search.results import JOURNAL, open_run
-from ganetic.search.run_config import Measure, RunConfig
-from ganetic.search.space import SearchSpace, load_space
 
 START_FD = 900.0
 KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))

@@ -13,12 +13,12 @@ import time
 from collections import Counter
 
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.genome import Genome, Trees, drawing_from
+from ganetic.evolution.space import load_space
 from ganetic.loss.fingerprint import of_responses
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
-from ganetic.search.genome import Genome, Trees, drawing_from
-from ganetic.search.space import load_space
 
 DRAWS = 6000
 PASSES = 5

@@ -29,6 +29,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from analysis.bench_replay import write_run
 from analysis.naive import NaiveGan, NaiveSearch
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.genome import Genome, drawing_from
+from ganetic.evolution.listener import Silence
+from ganetic.evolution.results import JOURNAL, open_run
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.space import load_space
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
 from ganetic.gan.step import adam, gan_step
 from ganetic.jobs.journal import Journal
@@ -39,11 +44,6 @@ from ganetic.loss.screen import judge
 from ganetic.proxy.spec import ProxySpec
 from ganetic.report import print_text, run_page
 from ganetic.reproducible import random_stream, reproducible
-from ganetic.search.genome import Genome, drawing_from
-from ganetic.search.listener import Silence
-from ganetic.search.results import JOURNAL, open_run
-from ganetic.search.runtime import Runtime
-from ganetic.search.space import load_space
 
 PROXY = ProxySpec(width=16, batch=32)
 SIDE = 28

@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.results import Run, open_run
+from ganetic.evolution.winner import pick_card
 from ganetic.jobs.statistics import paired_difference
 from ganetic.plots.beside import best_so_far, hypervolume_so_far
-from ganetic.search.results import Run, open_run
-from ganetic.search.winner import pick_card
 
 
 def row(run: Run, least: int) -> list[str]:

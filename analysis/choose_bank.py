@@ -21,16 +21,16 @@ import numpy as np
 import pandas as pd
 
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.breeding import Breeder
+from ganetic.evolution.individual import Individual
+from ganetic.evolution.results import open_run
+from ganetic.evolution.space import load_space
 from ganetic.loss.fingerprint import fingerprint, oriented_gradients
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import responses
 from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
-from ganetic.search.breeding import Breeder
-from ganetic.search.individual import Individual
-from ganetic.search.results import open_run
-from ganetic.search.space import load_space
 
 SEED = 900
 SPACES = ("paper", "logit")

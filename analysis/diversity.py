@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganetic.errors import run_script
+from ganetic.evolution.ledger import trial_result
+from ganetic.evolution.results import JOURNAL
 from ganetic.jobs.journal import Journal
 from ganetic.loss.expression import Call, Const, Node, Var, to_text
 from ganetic.loss.fingerprint import oriented_gradients
@@ -25,8 +27,6 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import grid, respond
 from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
-from ganetic.search.ledger import trial_result
-from ganetic.search.results import JOURNAL
 
 REACH = 8.0
 """Largest |d| and |m| at which gradients are compared: few discriminators of short trainings are surer."""

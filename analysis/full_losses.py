@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.seeds import training_seed
 from ganetic.full.checkpoint import checkpoints_in
 from ganetic.full.config import TrainConfig, load_config, overridden
 from ganetic.full.diagnosis import has_failed
@@ -34,7 +35,6 @@ from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
 from ganetic.jobs.lock import run_lock
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.card import resolve_loss
-from ganetic.search.seeds import training_seed
 from ganetic.studies.ratios import Ratio, default_reference, ratios
 from ganetic.studies.settings import Pair
 from ganetic.studies.wording import ratio_number

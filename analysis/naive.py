@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ganetic.errors import UserError
+from ganetic.evolution.genome import Genome, Trees, drawing_from
+from ganetic.evolution.space import SearchSpace
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.fingerprint import of_responses
@@ -27,8 +29,6 @@ from ganetic.metrics.yardstick import Extractor
 from ganetic.proxy.materials import Materials, generate
 from ganetic.proxy.spec import ProxySpec
 from ganetic.reproducible import random_stream
-from ganetic.search.genome import Genome, Trees, drawing_from
-from ganetic.search.space import SearchSpace
 
 STEPS = 800
 CROSSOVER, MUTATION = 0.5, 0.2

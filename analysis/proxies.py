@@ -27,17 +27,17 @@ from rich.table import Table
 from ganetic.config import validate
 from ganetic.data import load_images
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.calibration import train_references
+from ganetic.evolution.calibration_record import Calibration, Conditions
+from ganetic.evolution.listener import Listener
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.signal import LEAST_LOSSES, rank_correlation, spread
 from ganetic.files import write_whole
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.progress.search import listener_for
 from ganetic.proxy.spec import ProxySpec
 from ganetic.report import number, print_text
-from ganetic.search.calibration import train_references
-from ganetic.search.calibration_record import Calibration, Conditions
-from ganetic.search.listener import Listener
-from ganetic.search.runtime import Runtime
-from ganetic.search.signal import LEAST_LOSSES, rank_correlation, spread
 
 RECORD = Path(__file__).with_suffix(".json")
 CHECKPOINTS = (50, 100, 150, 200, 300, 400)

@@ -24,12 +24,12 @@ from rich.table import Table
 
 from analysis.search_power import REFERENCE
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.results import Run, open_run
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.space import SearchSpace, load_space
+from ganetic.evolution.winner import pick_card
 from ganetic.loss.card import LossCard, write_card
 from ganetic.pages.comparison import write_tables
-from ganetic.search.results import Run, open_run
-from ganetic.search.runtime import Runtime
-from ganetic.search.space import SearchSpace, load_space
-from ganetic.search.winner import pick_card
 from ganetic.studies.compare import Comparison, compare
 
 ARMS = ("base", "proxies")

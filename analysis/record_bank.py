@@ -20,6 +20,8 @@ import pandas as pd
 
 from ganetic.data import load_images
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.ledger import trial_result
+from ganetic.evolution.seeds import training_seed
 from ganetic.files import write_whole
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
@@ -34,8 +36,6 @@ from ganetic.proxy.materials import Materials, prepare
 from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.proxy.trial import TrialResult, work
 from ganetic.reproducible import versions
-from ganetic.search.ledger import trial_result
-from ganetic.search.seeds import training_seed
 from ganetic.studies.bank import NOT_RECORDED, Bank
 
 LOSSES = Path(__file__).with_name("bank_losses.txt")

@@ -25,14 +25,14 @@ from rich.table import Table
 
 from analysis.diversity import BEST, occupied, skeleton_of
 from ganetic.errors import UserError, unknown
+from ganetic.evolution.ranking import hypervolume
+from ganetic.evolution.results import EXHAUSTED, JOURNAL, Run, open_run
+from ganetic.evolution.run import resume, search
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.jobs.executor import Executor, Outcome, Payload
 from ganetic.loss.formula import Formula
 from ganetic.plots.beside import WORST_INSTABILITY
-from ganetic.search.ranking import hypervolume
-from ganetic.search.results import EXHAUSTED, JOURNAL, Run, open_run
-from ganetic.search.run import resume, search
-from ganetic.search.runtime import Runtime
-from ganetic.search.space import SearchSpace, load_space
 
 STEPS_A_MINUTE = 12_000
 """An estimate for two workers on two idle cores: about 9 ms a step and 10 % for measurements. Other nets take other

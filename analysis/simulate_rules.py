@@ -36,11 +36,11 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, spearmanr
 
 from ganetic.errors import run_script
+from ganetic.evolution.ranking import Objectives, fronts, hypervolume
+from ganetic.evolution.space import Rung
 from ganetic.files import write_whole
 from ganetic.jobs.statistics import mean_interval
 from ganetic.proxy.spec import KillRule
-from ganetic.search.ranking import Objectives, fronts, hypervolume
-from ganetic.search.space import Rung
 from ganetic.studies.bank import Bank, bank
 from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
 from ganetic.studies.bank_worlds import Model, World

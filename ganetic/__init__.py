@@ -7,13 +7,13 @@ __version__ = "0.1.0"
 
 _HOME = {
     "bank": "ganetic.studies.bank",
-    "calibrate": "ganetic.search.calibration",
+    "calibrate": "ganetic.evolution.calibration",
     "compare": "ganetic.studies.compare",
     "confirm": "ganetic.studies.confirm",
     "load_config": "ganetic.full.config",
     "load_loss": "ganetic.loss.card",
-    "open_run": "ganetic.search.run",
-    "search": "ganetic.search.run",
+    "open_run": "ganetic.evolution.run",
+    "search": "ganetic.evolution.run",
     "train": "ganetic.full.train",
 }
 

@@ -13,19 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from ganetic.errors import UserError
+from ganetic.evolution.results import EXHAUSTED, Run
 from ganetic.files import write_whole
 from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.export import latex, python_module
 from ganetic.loss.library import LIBRARY, LibraryLoss
 from ganetic.loss.resemblance import published_name
 from ganetic.progress.search import counts_line
-from ganetic.search.results import EXHAUSTED, Run
 from ganetic.studies.ratios import Ratio, default_reference, ratios
 from ganetic.studies.settings import Pair
 from ganetic.studies.wording import measured
 
 if TYPE_CHECKING:  # not for a cycle: to show a run must not wait for Ray, which a score needs
-    from ganetic.search.score import Score
+    from ganetic.evolution.score import Score
 
 Record = dict[str, Any]
 
@@ -107,7 +107,7 @@ def finals_table(finals: pd.DataFrame, values: pd.DataFrame) -> Table:
     """Lay out the finals, the lowest fd first: fresh seeds, references beside the finalists.
 
     Args:
-        finals: as `ganetic.search.results.Run.finals` gives them.
+        finals: as `ganetic.evolution.results.Run.finals` gives them.
         values: as its `final_values` does.
     """
     names = finals[finals["reference"].astype(bool)]["contestant"].tolist()

@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from ganetic.evolution.listener import Listener
+from ganetic.evolution.results import Run, open_run
+from ganetic.evolution.run import search
+from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, SpaceProxy, Stop, Trees
 from ganetic.jobs.executor import SerialExecutor
-from ganetic.search.listener import Listener
-from ganetic.search.results import Run, open_run
-from ganetic.search.run import search
-from ganetic.search.runtime import Context, Runtime
-from ganetic.search.space import Evolution, Finals, Rung, SearchSpace, SpaceProxy, Stop, Trees
 
 SPACE = SearchSpace(
     name="small",

@@ -12,7 +12,7 @@ LAYERS = (
     {"cli"},
     {"report", "pages", "plots", "progress"},
     {"studies"},
-    {"search", "full"},
+    {"evolution", "full"},
     {"proxy"},
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import pytest
 from rich.console import Console
 
+from ganetic.evolution.listener import Leader, Phase, Snapshot
 from ganetic.progress.search import (
     Pace,
     PlainProgress,
@@ -14,7 +15,6 @@ from ganetic.progress.search import (
     listener_for,
     plain_line,
 )
-from ganetic.search.listener import Leader, Phase, Snapshot
 
 LEADERS = tuple(
     Leader(number, f"[red]p·{number}[/red]" + " + log(p)" * 20, 40.0 + number, 0.25, 3) for number in range(8)

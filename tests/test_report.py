@@ -9,6 +9,10 @@ import pandas as pd
 import pytest
 from rich.console import Console, RenderableType
 
+from ganetic.evolution import breeding
+from ganetic.evolution.run import search
+from ganetic.evolution.score import Score
+from ganetic.evolution.winner import pick_card
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.stability import Fitness
 from ganetic.report import (
@@ -28,13 +32,9 @@ from ganetic.report import (
     to_json,
     verdict,
 )
-from ganetic.search import breeding
-from ganetic.search.run import search
-from ganetic.search.score import Score
-from ganetic.search.winner import pick_card
+from tests.evolution.fakes import SPACE, runtime
+from tests.evolution.test_driver import Notes
 from tests.plots.frames import final_values, finals, front
-from tests.search.fakes import SPACE, runtime
-from tests.search.test_driver import Notes
 from tests.small_run import small_run
 
 

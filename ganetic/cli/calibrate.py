@@ -36,13 +36,13 @@ def calibrate(
     Trains the published losses, once for each data set and proxy, and keeps the result for searches. Stopped, the same
     command goes on.
     """
+    from ganetic.evolution.calibration import calibrate as measure
+    from ganetic.evolution.calibration_store import check_export, export
+    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.space import load_space
     from ganetic.pages.calibration import calibration_page, calibration_record
     from ganetic.progress.search import listener_for
     from ganetic.report import print_text, to_json
-    from ganetic.search.calibration import calibrate as measure
-    from ganetic.search.calibration_store import check_export, export
-    from ganetic.search.runtime import Runtime
-    from ganetic.search.space import load_space
 
     loaded = load_space(space)
     if output is not None:

@@ -24,10 +24,10 @@ def score(
     json: Json = False,
 ) -> None:
     """Train one loss on a few seeds; no evolution."""
+    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.score import score as train
     from ganetic.progress.search import listener_for
     from ganetic.report import print_text, score_page, score_record, to_json
-    from ganetic.search.runtime import Runtime
-    from ganetic.search.score import score as train
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     with closing(listener_for(console(stderr=True))) as listener:

@@ -28,8 +28,8 @@ from ganetic.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ganetic.search.listener import Listener
-    from ganetic.search.results import Run
+    from ganetic.evolution.listener import Listener
+    from ganetic.evolution.results import Run
 
 
 @app.command()
@@ -54,10 +54,10 @@ def search(
 
     Ctrl-C once waits for running trials, twice leaves at once; `ganetic resume` goes on from there.
     """
+    from ganetic.evolution import run as runs
+    from ganetic.evolution.space import load_space
     from ganetic.progress.search import listener_for
     from ganetic.report import to_json
-    from ganetic.search import run as runs
-    from ganetic.search.space import load_space
 
     budget = seconds_of(time_budget)
     runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
@@ -86,10 +86,10 @@ def resume(
     Without a directory it is the latest search; a training is named.
     """
     yield_cores()
+    from ganetic.evolution import run as runs
+    from ganetic.evolution.results import latest_run
     from ganetic.full.run_files import is_training
     from ganetic.progress.search import listener_for
-    from ganetic.search import run as runs
-    from ganetic.search.results import latest_run
 
     if run is not None and is_training(run):
         if any((address, gpus_per_trial, max_trials, time_budget, inception_weights)):
@@ -122,8 +122,8 @@ def export(
     pick: Annotated[str, typer.Option(metavar="knee|fid|stability|ID", help="Which loss of the run.")] = "knee",
 ) -> None:
     """Write a loss of a run: card, torch module, formula."""
+    from ganetic.evolution.winner import pick_card
     from ganetic.report import write_loss
-    from ganetic.search.winner import pick_card
 
     for path in write_loss(pick_card(_open(run), pick), card):
         typer.echo(path)
@@ -147,7 +147,7 @@ def plot(
 
 
 def _open(directory: Path | None) -> "Run":
-    from ganetic.search.results import latest_run, open_run
+    from ganetic.evolution.results import latest_run, open_run
 
     return open_run(directory or latest_run())
 
@@ -179,9 +179,9 @@ def _conclude(run: "Run") -> None:
 
 
 def _write_pick(run: "Run", output: "Console") -> Path | None:
+    from ganetic.evolution.winner import pick_card
     from ganetic.plots.figure import plot as draw
     from ganetic.report import print_text, verdict, write_loss
-    from ganetic.search.winner import pick_card
 
     try:
         card = pick_card(run)

@@ -44,8 +44,8 @@ def compare(
 
     Interrupted or killed, it goes on where it was when it is called again with -o DIR.
     """
+    from ganetic.evolution.runtime import Runtime
     from ganetic.progress.search import listener_for
-    from ganetic.search.runtime import Runtime
     from ganetic.studies.compare import compare as study
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
@@ -75,11 +75,11 @@ def confirm(
     The card with the results lies beside the tables; it replaces RUN/best.json where that holds the same loss, on no
     more seeds than these.
     """
+    from ganetic.evolution.results import latest_run
+    from ganetic.evolution.runtime import Runtime
     from ganetic.loss.card import write_card
     from ganetic.progress.search import listener_for
     from ganetic.report import write_loss
-    from ganetic.search.results import latest_run
-    from ganetic.search.runtime import Runtime
     from ganetic.studies.confirm import confirm as study
 
     directory = run or latest_run()

@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ganetic.evolution.calibration_record import RANKING_CORRELATION, Calibration, KillThreshold, Reading
+from ganetic.evolution.calibration_store import Kept
 from ganetic.proxy.spec import ProxySpec
 from ganetic.report import number
-from ganetic.search.calibration_record import RANKING_CORRELATION, Calibration, KillThreshold, Reading
-from ganetic.search.calibration_store import Kept
 
 PAIRS = (3, 5, 10, 20, 25)
 """Seeds of a comparison whose smallest detectable ratio is named."""

@@ -9,6 +9,11 @@ from matplotlib.figure import Figure
 
 from ganetic.data import load_images
 from ganetic.errors import UserError, unknown
+from ganetic.evolution.results import Run
+from ganetic.evolution.run_config import Measure
+from ganetic.evolution.seeds import training_seed
+from ganetic.evolution.space import Rung, SpaceProxy
+from ganetic.evolution.winner import pick_card
 from ganetic.plots.beside import COLOURS, Course, draw_beside
 from ganetic.plots.loss import draw_loss
 from ganetic.plots.pareto import Protocol, draw_pareto
@@ -18,11 +23,6 @@ from ganetic.plots.style import check_format, save
 from ganetic.proxy.materials import prepare
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import NonFiniteError, sample_images
-from ganetic.search.results import Run
-from ganetic.search.run_config import Measure
-from ganetic.search.seeds import training_seed
-from ganetic.search.space import Rung, SpaceProxy
-from ganetic.search.winner import pick_card
 
 
 def plot(run: Run, kind: str, path: Path | None = None, beside: Sequence[Run] = ()) -> Path:

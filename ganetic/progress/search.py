@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ganetic.search.listener import Leader, Listener, Snapshot
+from ganetic.evolution.listener import Leader, Listener, Snapshot
 
 REFRESH_SECONDS = 0.25
 """The live display is drawn at most this often."""

@@ -17,12 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError, unknown
+from ganetic.evolution.individual import DEAD_SHARE, seed_trace
 from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.stability import Fitness, fitness
 from ganetic.proxy.diagnosis import Ill, diagnose
 from ganetic.proxy.spec import KillRule
 from ganetic.proxy.trial import TrialResult, TrialState
-from ganetic.search.individual import DEAD_SHARE, seed_trace
 
 SCHEMA = "ganetic.bank/1"
 SHIPPED = "bank_mnist5k.npz"

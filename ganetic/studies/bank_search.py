@@ -1,8 +1,9 @@
 """Searches in a world, without training and without breeding: rungs, promotion and finals, as a search applies them.
 
-Who climbs, in which order trials are submitted, who dies and who enters the finals follows `ganetic.search.evolution`
-and `ganetic.search.finals`; a test holds them against each other. Left out are parents (losses arrive in an order that
-nothing influences) and the limit of the population, whose worst would not have climbed.
+Who climbs, in which order trials are submitted, who dies and who enters the finals follows
+`ganetic.evolution.evolution` and `ganetic.evolution.finals`; a test holds them against each other. Left out are
+parents (losses arrive in an order that nothing influences) and the limit of the population, whose worst would not
+have climbed.
 """
 
 import math
@@ -16,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError
+from ganetic.evolution.individual import DEAD_SHARE
+from ganetic.evolution.ranking import Objectives, fronts
+from ganetic.evolution.space import Rung
 from ganetic.proxy.diagnosis import LEARNT_LEAST, WORSE_THAN_BEST
 from ganetic.proxy.spec import KillRule
-from ganetic.search.individual import DEAD_SHARE
-from ganetic.search.ranking import Objectives, fronts
-from ganetic.search.space import Rung
 from ganetic.studies.bank_worlds import Floats, World
 
 By = Literal["both", "fd"]
@@ -170,7 +171,7 @@ def search(world: World, policy: Policy, budget: int) -> Outcome:
 
 
 class _Search:
-    """A search under way; see `ganetic.search.evolution.Evolution` for what it follows."""
+    """A search under way; see `ganetic.evolution.evolution.Evolution` for what it follows."""
 
     def __init__(self, world: World, policy: Policy) -> None:
         seen = world.part(slice(None), slice(policy.search_seeds))

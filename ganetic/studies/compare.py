@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ganetic.errors import UserError, unknown
+from ganetic.evolution.listener import Listener, Silence
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
+from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.library import LIBRARY
-from ganetic.search.listener import Listener, Silence
-from ganetic.search.runtime import Runtime
-from ganetic.search.seeds import SEEDS_A_ROLE, training_seed
-from ganetic.search.space import SearchSpace, load_space
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison
 from ganetic.studies.ratios import default_reference
 from ganetic.studies.settings import Entry, Pair, Settings, measures_of

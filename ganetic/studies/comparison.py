@@ -13,6 +13,8 @@ import pandas as pd
 
 from ganetic.config import validate
 from ganetic.errors import UserError, unknown
+from ganetic.evolution.individual import seed_trace
+from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.executor import Status
 from ganetic.jobs.grid import read_grid
 from ganetic.jobs.journal import Record
@@ -20,8 +22,6 @@ from ganetic.jobs.statistics import Summary, summarise
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.trial import TrialResult, TrialState
-from ganetic.search.individual import seed_trace
-from ganetic.search.space import SpaceProxy
 from ganetic.studies.ratios import Ratio, ratios
 from ganetic.studies.settings import Entry, Kind, Pair, Settings, settings_in
 

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganetic.errors import UserError
+from ganetic.evolution.listener import Listener, Silence
+from ganetic.evolution.results import Run, open_run
+from ganetic.evolution.run_config import Measure, differences
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
+from ganetic.evolution.winner import pick_card
 from ganetic.files import make_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
-from ganetic.search.listener import Listener, Silence
-from ganetic.search.results import Run, open_run
-from ganetic.search.run_config import Measure, differences
-from ganetic.search.runtime import Runtime
-from ganetic.search.seeds import SEEDS_A_ROLE, training_seed
-from ganetic.search.winner import pick_card
 from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
 from ganetic.studies.settings import Entry, Pair, Settings, measures_of
 from ganetic.studies.training import is_complete, train
@@ -97,7 +97,7 @@ def confirm(
     Args:
         run: the run.
         seeds: trainings of each loss on each proxy of the space, at most 100.
-        pick: which loss, see `ganetic.search.winner.pick_card`.
+        pick: which loss, see `ganetic.evolution.winner.pick_card`.
         runtime: where.
         listener: who watches.
 

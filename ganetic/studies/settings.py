@@ -9,11 +9,11 @@ from pydantic import Field
 
 from ganetic.config import Config, validate
 from ganetic.errors import UserError
+from ganetic.evolution.run_config import Measure
+from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.grid import Cell
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import TrialSpec
-from ganetic.search.run_config import Measure
-from ganetic.search.space import SpaceProxy
 
 Kind = Literal["comparison", "confirmation"]
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from ganetic.errors import UserError
+from ganetic.evolution.listener import Listener, snapshot_of
+from ganetic.evolution.run_config import differences
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import read_grid, run_grid
 from ganetic.reproducible import versions
-from ganetic.search.listener import Listener, snapshot_of
-from ganetic.search.run_config import differences
 from ganetic.studies.settings import Settings, settings_in
 
 

@@ -5,10 +5,10 @@ import pytest
 from analysis.beside_random import finals_of, row
 from analysis.search_power import arm_space, arms
 from ganetic.errors import UserError
+from ganetic.evolution.run import search
+from ganetic.evolution.runtime import Context
 from ganetic.jobs.executor import Payload, SerialExecutor
-from ganetic.search.run import search
-from ganetic.search.runtime import Context
-from tests.search.fakes import SPACE, runtime, work
+from tests.evolution.fakes import SPACE, runtime, work
 
 
 def test_before_a_loss_has_climbed_to_the_top_there_is_no_number(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 from pathlib import Path
 from typing import Any
 
+from ganetic.evolution.run import search
 from ganetic.loss.library import LIBRARY
-from ganetic.search.run import search
 from tests.analysis.scripts import script
-from tests.search.fakes import SPACE, runtime
+from tests.evolution.fakes import SPACE, runtime
 
 choose_bank: Any = script("choose_bank")
 

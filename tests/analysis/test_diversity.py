@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from analysis.diversity import completed, distance, location, occupied, print_run, skeleton_of
+from ganetic.evolution.run import search
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.search.run import search
-from tests.search.fakes import SPACE, runtime
+from tests.evolution.fakes import SPACE, runtime
 
 BCE = LIBRARY["bce"].formula
 DISGUISES = (

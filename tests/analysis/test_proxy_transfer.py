@@ -6,9 +6,9 @@ import pytest
 from analysis.proxy_transfer import main, places, rows
 from analysis.search_power import arm_space, arms, run_arm
 from ganetic.errors import UserError
-from ganetic.search.space import load_space
+from ganetic.evolution.space import load_space
 from ganetic.studies.compare import open_comparison
-from tests.search.fakes import SPACE, runtime
+from tests.evolution.fakes import SPACE, runtime
 
 STEPS = 1000
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from ganetic.errors import UserError
+from ganetic.evolution.seeds import training_seed
 from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.search.seeds import training_seed
 from ganetic.studies.bank import bank
 from tests.analysis.scripts import script
-from tests.search.fakes import MATERIALS
+from tests.evolution.fakes import MATERIALS
 
 record_bank: Any = script("record_bank")
 LOSSES = record_bank.entries()[:12]

@@ -7,10 +7,10 @@ import pytest
 
 from analysis.search_power import REFERENCE, arm_space, arms, final_ratio, main, measures, merged, run_arm
 from ganetic.errors import UserError
+from ganetic.evolution.results import open_run
+from ganetic.evolution.space import load_space
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
-from ganetic.search.results import open_run
-from ganetic.search.space import load_space
-from tests.search.fakes import SPACE, runtime, searched, serial, work
+from tests.evolution.fakes import SPACE, runtime, searched, serial, work
 
 ANALYSIS = Path(__file__).parents[2] / "analysis"
 STEPS = 2000

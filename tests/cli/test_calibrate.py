@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 
 from ganetic.cli import run_command
+from ganetic.evolution import calibration_store
+from ganetic.evolution.calibration_store import read_calibration
+from ganetic.evolution.listener import Listener
+from ganetic.evolution.runtime import Context, Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import ProxySpec
-from ganetic.search import calibration_store
-from ganetic.search.calibration_store import read_calibration
-from ganetic.search.listener import Listener
-from ganetic.search.runtime import Context, Runtime
-from tests.search.fakes import MATERIALS
+from tests.evolution.fakes import MATERIALS
 from tests.small_run import pretend
 
 SPACE = """

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from ganetic.cli import run_command
+from ganetic.evolution.runtime import Context, Runtime
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.loss.card import read_card
-from ganetic.search.runtime import Context, Runtime
-from tests.search.fakes import MATERIALS
+from tests.evolution.fakes import MATERIALS
 from tests.small_run import new_small_run, pretend
 
 Capture = pytest.CaptureFixture[str]

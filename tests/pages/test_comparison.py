@@ -8,13 +8,13 @@ from tempfile import mkdtemp
 import pytest
 from rich.console import Console
 
+from ganetic.evolution.run import search
+from ganetic.evolution.space import SpaceProxy
 from ganetic.pages import comparison as page
-from ganetic.search.run import search
-from ganetic.search.space import SpaceProxy
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.confirm import confirm
-from tests.search.fakes import SPACE, runtime, serial_with_mishaps
+from tests.evolution.fakes import SPACE, runtime, serial_with_mishaps
 
 EXPRESSION = "add(abs(sub(p, y)), sqrt(div(y, p)))"
 TWO = SPACE.model_copy(update={"proxies": (SpaceProxy(), SpaceProxy(name="plain", batch_norm=False))})

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from ganetic.plots.comparison import draw_boxes, draw_curves, write_figures
 from ganetic.plots.style import BLUE, ORANGE, RED
 from ganetic.studies.compare import compare
-from tests.search.fakes import SPACE, runtime
+from tests.evolution.fakes import SPACE, runtime
 
 TITLES = {"main": "fd@x of net"}
 SEEDS = 9

@@ -5,12 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError
+from ganetic.evolution.results import Run
+from ganetic.evolution.run import search
+from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.plots.figure import KINDS, plot
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import NonFiniteError
-from ganetic.search.results import Run
-from ganetic.search.run import search
-from ganetic.search.space import Rung, SearchSpace, SpaceProxy
 from tests.small_run import SPACE, new_small_run, small_run, small_runtime
 
 

@@ -10,6 +10,10 @@ import pandas as pd
 import pytest
 
 from ganetic.errors import UserError
+from ganetic.evolution.listener import Silence, Snapshot
+from ganetic.evolution.results import latest_run, open_run
+from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.loss.card import LossCard, write_card
@@ -18,13 +22,9 @@ from ganetic.loss.library import LIBRARY
 from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import work as train_really
-from ganetic.search.listener import Silence, Snapshot
-from ganetic.search.results import latest_run, open_run
-from ganetic.search.runtime import Context, Runtime
-from ganetic.search.space import Rung, SearchSpace, SpaceProxy
 from ganetic.studies.compare import Comparison, compare, entries_of, open_comparison
-from tests.search.fakes import SCALE, SPACE, runtime, serial, serial_with_mishaps, work
-from tests.search.victim import Fatal, Moment, in_process
+from tests.evolution.fakes import SCALE, SPACE, runtime, serial, serial_with_mishaps, work
+from tests.evolution.victim import Fatal, Moment, in_process
 
 LOSSES = ["bce", "hinge", "lsgan"]
 EXPRESSION = "add(cube(p), sqrt(div(y, p)))"

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from ganetic.errors import UserError
+from ganetic.evolution.results import Run
+from ganetic.evolution.run import search
+from ganetic.evolution.runtime import Context
+from ganetic.evolution.space import SpaceProxy
+from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.loss.card import read_card, write_card
-from ganetic.search.results import Run
-from ganetic.search.run import search
-from ganetic.search.runtime import Context
-from ganetic.search.space import SpaceProxy
-from ganetic.search.winner import pick_card
 from ganetic.studies.confirm import Confirmation, confirm
 from ganetic.studies.wording import claim
-from tests.search.fakes import MATERIALS, SCALE, SPACE, runtime, serial, work
-from tests.search.victim import Fatal, Moment, in_process
+from tests.evolution.fakes import MATERIALS, SCALE, SPACE, runtime, serial, work
+from tests.evolution.victim import Fatal, Moment, in_process
 
 TWO = SPACE.model_copy(
     update={"proxies": (SpaceProxy(), SpaceProxy(name="plain", batch_norm=False)), "rungs": SPACE.rungs[:1]}

@@ -1,0 +1,149 @@
+"""How a child is drawn: random or of parents, again and again, until it is viable and new."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from ganetic.errors import UserError
+from ganetic.evolution.genome import Genome, Trees, drawing_from
+from ganetic.evolution.individual import Individual
+from ganetic.evolution.ranking import Order, rank
+from ganetic.evolution.space import SearchSpace
+from ganetic.loss.expression import depth, node_count
+from ganetic.loss.fingerprint import of_responses
+from ganetic.loss.formula import Formula
+from ganetic.loss.numeric import responses
+from ganetic.loss.screen import judge
+
+MAX_DRAWS = 50_000
+"""Draws for one child before the space counts as exhausted; 3 are usual for offspring, 50 for random trees."""
+
+FRESH_BLOOD_AFTER = 200
+"""Draws of offspring after which every second draw is a random individual."""
+
+
+class Exhausted(Exception):  # noqa: N818 - an end, not an error
+    """The space seems to hold no viable loss that was not submitted.
+
+    Attributes:
+        rejections: draws that were rejected, by reason.
+    """
+
+    def __init__(self, rejections: Counter[str]) -> None:
+        super().__init__(f"{rejections.total()} draws were rejected")
+        self.rejections = rejections
+
+
+@dataclass(frozen=True)
+class Child:
+    """A viable new loss.
+
+    Attributes:
+        formula: what it is.
+        fingerprint: of its gradients.
+        origin: ``random``, or the operator and the parents' numbers, such as ``crossover 3 8``.
+        rejections: draws that were rejected before it, by reason.
+    """
+
+    formula: Formula
+    fingerprint: str
+    origin: str
+    rejections: Counter[str]
+
+
+class Breeder:
+    """Draws children in a search space."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+        self._genome = Genome(space)
+        self._trees: dict[int, Trees] = {}
+
+    def draw(
+        self,
+        stream: random.Random,
+        population: Sequence[Individual],
+        texts: AbstractSet[str],
+        fingerprints: AbstractSet[str],
+    ) -> Child:
+        """Draw until a child is viable and new.
+
+        Args:
+            stream: where all chance comes from.
+            population: the possible parents; with fewer than two, children are random.
+            texts: of everything submitted.
+            fingerprints: of everything submitted.
+
+        Raises:
+            Exhausted: nothing was found in many draws.
+        """
+        rejections: Counter[str] = Counter()
+        with drawing_from(stream):
+            for trees, origin in self._draws(population):
+                judged = self._judge(trees, texts, fingerprints)
+                if not isinstance(judged, str):
+                    return Child(*judged, origin, rejections)
+                rejections[judged] += 1
+        raise Exhausted(rejections)
+
+    def _draws(self, population: Sequence[Individual]) -> Iterator[tuple[Trees, str]]:
+        """Offspring and, where they come to nothing or there are no parents, random individuals, with their origin."""
+        offspring = self._parenthood(population) if len(population) >= 2 else self._random
+        for number in range(MAX_DRAWS):
+            tired = number >= FRESH_BLOOD_AFTER and number % 2 == 1
+            yield self._random() if tired else offspring()
+
+    def _random(self) -> tuple[Trees, str]:
+        return self._genome.random(), "random"
+
+    def _parenthood(self, population: Sequence[Individual]) -> Callable[[], tuple[Trees, str]]:
+        """A source of offspring of a population whose order is worked out once."""
+        order = rank([member.climb for member in population])
+        self._trees = {
+            member.number: self._trees.get(member.number) or self._genome.trees(Formula.from_text(member.text))
+            for member in population
+        }
+
+        def offspring() -> tuple[Trees, str]:
+            operator = self._genome.draw_operator()
+            first = self._select(population, order)
+            if operator != "crossover":
+                return self._genome.mutate(self._trees[first.number], operator), f"{operator} {first.number}"
+            second = self._select(population, order)
+            child = self._genome.cross(self._trees[first.number], self._trees[second.number])
+            return child, f"crossover {first.number} {second.number}"
+
+        return offspring
+
+    def _select(self, population: Sequence[Individual], order: Order) -> Individual:
+        """A tournament by rank; a tie goes to the smaller, or to the lonelier, individual."""
+        contestants = [random.randrange(len(population)) for _ in range(self._space.evolution.tournament)]
+        if random.random() < self._space.evolution.parsimony:
+            return population[min(contestants, key=lambda i: (order.rank[i], population[i].nodes))]
+        return population[min(contestants, key=lambda i: (order.rank[i], -order.crowding[i]))]
+
+    def _judge(
+        self, trees: Trees, texts: AbstractSet[str], fingerprints: AbstractSet[str]
+    ) -> tuple[Formula, str] | str:
+        """The formula and fingerprint of a viable new individual, or the reason why it is not one."""
+        limits = self._space.trees
+        if any(len(tree) > 2 * limits.max_nodes for tree in trees.values()):  # even before constants are folded
+            return "too_large"
+        try:
+            formula = self._genome.formula(trees)
+        except UserError:
+            return "non_finite"
+        if any(
+            node_count(tree) > limits.max_nodes or depth(tree) > limits.max_depth for tree in formula.trees.values()
+        ):
+            return "too_large"
+        if formula.text in texts:
+            return "duplicate_text"
+        points, slots = responses(formula)
+        verdict = judge(points, slots, self._space.vanishing_bound)
+        if verdict.reason is not None:
+            return verdict.reason
+        fingerprint = of_responses(points, slots, verdict.orientation)
+        return "duplicate_fingerprint" if fingerprint in fingerprints else (formula, fingerprint)

@@ -1,0 +1,255 @@
+"""Calibrate a proxy on a data set: train the published losses there, and keep what a search wants to know.
+
+A calibration is computed once for each data set and proxy: what comes with the package is used first, then what the
+cache has, and only then is anything trained.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ganetic.errors import UserError
+from ganetic.evolution.calibration_record import Calibration, Conditions, ReferenceTraining, rounded
+from ganetic.evolution.calibration_store import FILE, Kept, calibration_directory, find, keep
+from ganetic.evolution.ledger import trial_result
+from ganetic.evolution.listener import Listener, Silence, snapshot_of
+from ganetic.evolution.results import JOURNAL
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
+from ganetic.evolution.space import SearchSpace, load_space
+from ganetic.files import make_directory
+from ganetic.jobs.grid import Cell, run_grid
+from ganetic.jobs.journal import Record
+from ganetic.jobs.lock import run_lock
+from ganetic.loss.library import LIBRARY
+from ganetic.proxy.materials import Materials
+from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
+from ganetic.reproducible import versions
+
+__all__ = ["Calibration", "Kept", "calibrate", "calibration_for", "checkpoints_of", "kill_rules", "train_references"]
+
+SEEDS = 5
+"""Of each loss in a calibration that is made, unless more or fewer are asked for …"""
+
+SEEDS_OF_A_SEARCH = 3
+"""… or a search makes it, which wants to begin."""
+
+
+def calibrate(
+    space: str | Path | SearchSpace = "quick",
+    data: str | None = None,
+    seeds: int | None = None,
+    runtime: Runtime | None = None,
+    listener: Listener | None = None,
+    steps: int | None = None,
+    directory: Path | None = None,
+) -> dict[str, Kept]:
+    """Find or make the calibration of each proxy of a space, on seeds that no search uses.
+
+    Killed at any moment, the same call goes on where it was.
+
+    Args:
+        space: a file, the name of a shipped space, or a space.
+        data: a data set; None for the space's own.
+        seeds: of each published loss, at most 100; a calibration with more serves as well. None: whatever a
+            calibration has serves, and 5 where one must be made.
+        runtime: where.
+        listener: who watches.
+        steps: of a training; None for those of the space's last rung.
+        directory: where calibrations are kept; None for the cache.
+
+    Returns:
+        By the proxies' names.
+
+    Raises:
+        UserError: something given is wrong.
+    """
+    listener, runtime = listener or Silence(), runtime or Runtime()
+    space = space if isinstance(space, SearchSpace) else load_space(space)
+    if seeds is not None and not 1 <= seeds <= SEEDS_A_ROLE:
+        raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
+    if steps is not None and steps < 1:
+        raise UserError(f"steps is {steps}; expected at least 1")
+    found = {}
+    for proxy in space.proxies:
+        materials = runtime.materials(proxy.data or data or space.data, proxy.spec, listener)
+        found[proxy.name] = calibration_for(
+            materials, proxy.spec, space, runtime, listener, seeds, steps, directory, made_with=SEEDS
+        )
+    return found
+
+
+def kill_rules(
+    materials: Materials, data: str, proxy: ProxySpec, space: SearchSpace, runtime: Runtime, listener: Listener
+) -> tuple[KillRule, ...]:
+    """The kill rules of a proxy for a search whose space leaves them to calibration.
+
+    Args:
+        materials: of the proxy's data.
+        data: its name, for what is logged.
+        proxy: the proxy.
+        space: whose first rung ranks.
+        runtime: where to train the published losses if there is no calibration.
+        listener: who watches.
+    """
+    calibration, first = calibration_for(materials, proxy, space, runtime, listener).calibration, space.rungs[0].steps
+    thresholds = calibration.kill_thresholds(space.checkpoints(first))
+    said = ", ".join(f"above {one.rule.above:g} of the start at step {one.rule.step}" for one in thresholds)
+    listener.log(f"{data}: a trial is stopped {said}" if said else f"{data}: the references allow no kill rule")
+    for warning in _warnings(calibration, first):
+        listener.log(f"{data}: {warning}")
+    return tuple(one.rule for one in thresholds)
+
+
+def calibration_for(
+    materials: Materials,
+    proxy: ProxySpec,
+    space: SearchSpace,
+    runtime: Runtime,
+    listener: Listener,
+    seeds: int | None = None,
+    steps: int | None = None,
+    directory: Path | None = None,
+    made_with: int = SEEDS_OF_A_SEARCH,
+) -> Kept:
+    """Find the calibration of one proxy, or make it and keep it in the cache.
+
+    Args:
+        materials: of the proxy's data.
+        proxy: the proxy.
+        space: its rungs say how long to train, and where to measure.
+        runtime: where.
+        listener: who watches.
+        seeds: of each loss; None: whatever a calibration has serves.
+        steps: of a training; None for those of the space's last rung.
+        directory: where calibrations are kept; None for the cache.
+        made_with: seeds of each loss where `seeds` does not say and one must be made.
+
+    Raises:
+        UserError: a file of the cache cannot be used.
+    """
+    steps = steps or space.rungs[-1].steps
+    losses = {name: loss.formula.text for name, loss in LIBRARY.items()}
+    conditions = _conditions(materials, proxy, checkpoints_of(space, steps), losses)
+    if kept := find(conditions, seeds or 1, directory):
+        listener.log(f"calibration {kept.place}: {len(kept.calibration.seeds)} seeds")
+        return kept
+    numbers = [training_seed(0, "calibration", number) for number in range(seeds or made_with)]
+    listener.log(
+        f"no calibration for {conditions.data} and this proxy yet: training {len(losses)} published losses on "
+        f"{len(numbers)} seed{'s' * (len(numbers) > 1)} for {steps} steps"
+    )
+    folder = (Path(directory) if directory is not None else calibration_directory()) / conditions.name
+    calibration = train_references(conditions, numbers, materials, runtime, listener, folder)
+    kept = keep(calibration, folder / FILE)
+    (folder / _journal(numbers)).unlink()
+    return kept
+
+
+def checkpoints_of(space: SearchSpace, steps: int) -> tuple[int, ...]:
+    """Where the references are measured: as often as trials are, once earlier, and at every rung."""
+    every = space.checkpoint_every
+    marks = {every // 2, *range(every, steps, every), *(rung.steps for rung in space.rungs), steps}
+    return tuple(sorted(mark for mark in marks if 1 <= mark <= steps))
+
+
+def train_references(
+    conditions: Conditions,
+    seeds: Sequence[int],
+    materials: Materials,
+    runtime: Runtime,
+    listener: Listener,
+    folder: Path,
+) -> Calibration:
+    """Train every loss on every seed, without kill rules.
+
+    What has ended stands in a journal in the folder, so that the same call goes on where another one was killed.
+
+    Args:
+        conditions: losses, proxy and checkpoints.
+        seeds: of the trainings.
+        materials: the images.
+        runtime: where.
+        listener: who watches.
+        folder: of the journal; made where there is none.
+
+    Raises:
+        UserError: the folder cannot be used, or another process works there.
+    """
+    trials = _trials(conditions, seeds)
+    names = list(conditions.losses)
+    cells = [Cell(names.index(loss), loss, trial.model_dump(mode="json")) for loss, trial in trials]
+    path = folder / _journal(seeds)
+    make_directory(folder)
+    with run_lock(folder), runtime.executor(materials, conditions.steps) as executor:
+        records = run_grid(
+            path,
+            {"calibration": conditions.key},
+            cells,
+            executor,
+            lambda progress: listener.update(snapshot_of("calibrating", progress)),
+        )
+    return Calibration(
+        conditions=conditions,
+        features=materials.features_hash,
+        start_fd=materials.start_fd,
+        floor_fd=materials.floor_fd,
+        made_with=versions(),
+        trainings=tuple(
+            _training(loss, trial.seed, record, path) for (loss, trial), record in zip(trials, records, strict=True)
+        ),
+    )
+
+
+def _trials(conditions: Conditions, seeds: Sequence[int]) -> list[tuple[str, TrialSpec]]:
+    """Every loss on every seed, seed by seed, so that what there is early on is of all losses."""
+    return [
+        (
+            loss,
+            TrialSpec(
+                formula=text,
+                seed=seed,
+                steps=conditions.steps,
+                checkpoints=conditions.checkpoints,
+                proxy=conditions.proxy,
+            ),
+        )
+        for seed in seeds
+        for loss, text in conditions.losses.items()
+    ]
+
+
+def _warnings(calibration: Calibration, first_rung: int) -> list[str]:
+    """What a search on this proxy should know before it spends its budget."""
+    viable, losses, ranks = len(calibration.viable), len(calibration.conditions.losses), calibration.first_ranking_step
+    if viable <= losses / 2:
+        return [f"only {viable} of {losses} published losses train on this proxy: train longer, or choose another one"]
+    if ranks is not None and ranks > first_rung:
+        return [f"published losses rank as in the end from {ranks} steps on, but rungs[0] ranks at {first_rung}"]
+    return []
+
+
+def _conditions(
+    materials: Materials, proxy: ProxySpec, checkpoints: tuple[int, ...], losses: Mapping[str, str]
+) -> Conditions:
+    return Conditions(
+        metric=materials.protocol, data=materials.data, proxy=proxy, checkpoints=checkpoints, losses=dict(losses)
+    )
+
+
+def _journal(seeds: Sequence[int]) -> str:
+    """The journal's name: one with more seeds is another grid."""
+    return f"{len(seeds)}-seeds-{JOURNAL}"
+
+
+def _training(loss: str, seed: int, record: Record, path: Path) -> ReferenceTraining:
+    if record.status == "raised":
+        raise RuntimeError(f"a training of {loss} on seed {seed} raised; remove {path} to try again:\n{record.error}")
+    result = trial_result(record.state, record.record, record.seconds)
+    return ReferenceTraining(
+        loss=loss,
+        seed=seed,
+        state=result.state,
+        reason=result.reason,
+        fd=rounded(fd for _, fd in result.trace),
+        seconds=round(result.seconds, 2),
+    )

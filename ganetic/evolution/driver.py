@@ -1,0 +1,247 @@
+"""The loop of a search: ask, submit, collect, tell; then drain, and the finals."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from itertools import product
+
+from ganetic.evolution.breeding import Exhausted
+from ganetic.evolution.evolution import Evolution, Proposal
+from ganetic.evolution.finals import Contestant, FinalTrial, assess, contestants
+from ganetic.evolution.ledger import ABOUT, Ledger
+from ganetic.evolution.listener import Leader, Listener, Phase, Snapshot
+from ganetic.evolution.run_config import RunConfig
+from ganetic.evolution.seeds import training_seed
+from ganetic.interrupt import Interrupt
+from ganetic.jobs.executor import Executor
+from ganetic.jobs.journal import Journal, collector_off
+from ganetic.loss.formula import Formula
+from ganetic.proxy.spec import TrialSpec
+from ganetic.proxy.trial import TrialState
+
+TICK_SECONDS = 0.5
+LEADERS = 5
+
+STOP, FINISHED, LIMIT, TIMING_AFFECTED = "stop", "finished", "limit", "timing_affected"
+"""Names of events in the journal."""
+EXHAUSTED = "space_exhausted"
+"""Why a search stops whose space seems to hold no more losses."""
+
+
+class Driver:
+    """Drives one run to its end, or until it is asked to stop.
+
+    Trial n is bred from the results of the trials before n - window, told in order of submission, however they arrive.
+    With `goes_on`, a stop of a former driver that had not come through its finals is passed over.
+
+    What evolution asks for is counted on its own: finals have numbers in the journal, but no place in that count.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        journal: Journal,
+        executor: Executor,
+        listener: Listener,
+        max_trials: int,
+        time_budget_seconds: float | None,
+        goes_on: bool = False,
+    ) -> None:
+        self._config, self._space = config, config.space
+        self._journal, self._listener = journal, listener
+        self._ledger = Ledger(journal, executor)
+        self.evolution = Evolution(config.space, config.seed, config.scales)
+        self._asked: list[tuple[int, Proposal]] = []
+        self._told = 0
+        self._rejections: Counter[str] = Counter()
+        self._max_trials = max_trials
+        self._time_budget_seconds = time_budget_seconds
+        self._goes_on = goes_on
+        self._began = time.monotonic()
+        self._phase: Phase = "searching"
+        self._target: int | None = None
+        self._of_phase: set[int] = set()
+        self._finished = 0
+        self._began_phase = self._began
+
+    def drive(self, interrupt: Interrupt) -> bool:
+        """Search until something ends it, drain, and run the finals; returns whether the run is finished."""
+        self.replay()
+        self._enter("searching", self._max_trials, (number for number, _ in self._asked))
+        reason = self._former_stop() or self._search(interrupt)
+        self._phase = "draining"
+        self._drain(interrupt)
+        if interrupt.requested:
+            return False
+        self._write_stop(reason)
+        self._listener.log(f"search stopped after {len(self._asked)} trials ({reason})")
+        if not self._finals(interrupt):
+            return False
+        self._journal.event(len(self._asked), FINISHED, {})
+        self._show("finished")
+        return True
+
+    @collector_off()
+    def replay(self) -> None:
+        """Bring evolution to where the journal ends: texts are read back, nothing is bred again."""
+        for submission in list(self._ledger.submissions):
+            if submission.kind == "final":
+                continue
+            proposal = Proposal.model_validate(submission.payload[ABOUT])
+            self._tell(len(self._asked) - self._space.evolution.window)
+            self.evolution.register(proposal)
+            self._note(submission.number, proposal)
+        if lost := self._ledger.resubmit():
+            self._listener.log(f"{lost} trials that were running when the run was left are started again")
+
+    def _former_stop(self) -> str | None:
+        """Why a former driver stopped here and went into the finals, unless the search is to go on from there."""
+        stops = [event for event in self._journal.events() if event.name == STOP]
+        if self._goes_on or not stops or stops[-1].at != len(self._asked):
+            return None
+        return str(stops[-1].detail["reason"])
+
+    def _search(self, interrupt: Interrupt) -> str:
+        while True:
+            if interrupt.requested:
+                return "interrupt"
+            if len(self._asked) >= self._max_trials:
+                return "max_trials"
+            if self._time_budget_seconds and time.monotonic() - self._began > self._time_budget_seconds:
+                return "time_budget"
+            if not self._tell(len(self._asked) - self._space.evolution.window):
+                self._collect()
+                continue
+            try:
+                proposal = self.evolution.ask(len(self._asked))
+            except Exhausted as end:
+                why = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in end.rejections.most_common(3))
+                self._listener.log(
+                    f"of {end.rejections.total()} draws none is new and passes the screen ({why}): "
+                    "more operators, variables or nodes make a larger space"
+                )
+                return EXHAUSTED
+            self._submit(proposal)
+
+    def _drain(self, interrupt: Interrupt) -> bool:
+        """Wait for all trials, but once interrupted for those alone that run; returns whether all came back."""
+        complete = True
+        while self._ledger.outstanding:
+            if interrupt.requested and self._ledger.withhold():
+                complete = False
+            self._collect()
+        return complete
+
+    def _write_stop(self, reason: str) -> None:
+        """Note the stop, unless a former driver did and was killed in the finals."""
+        stops = [event for event in self._journal.events() if event.name in (STOP, FINISHED)]
+        stop = (len(self._asked), STOP, {"reason": reason})
+        if not stops or stops[-1][:3] != stop:
+            self._journal.event(*stop)
+
+    def _finals(self, interrupt: Interrupt) -> bool:
+        """Train the contestants on the final seeds; returns whether it came to the end."""
+        stop = len(self._asked)
+        individuals = assess(self._space, self._config.scales, self._ledger.submissions, self._ledger.results)
+        entries = contestants(self._space, individuals)
+        if all(entry.individual < 0 for entry in entries):
+            self._listener.log("no loss of this search trained; the finals show the references alone")
+        submitted = {
+            (about.contestant, about.seed, about.proxy): submission.number
+            for submission in self._ledger.submissions
+            if submission.kind == "final"
+            and (about := FinalTrial.model_validate(submission.payload[ABOUT])).stop == stop
+        }
+        proxies = range(len(self._space.proxies))
+        self._enter("finals", len(entries) * self._space.finals.seeds * len(proxies), submitted.values())
+        for seed, entry, proxy in product(range(self._space.finals.seeds), entries, proxies):
+            if (entry.name, seed, proxy) not in submitted:
+                self._submit_final(entry, FinalTrial(stop=stop, contestant=entry.name, seed=seed, proxy=proxy))
+        return self._drain(interrupt)
+
+    def _tell(self, count: int) -> bool:
+        """Tell evolution of results, in order of submission, up to a count; returns whether they are all there."""
+        while self._told < count:
+            number, proposal = self._asked[self._told]
+            if number not in self._ledger.results:
+                return False
+            self.evolution.tell(proposal, self._ledger.results[number])
+            self._told += 1
+        return True
+
+    def _submit(self, proposal: Proposal) -> None:
+        number, proxy = divmod(proposal.slot, len(self._space.proxies))
+        seed = training_seed(self._config.seed, "search", number)
+        trial = self._trial(proposal.text, proxy, seed, proposal.steps, proposal.prunable)
+        number = self._ledger.submit(proposal.kind, proposal.individual, trial, proposal.model_dump(mode="json"))
+        self._note(number, proposal)
+        self._of_phase.add(number)
+
+    def _submit_final(self, entry: Contestant, about: FinalTrial) -> None:
+        seed = training_seed(self._config.seed, "final", about.seed)
+        trial = self._trial(entry.text, about.proxy, seed, self._space.finals.steps, prunable=False)
+        number = self._ledger.submit("final", entry.individual, trial, about.model_dump(mode="json"))
+        self._of_phase.add(number)
+
+    def _trial(self, text: str, number: int, seed: int, steps: int, prunable: bool) -> TrialSpec:
+        proxy, measure = self._space.proxies[number], self._config.measures[number]
+        return TrialSpec(
+            formula=text,
+            seed=seed,
+            steps=steps,
+            checkpoints=self._space.checkpoints(steps),
+            kill=measure.kill if prunable else (),
+            proxy=proxy.spec,
+            materials=proxy.name,
+        )
+
+    def _note(self, number: int, proposal: Proposal) -> None:
+        self._asked.append((number, proposal))
+        self._rejections.update(proposal.rejections)
+
+    def _collect(self) -> None:
+        for number in self._ledger.collect(TICK_SECONDS):
+            self._finished += number in self._of_phase
+            if self._ledger.results[number].state is TrialState.TIMED_OUT:
+                self._journal.event(len(self._asked), TIMING_AFFECTED, {"number": number})
+                self._listener.log(
+                    f"trial {number} ran over its wall time twice: from here on the run depends on the clock"
+                )
+        self._show(self._phase)
+
+    def _enter(self, phase: Phase, target: int | None, numbers: Iterable[int]) -> None:
+        """Begin a phase of which these trials were submitted by a former driver."""
+        self._phase, self._target, self._began_phase = phase, target, time.monotonic()
+        self._of_phase = set(numbers)
+        self._finished = sum(number in self._ledger.results for number in self._of_phase)
+
+    def _show(self, phase: Phase) -> None:
+        self._phase = phase
+        running = min(self._ledger.outstanding, self._ledger.slots)
+        self._listener.update(
+            Snapshot(
+                phase=phase,
+                submitted=len(self._of_phase),
+                finished=self._finished,
+                running=running,
+                target=self._target,
+                elapsed_seconds=time.monotonic() - self._began_phase,
+                states=dict(self._ledger.states),
+                rejections=dict(self._rejections),
+                leaders=self._best(),
+                slots=self._ledger.slots,
+            )
+        )
+
+    def _best(self) -> tuple[Leader, ...]:
+        members = sorted(self.evolution.population, key=lambda one: (-one.rung, one.fitness.fd))[:LEADERS]
+        return tuple(
+            Leader(
+                individual=one.number,
+                formula=Formula.from_text(one.text).readable,
+                fd=one.fitness.fd,
+                instability=one.fitness.instability,
+                seeds=self._space.rungs[one.rung].seeds,
+            )
+            for one in members
+        )

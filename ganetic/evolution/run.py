@@ -1,0 +1,211 @@
+"""Start a search, or go on with one: the front door for Python and the command line."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from ganetic.config import validate
+from ganetic.errors import UserError
+from ganetic.evolution.calibration import kill_rules
+from ganetic.evolution.driver import LIMIT, Driver
+from ganetic.evolution.listener import Listener, Silence
+from ganetic.evolution.results import JOURNAL, Run, open_run
+from ganetic.evolution.run_config import Measure, RunConfig, differences
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.space import SearchSpace, SpaceProxy, Stop, load_space, read_space
+from ganetic.files import make_directory, refuse_impossible_directory, write_whole
+from ganetic.interrupt import interruptible
+from ganetic.jobs.executor import Executor
+from ganetic.jobs.journal import Journal
+from ganetic.jobs.lock import run_lock
+from ganetic.proxy.materials import Materials
+from ganetic.proxy.spec import KillRule
+from ganetic.reproducible import versions
+
+__all__ = ["Runtime", "open_run", "plan", "resume", "search"]
+
+SPACE_COPY = "space.json"
+MAX_SEED = 10**12
+
+
+def search(
+    space: str | Path | SearchSpace = "quick",
+    data: str | None = None,
+    run: Path | str | None = None,
+    seed: int = 0,
+    runtime: Runtime | None = None,
+    listener: Listener | None = None,
+) -> Run:
+    """Search for losses, from the first random tree to the finals.
+
+    Args:
+        space: a file, the name of a shipped space, or a space.
+        data: a data set; None for the space's own.
+        run: a new directory; None makes one under ``runs/``.
+        seed: everything random follows from it.
+        runtime: where and how long.
+        listener: who watches.
+
+    Returns:
+        The run: finished, or stopped by Ctrl-C and ready to be resumed.
+
+    Raises:
+        UserError: something given is wrong; no directory was made then.
+    """
+    listener, runtime = listener or Silence(), runtime or Runtime()
+    space = space if isinstance(space, SearchSpace) else load_space(space)
+    space = _limited(space, runtime.max_trials)
+    _refuse_bad_seed(seed)
+    data = data or space.data
+    directory = Path(run) if run is not None else _new_directory(space, data, seed)
+    _refuse_other_content(directory)
+    materials, config = _prepare(space, data, seed, runtime, listener)
+    with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
+        make_directory(directory)  # not before all that can be wrong has been tried
+        with run_lock(directory):
+            _refuse_other_content(directory)  # another search may have come first
+            write_whole(directory / SPACE_COPY, space.model_dump_json(indent=2) + "\n")
+            meta = {"config": config.model_dump(mode="json"), "made_with": versions()}
+            with Journal.create(directory / JOURNAL, meta) as journal:
+                listener.log(f"run directory {directory}")
+                _tell_of_window(config, executor, listener)
+                limits = (space.stop.max_trials, runtime.time_budget_seconds)
+                Driver(config, journal, executor, listener, *limits).drive(interrupt)
+    return open_run(directory)
+
+
+def resume(directory: Path | str, runtime: Runtime | None = None, listener: Listener | None = None) -> Run:
+    """Go on with a run that was stopped or killed, to the result that it would have had.
+
+    A number of trials that is given here holds for those who resume it later, too.
+
+    Raises:
+        UserError: there is no run, it is finished, another driver works on it, or its configuration has changed.
+    """
+    listener, runtime = listener or Silence(), runtime or Runtime()
+    directory = Path(directory)
+    open_run(directory)  # refuse what is no run before a lock is written there
+    with run_lock(directory):
+        run = open_run(directory)
+        run.check()
+        space = read_space(directory / SPACE_COPY)
+        asked = run.limit if runtime.max_trials is None else runtime.max_trials
+        limit = _limited(space, asked).stop.max_trials
+        _refuse_finished(run, runtime, limit)
+        materials, config = _prepare(space, run.config.data, run.config.seed, runtime, listener, run.config)
+        if changes := differences(run.config, config):
+            more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
+            raise UserError(
+                f"{directory}: this is not the search that was begun: {'; '.join(changes[:5])}{more}; "
+                "undo the change, or start a new run"
+            )
+        _warn_of_versions(run, listener)
+        with (
+            interruptible() as interrupt,
+            runtime.executor(materials, _longest(space)) as executor,
+            Journal.open(directory / JOURNAL) as journal,
+        ):
+            _tell_of_window(config, executor, listener)
+            if limit != (run.limit or run.config.space.stop.max_trials):  # the next `resume` keeps to it
+                journal.event(run.asked, LIMIT, {"max_trials": limit})
+            budget = runtime.time_budget_seconds
+            goes_on = runtime.max_trials is not None or budget is not None or run.goes_on
+            Driver(config, journal, executor, listener, limit, budget, goes_on).drive(interrupt)
+    return open_run(directory)
+
+
+def plan(
+    space: str | Path | SearchSpace, data: str | None = None, seed: int = 0, max_trials: int | None = None
+) -> dict[str, Any]:
+    """What a search would do, without doing it: the settings with all defaults, and its size."""
+    space = _limited(space if isinstance(space, SearchSpace) else load_space(space), max_trials)
+    _refuse_bad_seed(seed)
+    final_trials = (space.finals.finalists + len(space.finals.references)) * space.finals.seeds * len(space.proxies)
+    return {
+        "space": space.model_dump(mode="json"),
+        "data": data or space.data,
+        "seed": seed,
+        "trials": space.stop.max_trials,
+        "final_trials": final_trials,
+        "most_steps": space.stop.max_trials * space.rungs[-1].steps + final_trials * space.finals.steps,
+        "checkpoints": list(space.checkpoints(space.rungs[-1].steps)),
+    }
+
+
+def _prepare(
+    space: SearchSpace, data: str, seed: int, runtime: Runtime, listener: Listener, begun: RunConfig | None = None
+) -> tuple[dict[str, Materials], RunConfig]:
+    """The materials and the configuration of a search, or of one that was begun."""
+    materials = runtime.materials_of(space, data, listener)
+    # A calibration may have been made anew since the run was begun; the run keeps to its own rules.
+    kept = {measure.proxy: measure.kill for measure in begun.measures} if begun else {}
+    measures = []
+    for proxy in space.proxies:
+        own = materials[proxy.name]
+        rules = kept[proxy.name] if proxy.name in kept else _kill_rules(space, proxy, own, data, runtime, listener)
+        measures.append(Measure.of(proxy, own, rules))
+    return materials, RunConfig(space=space, data=data, measures=tuple(measures), seed=seed)
+
+
+def _kill_rules(
+    space: SearchSpace, proxy: SpaceProxy, materials: Materials, data: str, runtime: Runtime, listener: Listener
+) -> tuple[KillRule, ...]:
+    if space.kill != "calibrated":
+        return space.kill
+    return kill_rules(materials, proxy.data or data, proxy.spec, space, runtime, listener)
+
+
+def _tell_of_window(config: RunConfig, executor: Executor, listener: Listener) -> None:
+    window = config.space.evolution.window
+    if executor.slots > window / 4:
+        listener.log(
+            f"{executor.slots} workers share a window of {window} trials and will wait for one another; "
+            f"evolution.window = {4 * executor.slots} in the space would keep them busy"
+        )
+
+
+def _limited(space: SearchSpace, max_trials: int | None) -> SearchSpace:
+    """The space with another number of trials, which its run then keeps."""
+    if max_trials is None:
+        return space
+    return space.model_copy(update={"stop": validate({"max_trials": max_trials}, Stop, where="stop")})
+
+
+def _longest(space: SearchSpace) -> int:
+    return max(space.rungs[-1].steps, space.finals.steps)
+
+
+def _refuse_bad_seed(seed: int) -> None:
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"seed is {seed}; expected 0 to {MAX_SEED}")
+
+
+def _refuse_other_content(directory: Path) -> None:
+    """A search that was killed before it had a journal has left no more than its lock and its space."""
+    refuse_impossible_directory(directory)
+    if directory.exists() and not (directory.is_dir() and all(map(_is_leftover, directory.iterdir()))):
+        raise UserError(f"{directory}: exists already; name a new directory, or use `ganetic resume {directory}`")
+
+
+def _is_leftover(path: Path) -> bool:
+    return path.name in ("lock", SPACE_COPY) or path.name.startswith((f".{SPACE_COPY}", f".{JOURNAL}"))
+
+
+def _refuse_finished(run: Run, runtime: Runtime, limit: int) -> None:
+    asked_for_more = runtime.max_trials is not None or runtime.time_budget_seconds is not None
+    if run.status_when_idle == "finished" and not (asked_for_more and limit > run.asked):
+        raise UserError(
+            f"{run.directory}: this run is finished after {run.asked} trials; a larger --max-trials makes it go on"
+        )
+
+
+def _warn_of_versions(run: Run, listener: Listener) -> None:
+    for key, now in versions().items():
+        if (then := run.made_with.get(key)) != now:
+            listener.log(f"begun with {key} {then}, resumed with {now}: results may differ in their last digits")
+
+
+def _new_directory(space: SearchSpace, data: str, seed: int) -> Path:
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data).stem)
+    kind = "-random" if space.evolution.random else ""
+    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{space.name}{kind}-{name}-s{seed}"

@@ -1,0 +1,288 @@
+"""Search spaces: what is searched, how, and on which proxy; read from TOML."""
+
+import json
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, FiniteFloat, field_validator, model_validator
+
+from ganetic.config import Config, read_toml, validate
+from ganetic.errors import UserError, did_you_mean, unknown
+from ganetic.evolution.seeds import SEEDS_A_ROLE
+from ganetic.loss.expression import Call, depth, node_count, variables_of, walk
+from ganetic.loss.formula import VARIABLES, Form, Slot
+from ganetic.loss.library import LIBRARY
+from ganetic.loss.ops import OPERATORS
+from ganetic.loss.screen import VANISHING_BOUND
+from ganetic.proxy.spec import KillRule, ProxySpec
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[FiniteFloat, Field(ge=0)]
+Seeds = Annotated[int, Field(ge=1, le=SEEDS_A_ROLE)]
+
+
+class Trees(Config):
+    """What an expression may look like."""
+
+    max_nodes: Annotated[int, Field(ge=3, le=200)] = 30
+    """Nodes of one expression; larger offspring are drawn again."""
+    max_depth: Annotated[int, Field(ge=1, le=30)] = 8
+    """Levels below the root; deeper offspring are drawn again."""
+    initial_depth: tuple[Positive, Positive] = (2, 5)
+    """Shallowest and deepest random tree (DEAP's ramped half-and-half)."""
+    constants: tuple[FiniteFloat, FiniteFloat] = (-5.0, 5.0)
+    """Range of a random constant, drawn evenly and rounded to 4 significant digits."""
+
+
+class Variation(Config):
+    """How a child is made of its parents: weights, which need not add up to 1."""
+
+    crossover: Weight = 0.4
+    """Exchange of subtrees between two parents."""
+    subtree: Weight = 0.2
+    """A subtree is replaced by a random one."""
+    node: Weight = 0.1
+    """A node is replaced by another of the same arity."""
+    ephemeral: Weight = 0.15
+    """A constant is drawn again."""
+    shrink: Weight = 0.05
+    """A subtree is replaced by one of its branches."""
+    insert: Weight = 0.1
+    """A subtree becomes an argument of a new node."""
+
+    @model_validator(mode="after")
+    def _something_varies(self) -> Self:
+        if self.crossover + self.subtree + self.node + self.ephemeral + self.shrink + self.insert <= 0:
+            raise ValueError("at least one weight must be positive")
+        return self
+
+
+class SpaceProxy(ProxySpec):
+    """One of the small GANs that a loss is tried on."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")] = "main"
+    """Told apart by it where there are several."""
+    data: str | None = None
+    """Its data set, where that is not the run's."""
+
+    @property
+    def spec(self) -> ProxySpec:
+        """The nets and the optimiser alone."""
+        return ProxySpec.model_validate(self.model_dump(include=set(ProxySpec.model_fields)))
+
+
+class Evolution(Config):
+    """Steady-state NSGA-II."""
+
+    population: Annotated[int, Field(ge=2)] = 40
+    """Individuals that breed; the first as many are random, or from the library."""
+    window: Positive = 8
+    """A child is bred from the results of all but the last `window` submissions. It is part of the search, not of
+    the machine: more than window / 4 workers will wait for one another."""
+    tournament: Positive = 3
+    """Contestants for each parent."""
+    parsimony: Share = 0.3
+    """How often a tie in rank goes to the smaller individual instead of to the lonelier one."""
+    reduction: Annotated[FiniteFloat, Field(gt=1)] = 3.0
+    """One in so many of a rung's individuals is trained on the next rung."""
+    random: bool = False
+    """Random search: no child has parents; all else is the same."""
+    variation: Variation = Variation()
+
+
+class Rung(Config):
+    """A level of scrutiny: individuals of one rung have trained equally long on the same seeds."""
+
+    steps: Positive
+    seeds: Seeds
+
+
+class Finals(Config):
+    """The front's best and the references, on seeds that chose none of them."""
+
+    finalists: Positive = 3
+    seeds: Seeds = 3
+    steps: Positive
+    references: tuple[str, ...] = ("bce", "ganetic")
+    """Losses of the library, trained beside the finalists."""
+
+
+class Stop(Config):
+    """When the search ends; not part of what must stay the same when a run is resumed."""
+
+    max_trials: Positive
+    """Trainings before the finals."""
+
+
+class SearchSpace(Config):
+    """Everything that decides a search, but for the data and the seed."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")]
+    """Used in the names of runs."""
+    description: str = ""
+    """One line for people."""
+    data: str = "mnist5k"
+    """Data set unless the command line names another."""
+    form: Form
+    """`label`: one tree L(y, p). `logit`: a tree for each slot over d."""
+    slots: tuple[Slot, ...] = ("d_real", "d_fake", "g_fake")
+    """Of the logit form: add `g_real` for relativistic losses."""
+    variables: tuple[str, ...] = ()
+    """What the trees may read: `y`, `p` for the label form; `d`, and `m` for relativistic losses, for the logit form.
+    Empty: y and p, or d."""
+    operators: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Rows of the operator table."""
+    library_seeds: tuple[str, ...] = ()
+    """Losses of the library that start in the population, unscreened and unpruned. Empty: a search from scratch."""
+    vanishing_bound: Annotated[float, Field(ge=0, le=1)] = VANISHING_BOUND
+    """The screen's smallest |g(-5.5)| / |g(0)|. Lower it for proxies on which saturating losses train."""
+    trees: Trees = Trees()
+    evolution: Evolution = Evolution()
+    checkpoint_every: Positive = 50
+    """Steps between two measurements of the Fréchet distance."""
+    kill: tuple[KillRule, ...] | Literal["calibrated"] = "calibrated"
+    """A trial stops when fd / fd of the untrained generator is above this share at this step. `calibrated`: the rules
+    follow from trainings of the published losses on each proxy and its data."""
+    rungs: Annotated[tuple[Rung, ...], Field(min_length=1)]
+    """Steps and seeds, from cheap to dear; neither falls from one to the next."""
+    finals: Finals
+    proxies: Annotated[tuple[SpaceProxy, ...], Field(min_length=1)] = (SpaceProxy(),)
+    """What a loss is tried on. Of several each weighs alike, so that what is found is not a trick of one."""
+    stop: Stop
+
+    @property
+    def tree_names(self) -> tuple[str, ...]:
+        """The expressions of an individual: `loss`, or the slots."""
+        return ("loss",) if self.form == "label" else self.slots
+
+    @property
+    def tree_variables(self) -> tuple[str, ...]:
+        """What the trees read, defaults filled in."""
+        return self.variables or (("y", "p") if self.form == "label" else ("d",))
+
+    def randomised(self) -> "SearchSpace":
+        """The same space for a random search, to compare a search with."""
+        return self.model_copy(update={"evolution": self.evolution.model_copy(update={"random": True})})
+
+    def checkpoints(self, steps: int) -> tuple[int, ...]:
+        """Steps at which a trial of this length is measured: every so often, at kill rules, at rungs, at the end."""
+        marks = {*range(self.checkpoint_every, steps, self.checkpoint_every), steps}
+        if self.kill != "calibrated":
+            marks.update(rule.step for rule in self.kill)
+        marks.update(rung.steps for rung in self.rungs)
+        return tuple(sorted(mark for mark in marks if mark <= steps))
+
+    @field_validator("kill", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        if isinstance(value, str) and value != "calibrated":
+            nearest = did_you_mean(value, ["calibrated"])
+            raise ValueError(f'expected "calibrated" or a list of {{ step = …, above = … }}{nearest}')
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_names(self)
+        _check_rungs(self)
+        for name in self.library_seeds:
+            _check_library_seed(self, name)
+        return self
+
+
+def _check_names(space: SearchSpace) -> None:
+    for place, given, allowed in (
+        ("operators", space.operators, tuple(OPERATORS)),
+        ("variables", space.variables, tuple(name for name in VARIABLES[space.form] if name != "s")),
+        ("library_seeds", space.library_seeds, tuple(LIBRARY)),
+        ("finals.references", space.finals.references, tuple(LIBRARY)),
+    ):
+        for index, name in enumerate(given):
+            if name not in allowed:
+                expected = ", ".join(allowed)
+                raise ValueError(
+                    f'{place}[{index}] is "{name}"; expected one of {expected}{did_you_mean(name, allowed)}'
+                )
+        if len(set(given)) < len(given):
+            raise ValueError(f"{place} names something twice")
+    if space.form == "logit" and space.slots not in (
+        ("d_real", "d_fake", "g_fake"),
+        ("d_real", "d_fake", "g_fake", "g_real"),
+    ):
+        raise ValueError("slots must be d_real, d_fake, g_fake and perhaps g_real, in this order")
+    names = [proxy.name for proxy in space.proxies]
+    if len(set(names)) < len(names):
+        raise ValueError(f"proxies have the names {', '.join(names)}; each needs its own")
+    low, high = space.trees.initial_depth
+    if low > high or high > space.trees.max_depth:
+        raise ValueError(f"trees.initial_depth is ({low}, {high}); it must rise and stay within trees.max_depth")
+    if space.trees.constants[0] >= space.trees.constants[1]:
+        raise ValueError("trees.constants must be a rising pair")
+
+
+def _check_rungs(space: SearchSpace) -> None:
+    for index, (lower, upper) in enumerate(zip(space.rungs, space.rungs[1:], strict=False)):
+        if upper.steps < lower.steps or upper.seeds < lower.seeds or upper == lower:
+            raise ValueError(f"rungs[{index + 1}] must add steps or seeds to rungs[{index}] and take away neither")
+    before = 0
+    for index, rule in enumerate(() if space.kill == "calibrated" else space.kill):
+        if rule.step >= space.rungs[0].steps:
+            raise ValueError(f"kill[{index}].step is {rule.step}; it must lie before rungs[0].steps")
+        if rule.step <= before:
+            raise ValueError(f"kill[{index}].step is {rule.step}; steps must rise from rule to rule")
+        before = rule.step
+
+
+def _check_library_seed(space: SearchSpace, name: str) -> None:
+    formula = LIBRARY[name].formula
+    if formula.form != space.form or tuple(formula.trees) != space.tree_names:
+        raise ValueError(f'library_seeds: "{name}" does not have the form and slots of this space')
+    for tree in formula.trees.values():
+        operators = {node.op for node in walk(tree) if isinstance(node, Call)}
+        missing = sorted((operators - set(space.operators)) | (variables_of(tree) - set(space.tree_variables)))
+        if missing:
+            raise ValueError(f'library_seeds: "{name}" needs {", ".join(missing)}, which this space does not list')
+        if node_count(tree) > space.trees.max_nodes or depth(tree) > space.trees.max_depth:
+            raise ValueError(f'library_seeds: "{name}" is larger than trees.max_nodes or trees.max_depth')
+
+
+def shipped_spaces() -> dict[str, Traversable]:
+    """The spaces that come with the package, by name."""
+    package = files("ganetic")
+    folder = package / "search_spaces"
+    if not folder.is_dir():  # an editable install: the folder stands beside the package, not in it as in a wheel
+        folder = Path(str(package)).parent / "search_spaces"
+    found = {Path(entry.name).stem: entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
+    return dict(sorted(found.items()))
+
+
+def read_space(path: Path) -> SearchSpace:
+    """Read the copy of its space that a run keeps, as JSON.
+
+    Raises:
+        UserError: it cannot be read or is not valid.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; restore it, or start a new run") from None
+    return validate(data, SearchSpace, where=str(path))
+
+
+def load_space(source: str | Path) -> SearchSpace:
+    """Read a space from a file, or by the name of a shipped one.
+
+    Raises:
+        UserError: there is none of that name, or it is not valid.
+    """
+    shipped = shipped_spaces()
+    if str(source) in shipped:
+        return read_toml(shipped[str(source)], SearchSpace)
+    path = Path(source)
+    if path.suffix == ".toml" or path.exists():
+        if path.is_dir():
+            raise UserError(f"{path}: a directory; expected a search space (a TOML file)")
+        return read_toml(path, SearchSpace)
+    raise unknown("search space", str(source), shipped)

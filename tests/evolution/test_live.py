@@ -1,0 +1,116 @@
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from ganetic.evolution.results import Run
+from ganetic.evolution.run import search
+from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, SpaceProxy, Stop, Trees
+from ganetic.jobs import ray_session
+from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
+from ganetic.jobs.ray_executor import RayExecutor
+from ganetic.proxy.trial import work
+from tests.evolution.fakes import journal_of
+
+SPACE = SearchSpace(
+    name="live",
+    data="digits",
+    form="label",
+    operators=("add", "sub", "mul", "div", "neg", "square", "sqrt", "log"),
+    trees=Trees(max_nodes=16, initial_depth=(1, 4)),
+    evolution=Evolution(population=4, window=4, reduction=2),
+    checkpoint_every=6,
+    kill=({"step": 6, "above": 1.02},),  # type: ignore[arg-type]  # read as from TOML
+    rungs=(Rung(steps=12, seeds=1), Rung(steps=12, seeds=2)),
+    finals=Finals(finalists=1, seeds=2, steps=18),
+    proxies=(SpaceProxy(width=4, batch=8, latent=8, images=128),),
+    stop=Stop(max_trials=14),
+)
+
+
+@pytest.fixture(scope="module")
+def serial_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The search in this process, without Ray."""
+    where = Runtime(make_executor=lambda materials: SerialExecutor(work, materials))
+    return search(SPACE, run=tmp_path_factory.mktemp("serial") / "run", runtime=where)
+
+
+@pytest.fixture
+def local_ray() -> Iterator[None]:
+    """One Ray for both searches; the executors find it running and leave it running."""
+    session = ray_session.connect(None, cpus=2, environment={})
+    yield
+    session.close()
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two nodes of one CPU each, on this machine."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster.add_node(num_cpus=1)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+def test_trials_were_real(serial_run: Run) -> None:
+    assert serial_run.status == "finished"
+    assert sum(serial_run.states().values()) == len(serial_run.trials()) >= 14 + 4
+    assert serial_run.traces()["fd"].gt(0).all()
+    assert serial_run.traces()["fd"].nunique() > 20
+
+
+def test_the_same_search_on_ray(local_ray: None, serial_run: Run, tmp_path: Path) -> None:
+    for workers in (1, 2):
+        run = search(SPACE, run=tmp_path / str(workers), runtime=Runtime(workers=workers))
+        assert journal_of(run.directory) == journal_of(serial_run.directory)  # bit for bit
+
+
+def test_the_same_search_when_a_node_is_killed(cluster: Any, serial_run: Run, tmp_path: Path) -> None:
+    class Saboteur(Executor):
+        """Kills a node when some trials have ended, while the others run."""
+
+        def __init__(self, materials: Context) -> None:
+            self._inner = RayExecutor(work, materials, address=cluster.address, wall_seconds=120.0)
+            self._ended = 0
+            self.attempts = 0
+
+        @property
+        def slots(self) -> int:
+            return self._inner.slots
+
+        def submit(self, number: int, payload: Payload) -> None:
+            self._inner.submit(number, payload)
+
+        def wait(self, timeout: float | None = None) -> list[Outcome]:
+            outcomes = self._inner.wait(timeout)
+            before, self._ended = self._ended, self._ended + len(outcomes)
+            self.attempts += sum(outcome.attempts for outcome in outcomes)
+            if before < 5 <= self._ended:
+                assert self._inner.slots == 2
+                (node,) = cluster.worker_nodes
+                cluster.remove_node(node, allow_graceful=False)
+            return outcomes
+
+        def outstanding(self) -> int:
+            return self._inner.outstanding()
+
+        def close(self) -> None:
+            self._inner.close()
+
+    executors: list[Saboteur] = []
+
+    def make_executor(materials: Context) -> Executor:
+        executors.append(Saboteur(materials))
+        return executors[0]
+
+    began = time.monotonic()
+    run = search(SPACE, run=tmp_path / "run", runtime=Runtime(address=cluster.address, make_executor=make_executor))
+    assert journal_of(tmp_path / "run") == journal_of(serial_run.directory)
+    assert executors[0].attempts > len(run.trials())  # a trial was running there
+    assert time.monotonic() - began < 300
