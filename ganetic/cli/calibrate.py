@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from ganetic.cli.app import app, console
-from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Workers
+from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Window, Workers, windowed
 
 
 @app.command()
 def calibrate(
     data: Data = None,
+    window: Window = None,
     space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxies and rungs to use.")] = "quick",
     seeds: Annotated[
         int | None,
@@ -45,6 +46,7 @@ def calibrate(
     from ganetic.report import print_text, to_json
 
     loaded = load_space(space)
+    data = windowed(data, loaded.data, window)
     if output is not None:
         check_export(output, len(loaded.proxies))
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from ganetic.cli.app import app, console
-from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Workers
+from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Window, Workers, windowed
 
 
 @app.command()
 def score(
     loss: Annotated[str, typer.Argument(metavar="LOSS", help="A published loss, a loss card, or an expression.")],
     data: Data = None,
+    window: Window = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="How many trainings.")] = 3,
     space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxy and finals to use.")] = "quick",
     workers: Workers = None,
@@ -26,12 +27,15 @@ def score(
     """Train one loss on a few seeds; no evolution."""
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.score import score as train
+    from ganetic.evolution.space import load_space
     from ganetic.progress.search import listener_for
     from ganetic.report import print_text, score_page, score_record, to_json
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
+    loaded = load_space(space)
+    data = windowed(data, loaded.data, window)
     with closing(listener_for(console(stderr=True))) as listener:
-        scored = train(loss, data, seeds, space, runtime, listener)
+        scored = train(loss, data, seeds, loaded, runtime, listener)
     if json:
         typer.echo(to_json(score_record(scored)))
     else:

@@ -8,6 +8,7 @@ import typer
 
 from ganetic.cli import calibrate, losses, search, studies, train  # noqa: F401 - they register their commands
 from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
+from ganetic.cli.options import join_window
 from ganetic.errors import UserError
 
 # Typer raises the usage errors of the click that it was built with; this is their class in every version of it.
@@ -26,7 +27,7 @@ def run_command(arguments: list[str]) -> int:
         0 done, 1 failed, 2 bad input, 130 interrupted.
     """
     try:
-        code = app(arguments, prog_name="ganetic", standalone_mode=False)
+        code = app(join_window(arguments), prog_name="ganetic", standalone_mode=False)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)
     except _UsageError as error:

@@ -14,6 +14,14 @@ GpusPerTrial = Annotated[float, typer.Option(min=0.0, metavar="F", help="Share o
 MaxTrials = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many trainings.")]
 TimeBudget = Annotated[str | None, typer.Option(metavar="T", help="Stop after so long, such as 90s, 30m or 1h30m.")]
 Data = Annotated[str | None, typer.Option(metavar="NAME", help="Data set; the space names one by default.")]
+Window = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LOW HIGH|set|image",
+        help="Of images above 8 bits: the values that become black and white; set takes percentiles of the training "
+        "images, image those of each.",
+    ),
+]
 Download = Annotated[bool, typer.Option("--download", help="Allow a download of the data set.")]
 Inception = Annotated[
     Path | None,
@@ -23,6 +31,39 @@ RunArgument = Annotated[
     Path | None, typer.Argument(metavar="RUN", help="Directory of a run; by default the latest under runs/.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def join_window(arguments: list[str]) -> list[str]:
+    """Make one word of the two numbers behind ``--window``, which may be a single word as well."""
+    joined: list[str] = []
+    for word in arguments:
+        low = joined[-1] if joined[-2:-1] == ["--window"] else ""
+        if _is_number(low) and _is_number(word):
+            joined[-1] = f"{low},{word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def windowed(data: str | None, default: str, window: str | None) -> str | None:
+    """The data set that is named, or else the default, with the window that is named; None where nothing is.
+
+    Raises:
+        UserError: the window cannot be understood, or the data set takes none.
+    """
+    if window is None:
+        return data
+    from ganetic.data import with_window  # noqa: PLC0415 - `--help` does not wait for numpy
+
+    return with_window(data or default, window)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
 
 
 def seconds_of(text: str | None) -> float | None:

@@ -19,8 +19,10 @@ from ganetic.cli.options import (
     MaxTrials,
     RunArgument,
     TimeBudget,
+    Window,
     Workers,
     seconds_of,
+    windowed,
 )
 from ganetic.cli.train import go_on, yield_cores
 from ganetic.errors import UserError
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 def search(
     space: Annotated[str, typer.Argument(help="A search space: a TOML file, or a shipped name.")] = "quick",
     data: Data = None,
+    window: Window = None,
     run: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to make; by default in runs/.")] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed finds the same losses.")] = 0,
     workers: Workers = None,
@@ -62,6 +65,7 @@ def search(
     budget = seconds_of(time_budget)
     runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
     chosen = load_space(space).randomised() if random else load_space(space)
+    data = windowed(data, chosen.data, window)
     if dry_run:
         typer.echo(to_json(runs.plan(chosen, data, seed, max_trials)))
         return

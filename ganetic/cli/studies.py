@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganetic.cli.app import app, console
-from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, RunArgument, Workers
+from ganetic.cli.options import (
+    Address,
+    Data,
+    Download,
+    GpusPerTrial,
+    Inception,
+    Json,
+    RunArgument,
+    Window,
+    Workers,
+    windowed,
+)
 
 if TYPE_CHECKING:
     from ganetic.studies.comparison import Comparison
@@ -20,6 +31,7 @@ def compare(
         list[str], typer.Argument(metavar="LOSS", help="Published losses or all, loss cards, expressions.")
     ],
     data: Data = None,
+    window: Window = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="The net: dcgan, the proxy of the space.")] = "dcgan",
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each loss.")] = 25,
     steps: Annotated[
@@ -45,13 +57,16 @@ def compare(
     Interrupted or killed, it goes on where it was when it is called again with -o DIR.
     """
     from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.space import load_space
     from ganetic.progress.search import listener_for
     from ganetic.studies.compare import compare as study
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
+    loaded = load_space(space)
+    data = windowed(data, loaded.data, window)
     with closing(listener_for(console(stderr=True))) as listener:
         try:
-            comparison = study(losses, data, model, seeds, space, steps, reference, output, runtime, listener)
+            comparison = study(losses, data, model, seeds, loaded, steps, reference, output, runtime, listener)
         except KeyboardInterrupt:
             listener.log("what has ended is kept; the same command with -o and the comparison directory goes on")
             raise

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ganetic.cli.app import FAILED, INTERRUPTED, app, console
-from ganetic.cli.options import Download, Inception, Json
+from ganetic.cli.options import Download, Inception, Json, Window, windowed
+from ganetic.errors import UserError
 
 if TYPE_CHECKING:
     from ganetic.full.outcome import Training
@@ -21,6 +22,7 @@ def train(
     config: Annotated[str, typer.Option(metavar="NAME|FILE", help="A preset, or a TOML file.")] = "demo",
     model: Annotated[str | None, typer.Option(metavar="NAME", help="mlp, dcgan, msg-gan or msg-sagan.")] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME", help="Data set; the configuration names one.")] = None,
+    window: Window = None,
     classes: Annotated[str | None, typer.Option(metavar="A,B", help="Classes to train on; by default all.")] = None,
     size: Annotated[int | None, typer.Option(min=8, metavar="N", help="Side in pixels to resize images to.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, metavar="N", help="Updates of each player.")] = None,
@@ -50,10 +52,12 @@ def train(
     from ganetic.progress.training import training_listener_for
     from ganetic.report import to_json
 
+    preset = load_config(config)
+    data = windowed(data, preset.data.name, window)
     names = tuple(name.strip() for name in classes.split(",")) if classes else None
     changes: dict[str, object] = {"data.name": data, "data.classes": names, "data.size": size, "model.name": model}
     changes |= {"steps": steps, "batch": batch, "seed": seed, "stop_when_failed": stop_when_failed or None}
-    chosen = overridden(load_config(config), changes)
+    chosen = overridden(preset, changes)
     if dry_run:
         typer.echo(to_json(plan(chosen, loss, workers, download)))
         return
@@ -123,6 +127,7 @@ def evaluate(
     data: Annotated[
         str | None, typer.Option(metavar="NAME", help="Real images: a data set; a training names its own.")
     ] = None,
+    window: Window = None,
     count: Annotated[int | None, typer.Option("-n", min=16, metavar="N", help="Images to draw.")] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the images drawn.")] = 0,
     inception_weights: Inception = None,
@@ -134,6 +139,9 @@ def evaluate(
     from ganetic.pages.evaluation import evaluation_page, evaluation_record
     from ganetic.report import print_text, to_json
 
+    if window is not None and data is None:
+        raise UserError("--window: a training keeps its own window; expected it with --data")
+    data = windowed(data, "", window)
     evaluation = judge(generated, data, count, seed, inception_weights, download)
     if json:
         typer.echo(to_json(evaluation_record(evaluation)))

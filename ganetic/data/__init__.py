@@ -1,11 +1,12 @@
 """Image sets: a name becomes uint8 images, labels, a split and a fingerprint of the content."""
 
-from ganetic.data.changes import resize, select_classes
-from ganetic.data.image_set import ImageSet, Indices
+from ganetic.data.image_set import Annotations, ImageSet, Indices
 from ganetic.data.load import cache_directory, load_images
 from ganetic.data.roles import Partition, hold_out, partition
+from ganetic.data.source import resolved, with_window
 
 __all__ = [
+    "Annotations",
     "ImageSet",
     "Indices",
     "Partition",
@@ -13,6 +14,6 @@ __all__ = [
     "hold_out",
     "load_images",
     "partition",
-    "resize",
-    "select_classes",
+    "resolved",
+    "with_window",
 ]

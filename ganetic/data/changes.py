@@ -5,46 +5,60 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from ganetic.data.image_set import MAX_SIDE, ImageSet, image_set
+from ganetic.data.fit import fitted
+from ganetic.data.image_set import MAX_SIDE, Annotations, ImageSet, annotations, checked_pixels, finished, short_name
+from ganetic.data.raw import RawImages
 from ganetic.errors import UserError, unknown
 
 
-def select_classes(images: ImageSet, classes: Sequence[str]) -> ImageSet:
+def select_classes(raw: RawImages, classes: Sequence[str]) -> RawImages:
     """Keep the images of some classes; of a single one the set has no labels left.
 
     Args:
-        images: the set.
+        raw: the set.
         classes: names of its classes; or their numbers from 0 on, where no class has a number as its name.
 
     Raises:
         UserError: the set has no such class or no labels, or too few images are left.
     """
-    if images.labels is None:
-        raise UserError(f"{images.name}: has no labels, so that no classes can be picked; leave classes out")
+    known = raw.known
+    if known.labels is None:
+        raise UserError(f"{known.name}: has no labels, so that no classes can be picked; leave classes out")
     if not classes:
-        raise UserError(f"{images.name}: no classes are named; expected some of {', '.join(images.class_names)}")
-    kept = np.isin(images.labels, [_class_number(images, name) for name in classes])
-    chosen = image_set(
-        images.name,
-        f"{images.name}: classes {', '.join(classes)}",
-        images.images[kept],
-        images.labels[kept],
-        images.class_names,
-        None if images.split is None else images.split[kept],
-        None if images.groups is None else images.groups[kept],
+        raise UserError(f"{known.name}: no classes are named; expected some of {', '.join(known.class_names)}")
+    kept = np.isin(known.labels, [_class_number(known, name) for name in classes])
+    where = f"{known.name}: classes {', '.join(classes)}"
+    chosen = annotations(
+        known.name,
+        where,
+        int(kept.sum()),
+        known.labels[kept],
+        known.class_names,
+        None if known.split is None else known.split[kept],
+        None if known.groups is None else known.groups[kept],
     )
-    return replace(chosen, note=images.note)
+    checked_pixels(where, raw.pixels[kept])
+    return raw.of_some(kept, chosen)
 
 
-def _class_number(images: ImageSet, name: str) -> int:
-    if name in images.class_names:
-        return images.class_names.index(name)
-    numbered = not any(known.isdecimal() for known in images.class_names)
-    if numbered and name in map(str, range(len(images.class_names))):
+def _class_number(known: Annotations, name: str) -> int:
+    if name in known.class_names:
+        return known.class_names.index(name)
+    numbered = not any(one.isdecimal() for one in known.class_names)
+    if numbered and name in map(str, range(len(known.class_names))):
         return int(name)
-    raise unknown("class", name, images.class_names, images.name)
+    raise unknown("class", name, known.class_names, known.name)
+
+
+def refuse_bad_size(name: str, size: int) -> None:
+    """Refuse a size that images cannot be resized to.
+
+    Raises:
+        UserError: it is not in 1 … 1024.
+    """
+    if not 1 <= size <= MAX_SIDE:
+        raise UserError(f"{name}: cannot be resized to {size} pixels a side; expected 1 to {MAX_SIDE}")
 
 
 def resize(images: ImageSet, size: int) -> ImageSet:
@@ -57,18 +71,9 @@ def resize(images: ImageSet, size: int) -> ImageSet:
     Raises:
         UserError: it is not in 1 … 1024.
     """
-    if not 1 <= size <= MAX_SIDE:
-        raise UserError(f"{images.name}: cannot be resized to {size} pixels a side; expected 1 to {MAX_SIDE}")
+    refuse_bad_size(images.name, size)
     if images.images.shape[1] == size:
         return images
-    pixels = np.stack([_resized(picture, size) for picture in images.images])
-    name = f"{images.name[:36]}-{size}"
-    resized = image_set(name, name, pixels, images.labels, images.class_names, images.split, images.groups)
-    return replace(resized, note=images.note)
-
-
-def _resized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    grey = picture.shape[2] == 1
-    image = Image.fromarray(picture[..., 0] if grey else picture)
-    small = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS), dtype=np.uint8)
-    return small[..., np.newaxis] if grey else small
+    pixels: NDArray[np.uint8] = np.stack([fitted(picture, size).astype(np.uint8) for picture in images.images])
+    known = replace(images.annotations, name=short_name(f"{images.name[:36]}-{size}"))
+    return finished(known, pixels, images.notes, images.source)

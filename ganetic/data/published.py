@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ganetic.data.image_set import ImageSet, image_set
+from ganetic.data.npz import medmnist_arrays
+from ganetic.data.raw import RawImages, raw_images
 from ganetic.errors import UserError, unknown
 
 TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "CIFAR10"}
 MEDMNIST_SIZES = (28, 64, 128, 224)
-_PARTS = ("train", "val", "test")
 
 
-def read_torchvision(name: str, download: bool, root: Path) -> ImageSet:
+def read_torchvision(name: str, download: bool, root: Path) -> RawImages:
     """Read a data set of torchvision, training and test images, the latter as split 1.
 
     Args:
@@ -41,10 +41,10 @@ def read_torchvision(name: str, download: bool, root: Path) -> ImageSet:
     images = np.concatenate([np.asarray(part.data) for part in parts])
     labels = np.concatenate([np.asarray(part.targets) for part in parts])
     split = np.repeat([0, 1], [len(part.data) for part in parts])
-    return image_set(name, f"{root}: {name}", images, labels, tuple(parts[0].classes), split)
+    return raw_images(name, f"{root}: {name}", images, labels, tuple(parts[0].classes), split)
 
 
-def read_medmnist(place: str, download: bool, root: Path) -> ImageSet:
+def read_medmnist(place: str, download: bool, root: Path) -> RawImages:
     """Read a set of two-dimensional images of MedMNIST; split 0, 1, 2 are its training, validation and test images.
 
     Yang et al., https://arxiv.org/abs/2110.14795. Where an image has several labels, as in chestmnist, the set counts
@@ -73,7 +73,7 @@ def read_medmnist(place: str, download: bool, root: Path) -> ImageSet:
     return _checked_medmnist(path, INFO[name], suffix)
 
 
-def _checked_medmnist(path: Path, info: dict[str, Any], suffix: str) -> ImageSet:
+def _checked_medmnist(path: Path, info: dict[str, Any], suffix: str) -> RawImages:
     try:
         digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     except OSError:
@@ -84,13 +84,10 @@ def _checked_medmnist(path: Path, info: dict[str, Any], suffix: str) -> ImageSet
             "--download, or name your own images with npz:FILE"
         )
     with np.load(path, allow_pickle=False) as archive:
-        images = [archive[f"{part}_images"] for part in _PARTS]
-        labels = np.concatenate([archive[f"{part}_labels"] for part in _PARTS])
-    single = labels.reshape(len(labels), -1).shape[1] == 1
-    names = tuple(re.sub(r"\s+", " ", info["label"][key])[:40] for key in sorted(info["label"], key=int))
-    split = np.repeat([0, 1, 2], [len(part) for part in images])
-    values = labels.ravel().astype(np.int64) if single else None
-    return image_set(path.stem, str(path), np.concatenate(images), values, names, split)
+        arrays, notes = medmnist_arrays(archive)
+    names = tuple(re.sub(r"\s+", " ", info["label"][key]) for key in sorted(info["label"], key=int))
+    labels, split = arrays.get("labels"), arrays["split"]
+    return raw_images(path.stem, str(path), arrays["images"], labels, names, split, notes=notes)
 
 
 def _download_medmnist(kind: str, size: int, root: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ganetic.data.image_set import ImageSet, Indices
+from ganetic.data.image_set import Annotations, Indices
 from ganetic.errors import UserError
 
 MIN_IMAGES = 128
@@ -34,12 +34,14 @@ class Partition:
     shared: str
 
 
-def partition(images: ImageSet, reference_size: int) -> Partition:
+def partition(images: Annotations, reference_size: int) -> Partition:
     """Divide a set among its roles; the same set is always divided in the same way.
 
     A given split is used: split 0 trains the GAN, the rest serves as reference and feature images. Otherwise the
     division is random. The feature net has images of its own where at least 3,000 can be spared; where not, it shares
     the GAN's.
+
+    Images of one group, such as a patient's, play one role.
 
     Args:
         images: the set.
@@ -49,13 +51,13 @@ def partition(images: ImageSet, reference_size: int) -> Partition:
     Raises:
         UserError: there are too few images, in all or on one side of the split.
     """
-    if len(images.images) < MIN_IMAGES:
-        raise UserError(f"{images.name}: {len(images.images)} images are too few; expected at least {MIN_IMAGES}")
-    order = np.random.default_rng(0).permutation(len(images.images))
+    if images.count < MIN_IMAGES:
+        raise UserError(f"{images.name}: {images.count} images are too few; expected at least {MIN_IMAGES}")
+    order = _by_group(np.random.default_rng(0).permutation(images.count), images.groups)
     if images.split is None:
-        reference, rest = np.split(order, [min(reference_size, len(order) // 2)])
+        reference, rest = _cut(order, min(reference_size, len(order) // 2), images.groups)
         spare = min(len(rest) // 2, FEATURE_IMAGES_MOST)
-        features, gan = np.split(rest, [spare if spare >= FEATURE_IMAGES_LEAST else 0])
+        features, gan = _cut(rest, spare if spare >= FEATURE_IMAGES_LEAST else 0, images.groups)
     else:
         training = images.split[order] == 0
         gan, held_out = order[training], order[~training]
@@ -65,8 +67,13 @@ def partition(images: ImageSet, reference_size: int) -> Partition:
                 f"{images.name}: its split has {len(gan)} images for training and {len(held_out)} held out; "
                 f"expected at least {MIN_IMAGES // 2} of each"
             )
-        reference, spare_images = np.split(held_out, [size])
+        reference, spare_images = _cut(held_out, size, images.groups)
         features = spare_images[:FEATURE_IMAGES_MOST] if len(spare_images) >= FEATURE_IMAGES_LEAST else gan[:0]
+    if len(reference) < MIN_IMAGES // 2:
+        raise UserError(
+            f"{images.name}: whole patients leave {len(reference)} images to compare with; expected at least "
+            f"{MIN_IMAGES // 2}; leave out the patients with most images, or bring more"
+        )
     shared = "" if len(features) else f"the feature net is trained on the GAN's {len(gan)} images: the set is too small"
     return Partition(
         gan=np.sort(gan),
@@ -77,7 +84,23 @@ def partition(images: ImageSet, reference_size: int) -> Partition:
     )
 
 
-def hold_out(images: ImageSet, share: float = 0.2, most: int = 2000) -> tuple[Indices, Indices]:
+def _by_group(order: Indices, groups: Indices | None) -> Indices:
+    """The images of a group one after another, where the first of them stood."""
+    if groups is None:
+        return order
+    _, first, group = np.unique(groups[order], return_index=True, return_inverse=True)
+    return order[np.argsort(first[group], kind="stable")]
+
+
+def _cut(order: Indices, size: int, groups: Indices | None) -> tuple[Indices, Indices]:
+    """Cut after so many images, or before the group that the cut would go through."""
+    if groups is not None:
+        while 0 < size < len(order) and groups[order[size - 1]] == groups[order[size]]:
+            size -= 1
+    return order[:size], order[size:]
+
+
+def hold_out(images: Annotations, share: float = 0.2, most: int = 2000) -> tuple[Indices, Indices]:
     """Divide a set into images that train a GAN and images that judge it; the same set is always divided alike.
 
     A given split is used: split 0 trains, the others are held out. Otherwise the division is random, and as many of
@@ -96,7 +119,7 @@ def hold_out(images: ImageSet, share: float = 0.2, most: int = 2000) -> tuple[In
     Raises:
         UserError: the split leaves no image on one side, or no group can be held out.
     """
-    order = np.random.default_rng(0).permutation(len(images.images))
+    order = np.random.default_rng(0).permutation(images.count)
     if images.split is not None:
         training, held_out = order[images.split[order] == 0], order[images.split[order] != 0]
         if not len(training) or not len(held_out):

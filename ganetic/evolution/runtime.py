@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganetic.data import load_images
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
-from ganetic.proxy.materials import Materials, prepare
+from ganetic.proxy.materials import Materials, load_for, prepare
 from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import work
 
@@ -52,7 +51,9 @@ class Runtime:
         Raises:
             UserError: it cannot be loaded or is not fit for a search.
         """
-        images = load_images(data, download=self.download)
+        images = load_for(proxy, data, self.download)
+        for note in images.notes:
+            listener.log(note)
         listener.log(f"preparing {data}: feature net and reference statistics, once for each data set")
         materials = prepare(images, proxy, self.inception_weights)
         listener.log(

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ganetic.data import ImageSet, Indices, load_images
+from ganetic.data.image_set import finished
 from ganetic.errors import UserError
 from ganetic.full.evaluation import Evaluation
 from ganetic.full.flags import find_flags
@@ -66,24 +67,30 @@ def evaluate(
     return _judge(generated, images, training, held_out, inception_weights, known=True)
 
 
-def compare_folders(first: Path, second: Path, inception_weights: Path | None = None) -> Evaluation:
+def compare_folders(first: Path, second: str, inception_weights: Path | None = None) -> Evaluation:
     """Judge one folder of images against another, without any model or labels.
 
     The feature net is trained on one half of the second folder's images (on clusters, unless it has a folder a class);
     the other half serves as held-out images do in `evaluate`. Memorisation is not judged: which images trained the
     generator, if any did, is not known.
 
+    Args:
+        first: a folder of images.
+        second: another one, as ``folder:DIR``.
+        inception_weights: see `evaluate`.
+
     Raises:
-        UserError: a folder cannot be read, or their images differ in size or channels.
+        UserError: a folder cannot be read, or their images differ in size.
     """
-    made, real = (load_images(f"folder:{folder}") for folder in (first, second))
-    if made.images.shape[1:] != real.images.shape[1:]:
+    made, real = load_images(f"folder:{first}"), load_images(second)
+    if made.images.shape[1:3] != real.images.shape[1:3]:
         raise UserError(
             f"{first} has images of {_size(made.images)}, {second} of {_size(real.images)}; make them alike"
         )
     order = torch.randperm(len(real.images), generator=random_stream(0, "halves of a folder")).numpy()
     learnt, others = np.array_split(order, 2)
-    return _judge(made.images, real, learnt, others, inception_weights, known=False)
+    found = _judge(made.images, real, learnt, others, inception_weights, known=False)
+    return found.model_copy(update={"notes": (*made.notes, *found.notes)})
 
 
 def _judge(
@@ -94,6 +101,7 @@ def _judge(
     inception_weights: Path | None,
     known: bool,
 ) -> Evaluation:
+    generated, images, notes = _in_equal_channels(generated, images)
     _check(generated, images)
     inception = None if inception_weights is None else load_inception(inception_weights)
     device, roles = device_for_trials(), _roles(images, training, held_out)
@@ -124,7 +132,7 @@ def _judge(
             copies.copies_p,
         ),
         intervals=SCHEME,
-        notes=(*roles.notes, *_notes(images, n, inception, judged)),
+        notes=(*images.notes, *notes, *roles.notes, *_notes(images, n, inception, judged)),
     )
 
 
@@ -164,6 +172,20 @@ def _notes(images: ImageSet, n: int, inception: InceptionWeights | None, judged:
     if inception is not None and n < INCEPTION_LEAST:
         notes.append(f"with {n} images InceptionV3's Fréchet distance is mostly bias: read it beside its floor only")
     return notes
+
+
+def _in_equal_channels(
+    generated: NDArray[np.uint8], images: ImageSet
+) -> tuple[NDArray[np.uint8], ImageSet, tuple[str, ...]]:
+    """Make colour images of grey ones beside colour, and say so."""
+    made, real = generated.shape[-1], images.images.shape[-1]
+    if {made, real} != {1, 3}:
+        return generated, images, ()
+    if made == 1:
+        note = f"the generated images are grey, those of {images.name} are colour: the grey ones were made colour"
+        return generated.repeat(3, axis=-1), images, (note,)
+    note = f"the generated images are colour, those of {images.name} are grey: the grey ones were made colour"
+    return generated, finished(images.annotations, images.images.repeat(3, axis=-1), images.notes), (note,)
 
 
 def _check(generated: NDArray[np.uint8], images: ImageSet) -> None:

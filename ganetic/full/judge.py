@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ganetic.data import load_images
+from ganetic.data.source import with_window_of
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import CHECKPOINTS
 from ganetic.full.config import DataSpec
@@ -42,7 +44,11 @@ def judge(
     if is_training(generated) or generated.resolve().parent.name == CHECKPOINTS:
         checkpoint = find_checkpoint(generated)
         config = checkpoint.page.config
-        spec = config.data if data is None else config.data.model_copy(update={"name": data})
+        spec = (
+            config.data
+            if data is None
+            else config.data.model_copy(update={"name": with_window_of(data, config.data.name)})
+        )
         subject = load_subject(spec, config.measured, download)
         known = f"{subject.images.name}:{subject.images.fingerprint[:12]}"
         if data is None and known != checkpoint.page.data:
@@ -55,7 +61,8 @@ def judge(
     if data is None:
         raise UserError(f"{generated}: images of a folder are compared with real ones; name them with --data")
     if data.startswith("folder:"):
-        return compare_folders(generated, Path(data.removeprefix("folder:")), inception_weights)
-    images = load_subject(DataSpec(name=f"folder:{generated}"), MOST).images.images
-    subject = load_subject(DataSpec(name=data, size=images.shape[1]), MOST, download)
-    return evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
+        return compare_folders(generated, data, inception_weights)
+    made = load_images(f"folder:{generated}")
+    subject = load_subject(DataSpec(name=data, size=made.images.shape[1]), MOST, download)
+    found = evaluate(made.images, subject.images, subject.training, subject.held_out, inception_weights)
+    return found.model_copy(update={"notes": (*made.notes, *found.notes)})

@@ -53,8 +53,8 @@ def prepare(
     device = device_for_trials()
     subject = subject_of(config, download)
     listener.log(f"{subject.images.name}: {len(subject.training)} training images, {len(subject.held_out)} held out")
-    if subject.images.note:
-        listener.log(subject.images.note)
+    for note in subject.images.notes:
+        listener.log(note)
     trainer = Trainer(config, formula, subject.training_images, device, share)
     listener.log("preparing the net that measures images, once for each data set")
     yardstick = subject.yardstick(device)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganetic.data import ImageSet, Indices, hold_out, load_images, resize, select_classes
+from ganetic.data import Annotations, ImageSet, Indices, hold_out, load_images
 from ganetic.errors import UserError
 from ganetic.full.config import DataSpec, TrainConfig, scales_of
 from ganetic.metrics.yardstick import Extractor, Yardstick, yardstick
@@ -65,11 +65,11 @@ def load_subject(spec: DataSpec, measured: int, download: bool = False) -> Subje
     Raises:
         UserError: there is no such set, or it has no such classes.
     """
-    images = load_images(spec.name, download)
-    if spec.classes:
-        images = select_classes(images, spec.classes)
-    if spec.size is not None:
-        images = resize(images, spec.size)
+
+    def trained(known: Annotations) -> Indices:
+        return hold_out(known, HELD_OUT, measured)[0]
+
+    images = load_images(spec.name, download, classes=spec.classes, size=spec.size, training=trained)
     side = images.images.shape[1]
     if side < LEAST_SIDE:
         raise UserError(f"{images.name}: images of {side}×{side} pixels; expected {LEAST_SIDE} or more; resize them")

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ganetic.data import load_images
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.results import Run
 from ganetic.evolution.run_config import Measure
@@ -20,7 +19,7 @@ from ganetic.plots.pareto import Protocol, draw_pareto
 from ganetic.plots.progress import draw_progress
 from ganetic.plots.samples import SIDE, draw_samples
 from ganetic.plots.style import check_format, save
-from ganetic.proxy.materials import prepare
+from ganetic.proxy.materials import load_for, prepare
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import NonFiniteError, sample_images
 
@@ -137,7 +136,7 @@ def _samples(run: Run) -> Figure:
     It may be one of the few on which the loss does not stay finite; then it is the next one.
     """
     card, space = pick_card(run), run.config.space
-    images = load_images(space.proxies[0].data or run.config.data)
+    images = load_for(space.proxies[0].spec, space.proxies[0].data or run.config.data)
     materials = prepare(images, space.proxies[0].spec)
     for number in range(space.finals.seeds):
         seed = training_seed(run.config.seed, "final", number)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganetic.data import ImageSet, partition
+from ganetic.data import ImageSet, load_images, partition
 from ganetic.errors import UserError
 from ganetic.gan.dcgan import SIZES, Generator, initialise
 from ganetic.metrics.features import to_uint8
@@ -33,6 +33,15 @@ class Materials(Yardstick):
     images: NDArray[np.uint8]
     start_fd: float
     shared: str
+
+
+def load_for(proxy: ProxySpec, data: str, download: bool = False) -> ImageSet:
+    """Load a set of images for a proxy; where they have more than 8 bits, those that train GANs decide the window.
+
+    Raises:
+        UserError: there is no such set.
+    """
+    return load_images(data, download, training=lambda known: partition(known, proxy.images).gan)
 
 
 def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None = None) -> Materials:

@@ -3,20 +3,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganetic.data import ImageSet, hold_out
-from ganetic.data.image_set import image_set
+from ganetic.data import Annotations, hold_out, partition
+from ganetic.data.image_set import annotations
 from ganetic.errors import UserError
 
 
 def a_set(
     count: int, labels: list[int] | None = None, groups: list[int] | None = None, split: list[int] | None = None
-) -> ImageSet:
+) -> Annotations:
     arrays = [None if values is None else np.array(values) for values in (labels, split, groups)]
-    return image_set("planted", "planted", np.zeros((count, 8, 8), np.uint8), arrays[0], (), arrays[1], arrays[2])
+    return annotations("planted", "planted", count, arrays[0], (), arrays[1], arrays[2])
 
 
 @st.composite
-def sets(draw: st.DrawFn) -> ImageSet:
+def sets(draw: st.DrawFn) -> Annotations:
     count = draw(st.integers(16, 80))
     numbers = st.lists(st.integers(0, 3), min_size=count, max_size=count)
     pairs = st.permutations([*range(count // 2), *range(count - count // 2)])
@@ -25,9 +25,9 @@ def sets(draw: st.DrawFn) -> ImageSet:
 
 @settings(max_examples=60, deadline=None)
 @given(sets(), st.floats(0.05, 0.5), st.integers(2, 40))
-def test_roles_divide_the_set_and_no_group(images: ImageSet, share: float, most: int) -> None:
+def test_roles_divide_the_set_and_no_group(images: Annotations, share: float, most: int) -> None:
     training, held_out = hold_out(images, share, most)
-    assert np.array_equal(np.sort(np.concatenate([training, held_out])), np.arange(len(images.images)))
+    assert np.array_equal(np.sort(np.concatenate([training, held_out])), np.arange(images.count))
     assert 0 < len(held_out) <= most
     if images.groups is not None:
         assert not set(images.groups[training]) & set(images.groups[held_out])
@@ -92,3 +92,26 @@ def test_a_split_with_one_side_is_refused() -> None:
 def test_sets_of_a_hundred_images_can_be_divided() -> None:
     training, held_out = hold_out(a_set(100, [0, 1] * 50))
     assert (len(training), len(held_out)) == (80, 20)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(260, 500), st.integers(1, 6), st.integers(0, 2**32 - 1), st.booleans())
+def test_a_patient_plays_one_role_in_a_search(count: int, most: int, seed: int, with_split: bool) -> None:
+    groups = np.sort(np.random.default_rng(seed).integers(0, count // most, count))
+    split = (groups % 3 == 0).astype(int).tolist() if with_split else None
+    parts = partition(a_set(count, None, groups.tolist(), split), 2000)
+    assert not set(groups[parts.gan]) & set(groups[parts.reference])
+    assert len(parts.gan) + len(parts.reference) <= count
+    assert len(parts.reference) >= 64
+    assert len(parts.floor) == len(parts.reference)
+
+
+def test_patients_who_all_have_one_image_change_nothing() -> None:
+    alone, without = partition(a_set(300, None, list(range(300))), 2000), partition(a_set(300), 2000)
+    assert np.array_equal(alone.gan, without.gan)
+    assert np.array_equal(alone.reference, without.reference)
+
+
+def test_patients_with_so_many_images_that_too_few_are_left_to_compare_with_are_refused() -> None:
+    with pytest.raises(UserError, match="whole patients leave 0 images to compare with; expected at least 64"):
+        partition(a_set(300, None, [0] * 200 + [1] * 100), 100)

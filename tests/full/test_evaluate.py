@@ -183,12 +183,12 @@ def test_inception_weights_that_are_missing(digits: ImageSet, tmp_path: Path) ->
 def write(folder: Path, images: Images) -> Path:
     folder.mkdir()
     for number, image in enumerate(images):
-        Image.fromarray(image[..., 0]).save(folder / f"{number:04}.png")
+        Image.fromarray(image.squeeze()).save(folder / f"{number:04}.png")
     return folder
 
 
 def test_folders(digits: ImageSet, tmp_path: Path) -> None:
-    real = write(tmp_path / "real", digits.images[GENERATED[1000:1600]])
+    real = f"folder:{write(tmp_path / 'real', digits.images[GENERATED[1000:1600]])}"
     same = compare_folders(write(tmp_path / "same", digits.images[GENERATED[:200]]), real)
     assert faults(same) == set()
     assert same.measure(MeasureName.FD).protocol == "fd@real-cnn64k/150"
@@ -197,8 +197,23 @@ def test_folders(digits: ImageSet, tmp_path: Path) -> None:
     assert Fault.LOW_PRECISION in faults(compare_folders(write(tmp_path / "noise", noise), real))
 
 
+def test_a_grey_folder_and_a_colour_one_are_compared_and_it_is_said(digits: ImageSet, tmp_path: Path) -> None:
+    grey = digits.images[:130]
+    tinted = grey.repeat(3, axis=3)
+    tinted[:, 0, 0] = (9, 0, 0)
+    colour = write(tmp_path / "colour", tinted)
+    write(tmp_path / "grey", grey)
+    for made, real, which in (
+        (tmp_path / "grey", colour, "generated images are grey"),
+        (colour, tmp_path / "grey", ""),
+    ):
+        notes = compare_folders(made, f"folder:{real}").notes
+        assert any(which in note and "the grey ones were made colour" in note for note in notes), notes
+        assert notes[0] == f"{made.name}: read 130 images; not read: nothing"
+
+
 def test_folders_that_cannot_be_compared(digits: ImageSet, tmp_path: Path) -> None:
-    real = write(tmp_path / "real", digits.images[:130])
+    real = f"folder:{write(tmp_path / 'real', digits.images[:130])}"
     large = write(tmp_path / "large", digits.images[:130].repeat(2, axis=1).repeat(2, axis=2))
     with pytest.raises(UserError, match=r"large has images of 56×56 pixels in grey, .*real of 28×28 pixels in grey"):
         compare_folders(large, real)

@@ -1,0 +1,155 @@
+"""The name of a data set: where its images are, and how they are to be read."""
+
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Self
+
+from ganetic.errors import UserError, unknown
+
+Window = tuple[float, float] | Literal["set", "image"]
+"""(low, high) in units of the file, percentiles of the training images, or percentiles of each picture."""
+Plane = Literal["axial", "coronal", "sagittal"]
+PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
+KINDS = {"npz": "FILE", "folder": "DIR", "medmnist": "NAME@SIZE"}
+"""Kinds of data sets that name a place, and how the place is written."""
+OPTIONS = ("plane", "window")
+_QUERY = re.compile(r"\?(?=\w+=)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A name of a data set, taken apart.
+
+    A name is ``KIND:PLACE``, or a word such as ``mnist5k``. Options stand behind it as in a URL:
+    ``folder:ct?window=-1000,400&plane=coronal``.
+
+    Attributes:
+        kind: one of `KINDS`; empty where the name is a word.
+        place: what follows the colon, or the word.
+        window: how grey values of more than 8 bits become 8 bits; None leaves that to the files and their kind.
+        plane: in which plane volumes are cut into pictures.
+    """
+
+    kind: str
+    place: str
+    window: Window | None = None
+    plane: Plane = "axial"
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Take a name apart.
+
+        Raises:
+            UserError: an option is unknown or its value is not allowed, or the name has a kind and no place.
+        """
+        text, *rest = _QUERY.split(name, maxsplit=1)
+        kind, separator, place = text.partition(":")
+        if not separator or kind not in KINDS:
+            kind, place = "", text
+        elif not place:
+            raise UserError(f'data set "{name}" names no place; expected {kind}:{KINDS[kind]}')
+        source = cls(kind, place)
+        for option in rest[0].split("&") if rest else ():
+            key, _, value = option.partition("=")
+            source = source._with_option(key, value, f'data set "{name}"')
+        return source
+
+    def _with_option(self, key: str, value: str, where: str) -> Self:
+        if key == "window":
+            return replace(self, window=parse_window(value, where))
+        if key == "plane":
+            for plane in PLANES:
+                if value == plane:
+                    return replace(self, plane=plane)
+            raise unknown("plane", value, PLANES, where)
+        raise unknown("option", key, OPTIONS, where)
+
+    @property
+    def name(self) -> str:
+        """The name that `parse` takes apart again."""
+        window = self.window if self.window is None or isinstance(self.window, str) else _numbers(self.window)
+        options = [f"window={window}"] if window is not None else []
+        options += [f"plane={self.plane}"] if self.plane != PLANES[0] else []
+        kind = f"{self.kind}:" if self.kind else ""
+        return f"{kind}{self.place}{'?' if options else ''}{'&'.join(options)}"
+
+    def resolved(self) -> Self:
+        """The same source, with an absolute path where it names a file or a folder: it means the same from anywhere.
+
+        Raises:
+            UserError: the path begins with the home of a user that does not exist.
+        """
+        if self.kind not in ("npz", "folder"):
+            return self
+        return replace(self, place=str(self.path.resolve()))
+
+    @property
+    def path(self) -> Path:
+        """The file or folder, with the user's home in the place of ``~``.
+
+        Raises:
+            UserError: there is no such home.
+        """
+        try:
+            return Path(self.place).expanduser()
+        except RuntimeError:
+            raise UserError(f"{self.kind}:{self.place}: ~ names no home directory here; write the whole path") from None
+
+
+def resolved(name: str) -> str:
+    """Write a name of a data set with an absolute path, so that it means the same from any directory.
+
+    Raises:
+        UserError: the name cannot be taken apart.
+    """
+    return Source.parse(name).resolved().name
+
+
+def with_window(name: str, window: str | None) -> str:
+    """Write a name with another window: a number pair such as ``"0 4095"``, ``"set"`` or ``"image"``; None for none.
+
+    Raises:
+        UserError: the name or the window cannot be understood.
+    """
+    source = Source.parse(name)
+    return name if window is None else replace(source, window=parse_window(window, "--window")).name
+
+
+def with_window_of(name: str, other: str) -> str:
+    """Write a name with the window of another one, where it may have one and names none itself.
+
+    Raises:
+        UserError: a name cannot be taken apart.
+    """
+    source, kept = Source.parse(name), Source.parse(other).window
+    if source.window is not None or kept is None or source.kind not in ("npz", "folder"):
+        return name
+    return replace(source, window=kept).name
+
+
+def parse_window(text: str, where: str) -> Window:
+    """Read a window: two numbers with a comma or a space between, ``set`` or ``image``.
+
+    Raises:
+        UserError: it is none.
+    """
+    if text == "set":
+        return "set"
+    if text == "image":
+        return "image"
+    try:
+        low, high = (float(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise UserError(
+            f'{where}: window "{text[:40]}" cannot be understood; expected two rising numbers LOW HIGH in units of the '
+            "files, set (percentiles 0.5 and 99.5 of the training images) or image (those of each picture)"
+        )
+    return low, high
+
+
+def _numbers(window: tuple[float, float]) -> str:
+    return ",".join(f"{value:.17g}" for value in window)
