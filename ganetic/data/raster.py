@@ -1,7 +1,10 @@
 """Pictures that Pillow reads: PNG, JPEG, TIFF and their like."""
 
+import os
+import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +42,7 @@ def read_raster(file: Path) -> list[Picture]:
             # Pillow warns of damaged EXIF or of palettes with transparency, which harm nothing; of bombs it warns, too.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as image:
+            with _muted(), Image.open(file) as image:
                 return [Picture(page) for page in _pages(image, file)]
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UserError(
@@ -50,6 +53,20 @@ def read_raster(file: Path) -> list[Picture]:
     except Exception as error:  # noqa: BLE001 - on damaged files Pillow's plugins raise whatever goes wrong inside them
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{file}: not a readable picture ({reason}); replace it, or take it out") from None
+
+
+@contextmanager
+def _muted() -> Iterator[None]:
+    """Keep from the terminal what libtiff prints past Python of a damaged file: the error that follows says enough."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _pages(image: Image.Image, file: Path) -> Iterator[NDArray[np.generic]]:

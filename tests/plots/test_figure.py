@@ -60,14 +60,14 @@ def test_samples_are_of_the_images_that_the_first_proxy_trained_on(
     class StopHereError(Exception):
         pass
 
-    def load(name: str) -> None:
+    def load(_: object, name: str) -> None:
         asked.append(name)
         raise StopHereError
 
     run = new_small_run(tmp_path / "run")
     space = run.config.space.model_copy(update={"proxies": proxies})
     run.config = run.config.model_copy(update={"space": space})
-    monkeypatch.setattr("ganetic.plots.figure.load_images", load)
+    monkeypatch.setattr("ganetic.plots.figure.load_for", load)
     with pytest.raises(StopHereError):
         plot(run, "samples", tmp_path / "figure.png")
     assert asked == ["histology"]
