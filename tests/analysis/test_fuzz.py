@@ -35,11 +35,12 @@ def test_a_reader_that_hangs_dies_or_raises_is_noticed(tmp_path: Path, monkeypat
         "png": lambda file: os._exit(3),
         "gif": lambda file: time.sleep(60),
         "npz": raises,
-        "dicom": lambda file: np.ones(2**30 + 2**27, np.uint8),
+        "dicom": lambda file: np.ones(2**27, np.uint8),
     }
     kinds = {name: fuzz.Kind(".x", lambda: b"abcdefgh" * 9, read) for name, read in readers.items()}
     monkeypatch.setattr(fuzz, "KINDS", kinds)
     monkeypatch.setattr(fuzz, "DEAD_SECONDS", 5)
+    monkeypatch.setattr(fuzz, "MEBIBYTES", 100.0)
     cases = list(fuzz.fuzz(4, 0, tmp_path))
     assert [case.is_fine for case in cases] == [False] * 4
     assert [case.outcome for case in cases] == ["hung or died", "hung or died", "raised KeyError", "read"]
