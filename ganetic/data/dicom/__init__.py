@@ -1,0 +1,58 @@
+"""DICOM files become pictures. The extra ``ganetic[dicom]`` is needed to read one, and not to know one."""
+
+from pathlib import Path
+
+from ganetic.data.pictures import Picture
+from ganetic.errors import UserError
+
+__all__ = ["SUFFIXES", "is_dicom", "read_dicom"]
+
+SUFFIXES = (".dcm", ".dicom", ".ima")
+
+
+def is_dicom(file: Path) -> bool:
+    """Return whether a file is named as a DICOM file, or begins as one: with "DICM" after 128 bytes (PS3.10, 7.1).
+
+    Many have no suffix. pydicom is not needed to know one. A file that cannot be opened is known by its name alone.
+    """
+    if not file.is_file():
+        return False
+    if file.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with file.open("rb") as opened:
+            return opened.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def read_dicom(file: Path) -> list[Picture]:
+    """Read every frame of a DICOM file as a picture; needs the extra ``ganetic[dicom]``.
+
+    Colour and palette pixels become RGB uint8; more than eight bits are scaled down. Grey pixels of at most eight bits
+    with neither rescale nor window are uint8 as they are (fewer than eight, spread to 0–255; MONOCHROME1 turned over).
+    All other grey pixels are values in units of the file: float32 after a rescale slope and intercept, uint16 after a
+    modality lookup table, else the type they are stored in, and uint16 instead of uint8. The window is the first that
+    the file names, as `values.linear_window` converts it, or else the ends of its VOI lookup table
+    (`values.ramp`). Enhanced files name windows and slopes for each frame.
+
+    Padding pixels of a grey frame get the value of its darkest other pixel, so that what is outside of a CT's circle,
+    often −2000, stands for no tissue and moves no window. Lossy compression may have changed padding; then it stays.
+
+    The group is the patient's identifier, or else that of the study or the series.
+
+    Not applied: overlays, ICC profiles, real world value maps, dose grid scaling, supplemental palettes, presentation
+    states. JPEG frames may follow the number of frames that the file declares; they are read, too, as by pydicom.
+
+    Memory: up to four times the decoded pixels, which are at most `ganetic.data.reading.MAX_BYTES`.
+
+    Raises:
+        NoPictureError: the file is sound and holds no pixels, such as a report, a plan or a DICOMDIR.
+        UserError: it is damaged, too large, of a kind that is not read, or holds values that are not finite; or
+            pydicom or a decoder is missing. The line names the file and quotes nothing that may name a patient.
+    """
+    try:
+        from ganetic.data.dicom.read import read  # noqa: PLC0415  (pydicom is an extra)
+    except ImportError:
+        raise UserError(f"{file}: reading DICOM files needs pydicom; pip install 'ganetic[dicom]'") from None
+    return read(file)
