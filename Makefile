@@ -1,18 +1,27 @@
-# `make search`: a first search, from nothing to a Pareto front. `make test`: lint, types and all tests.
+# `make search`: a first search, from nothing to a Pareto front.
+# `make quick`: lint, types and the quick tests. `make test`: all tests but the slow ones. `make test-slow`: those.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search test
+.PHONY: search quick test test-slow lint
 
 search: $(VENV)/.installed
 	$(BIN)/ganetic search quick
 
-test: $(VENV)/.installed-test
+quick: lint
+	$(BIN)/pytest -n 2 -m "not slow and not ray"
+
+test: lint
+	$(BIN)/pytest -m "not slow"
+
+test-slow: $(VENV)/.installed-test
+	$(BIN)/pytest -m slow
+
+lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

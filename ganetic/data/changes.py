@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganetic.data.fit import fitted
-from ganetic.data.image_set import MAX_SIDE, Annotations, ImageSet, annotations, checked_pixels, finished, short_name
+from ganetic.data.image_set import MAX_SIDE, Annotations, ImageSet, annotations, checked_pixels, finished, sized_name
 from ganetic.data.raw import RawImages
 from ganetic.errors import UserError, unknown
 
@@ -75,5 +75,5 @@ def resize(images: ImageSet, size: int) -> ImageSet:
     if images.images.shape[1] == size:
         return images
     pixels: NDArray[np.uint8] = np.stack([fitted(picture, size).astype(np.uint8) for picture in images.images])
-    known = replace(images.annotations, name=short_name(f"{images.name[:36]}-{size}"))
+    known = replace(images.annotations, name=sized_name(images.name, size))
     return finished(known, pixels, images.notes, images.source)

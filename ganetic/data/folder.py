@@ -2,20 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ganetic.data.dicom import read_dicom
-from ganetic.data.fit import fitted
-from ganetic.data.image_set import MAX_SIDE, short_name
+from ganetic.data.fit import fitted, middle_square
+from ganetic.data.image_set import MAX_SIDE, short_name, sized_name
 from ganetic.data.labels_csv import LABELS_CSV, read_labels
 from ganetic.data.nifti import read_nifti
 from ganetic.data.pictures import Picture
 from ganetic.data.raster import SUFFIXES, read_raster
 from ganetic.data.raw import Depth, RawImages, raw_images
+from ganetic.data.reading import NoPictureError
 from ganetic.data.source import Plane
 from ganetic.data.walk import Found, walk
 from ganetic.errors import UserError
@@ -70,7 +71,10 @@ def read_folder(root: Path, plane: Plane = "axial", size: int | None = None) -> 
     layout = _layout(root, found)
     gathered = _Gathered(size)
     for member in layout.members:
-        gathered.add(member, _read(root, member, plane))
+        try:
+            gathered.add(member, _read(root, member, plane))
+        except NoPictureError:
+            found.left_out["DICOM without a picture"] += 1
     return gathered.images(root, layout, found)
 
 
@@ -145,7 +149,7 @@ class _Gathered:
         self._pictures: list[Picture] = []
         self._members: list[_Member] = []
         self._groups: list[str] = []
-        self._files = self._cut = self._resized = 0
+        self._files = self._cut = self._large = 0
         self._grouped = False
 
     def add(self, member: _Member, pictures: Sequence[Picture]) -> None:
@@ -165,9 +169,11 @@ class _Gathered:
         height, width = picture.pixels.shape[:2]
         if self._size is not None:
             self._cut += height != width
-            self._resized += min(height, width) != self._size
-            pixels = fitted(picture.pixels, self._size)
-            return Picture(pixels, picture.window, picture.inverted, None)
+            pixels = middle_square(picture.pixels)
+            if len(pixels) > MAX_SIDE:  # thousands of them would fill the memory; others are resized after their window
+                self._large += 1
+                pixels = fitted(pixels, self._size)
+            return replace(picture, pixels=pixels)
         page = f"{member.file}, page {number + 1}" if number else f"{member.file}"
         if width != height or width > MAX_SIDE:
             raise UserError(
@@ -194,15 +200,19 @@ class _Gathered:
         numbers = {name: number for number, name in enumerate(names)}
         labels = np.array([numbers[member.label] for member in self._members]) if names else None
         name = short_name(root.resolve().name)
+        pictures, own_name = self._pictures, name
+        if self._size is not None and (self._large or len({len(picture.pixels) for picture in pictures}) > 1):
+            pictures = [replace(picture, pixels=fitted(picture.pixels, self._size)) for picture in pictures]
+            own_name = sized_name(name, self._size)
         return raw_images(
-            f"{name[:36]}-{self._size}" if self._resized else name,
+            own_name,
             str(root),
-            _stacked(self._pictures, str(root)),
+            _stacked(pictures, str(root)),
             labels,
             tuple(names),
             np.array([member.side for member in self._members]) if layout.split else None,
             np.array(self._groups) if self._grouped else None,
-            Depth.of(self._pictures),
+            Depth.of(pictures),
             (*self._told(name, names, found), *layout.notes),
         )
 

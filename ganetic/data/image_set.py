@@ -64,6 +64,11 @@ def short_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:40]
 
 
+def sized_name(name: str, size: int) -> str:
+    """The name of a set whose images were resized."""
+    return short_name(f"{name[:36]}-{size}")
+
+
 def annotations(
     name: str,
     where: str,

@@ -5,16 +5,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ganetic.data import raster
-from ganetic.data.dicom import DICOM_SUFFIXES, is_dicom
+from ganetic.data import dicom, nifti, raster
 from ganetic.data.labels_csv import LABELS_CSV
-from ganetic.data.nifti import NIFTI_SUFFIXES
 from ganetic.errors import UserError
 
 _KNOWN = {
     **dict.fromkeys(raster.SUFFIXES, "raster"),
-    **dict.fromkeys(DICOM_SUFFIXES, "dicom"),
-    **dict.fromkeys(NIFTI_SUFFIXES, "nifti"),
+    **dict.fromkeys(dicom.SUFFIXES, "dicom"),
+    **dict.fromkeys(nifti.SUFFIXES, "nifti"),
 }
 MOST_FILES = 1_000_000
 _REASONS = 8
@@ -93,7 +91,7 @@ def _kind(file: Path) -> str | None:
         if suffix in _KNOWN:
             return _KNOWN[suffix]
     # Scanners write DICOM files whose names end in anything, most often in the number of the image.
-    return "dicom" if is_dicom(file) else None
+    return "dicom" if dicom.is_dicom(file) else None
 
 
 def _shown_suffix(file: Path) -> str:
