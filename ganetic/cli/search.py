@@ -22,7 +22,7 @@ from ganetic.cli.options import (
     Workers,
     seconds_of,
 )
-from ganetic.cli.train import go_on, yield_cores
+from ganetic.cli.train import conclude, yield_cores
 from ganetic.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ def search(
     Ctrl-C once waits for running trials, twice leaves at once; `ganetic resume` goes on from there.
     """
     from ganetic.evolution import run as runs
+    from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space
     from ganetic.progress.search import listener_for
     from ganetic.report import to_json
 
     budget = seconds_of(time_budget)
-    runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
+    runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
     chosen = load_space(space).randomised() if random else load_space(space)
     if dry_run:
         typer.echo(to_json(runs.plan(chosen, data, seed, max_trials)))
@@ -86,21 +87,25 @@ def resume(
     Without a directory it is the latest search; a training is named.
     """
     yield_cores()
-    from ganetic.evolution import run as runs
-    from ganetic.evolution.results import latest_run
-    from ganetic.full.run_files import is_training
+    from ganetic.api import resume as go_on
+    from ganetic.evolution.results import Run, latest_run
+    from ganetic.evolution.runtime import Runtime
     from ganetic.progress.search import listener_for
+    from ganetic.progress.training import training_listener_for
 
-    if run is not None and is_training(run):
-        if any((address, gpus_per_trial, max_trials, time_budget, inception_weights)):
-            raise UserError(f"{run}: is a training, which `resume` takes no options for but --workers and --download")
-        go_on(run, workers or 1, download)
-        return
     budget = seconds_of(time_budget)
-    runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
-    with closing(listener_for(console(stderr=True))) as listener, _advice(listener):
-        finished = runs.resume(run or latest_run(), runtime, listener)
-    _conclude(finished)
+    runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
+    screen = console(stderr=True)
+    with (
+        closing(listener_for(screen)) as listener,
+        closing(training_listener_for(screen)) as train_listener,
+        _advice(listener),
+    ):
+        ended = go_on(run or latest_run(), runtime, listener, train_listener)
+    if isinstance(ended, Run):
+        _conclude(ended)
+    else:
+        conclude(ended)
 
 
 @app.command()
@@ -122,10 +127,9 @@ def export(
     pick: Annotated[str, typer.Option(metavar="knee|fid|stability|ID", help="Which loss of the run.")] = "knee",
 ) -> None:
     """Write a loss of a run: card, torch module, formula."""
-    from ganetic.evolution.winner import pick_card
-    from ganetic.report import write_loss
+    from ganetic.api import export as write
 
-    for path in write_loss(pick_card(_open(run), pick), card):
+    for path in write(_open(run), card, pick):
         typer.echo(path)
 
 

@@ -44,32 +44,28 @@ def train(
     several workers, it goes on from the last checkpoint.
     """
     yield_cores()
-    from ganetic.full.config import load_config, overridden
+    from ganetic.api import train as start
+    from ganetic.full.config import configured
     from ganetic.full.train import plan
-    from ganetic.full.train import train as start
     from ganetic.progress.training import training_listener_for
     from ganetic.report import to_json
 
-    names = tuple(name.strip() for name in classes.split(",")) if classes else None
-    changes: dict[str, object] = {"data.name": data, "data.classes": names, "data.size": size, "model.name": model}
-    changes |= {"steps": steps, "batch": batch, "seed": seed, "stop_when_failed": stop_when_failed or None}
-    chosen = overridden(load_config(config), changes)
+    chosen = configured(
+        config,
+        model=model,
+        data=data,
+        classes=classes or None,
+        size=size,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        stop_when_failed=stop_when_failed or None,
+    )
     if dry_run:
         typer.echo(to_json(plan(chosen, loss, workers, download)))
         return
     with closing(training_listener_for(console(stderr=True))) as listener:
-        training = start(chosen, loss, run, workers, download, listener)
-    conclude(training)
-
-
-def go_on(run: Path, workers: int, download: bool) -> None:
-    """Resume a training: what `ganetic resume` does with one."""
-    yield_cores()
-    from ganetic.full.train import resume_training
-    from ganetic.progress.training import training_listener_for
-
-    with closing(training_listener_for(console(stderr=True))) as listener:
-        training = resume_training(run, workers, download, listener)
+        training = start(loss, chosen, run=run, workers=workers, download=download, listener=listener)
     conclude(training)
 
 
@@ -109,9 +105,10 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed draws the same images.")] = 0,
 ) -> None:
     """Draw images from a trained generator."""
-    from ganetic.full.generate import find_checkpoint, generate_images, write_images
+    from ganetic.api import generate as draw
+    from ganetic.full.generate import write_images
 
-    files = write_images(generate_images(find_checkpoint(checkpoint), count, seed), output)
+    files = write_images(draw(checkpoint, count, seed), output)
     typer.echo(files[0] if len(files) == 1 else f"{output}: {len(files)} images")
 
 
@@ -130,11 +127,11 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Say how good and how varied generated images are."""
-    from ganetic.full.judge import judge
+    from ganetic.api import evaluate as judge
     from ganetic.pages.evaluation import evaluation_page, evaluation_record
     from ganetic.report import print_text, to_json
 
-    evaluation = judge(generated, data, count, seed, inception_weights, download)
+    evaluation = judge(generated, data, count=count, seed=seed, inception_weights=inception_weights, download=download)
     if json:
         typer.echo(to_json(evaluation_record(evaluation)))
     else:
