@@ -127,9 +127,10 @@ def export(
     pick: Annotated[str, typer.Option(metavar="knee|fid|stability|ID", help="Which loss of the run.")] = "knee",
 ) -> None:
     """Write a loss of a run: card, torch module, formula."""
-    from ganetic.api import export as write
+    from ganetic.evolution.winner import pick_card
+    from ganetic.report import write_loss
 
-    for path in write(_open(run), card, pick):
+    for path in write_loss(pick_card(_open(run), pick), card):
         typer.echo(path)
 
 

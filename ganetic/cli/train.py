@@ -105,10 +105,9 @@ def generate(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed draws the same images.")] = 0,
 ) -> None:
     """Draw images from a trained generator."""
-    from ganetic.api import generate as draw
-    from ganetic.full.generate import write_images
+    from ganetic.full.generate import find_checkpoint, generate_images, write_images
 
-    files = write_images(draw(checkpoint, count, seed), output)
+    files = write_images(generate_images(find_checkpoint(checkpoint), count, seed), output)
     typer.echo(files[0] if len(files) == 1 else f"{output}: {len(files)} images")
 
 
@@ -127,11 +126,11 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Say how good and how varied generated images are."""
-    from ganetic.api import evaluate as judge
+    from ganetic.full.judge import judge
     from ganetic.pages.evaluation import evaluation_page, evaluation_record
     from ganetic.report import print_text, to_json
 
-    evaluation = judge(generated, data, count=count, seed=seed, inception_weights=inception_weights, download=download)
+    evaluation = judge(generated, data, count, seed, inception_weights, download)
     if json:
         typer.echo(to_json(evaluation_record(evaluation)))
     else:
