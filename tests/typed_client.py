@@ -59,7 +59,7 @@ def study(run: ganetic.Run) -> None:
     assert_type(ganetic.bank(PATH), Bank)
 
 
-def train() -> None:
+def train() -> ganetic.Training:
     config = ganetic.load_config("demo")
     assert_type(config, TrainConfig)
     assert_type(ganetic.load_config(PATH), TrainConfig)
@@ -75,6 +75,7 @@ def train() -> None:
     assert_type(ganetic.generate(training, 64, 0), NDArray[np.uint8])
     assert_type(ganetic.generate("run"), NDArray[np.uint8])
     assert_type(ganetic.generate(PATH, count=4, seed=1), NDArray[np.uint8])
+    return training
 
 
 def wrong(run: ganetic.Run) -> None:
