@@ -1,38 +1,80 @@
 """Genetic-programming search for the loss functions of generative adversarial networks."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ganetic.api import evaluate, export, generate, resume, train
+    from ganetic.errors import UserError
+    from ganetic.evolution.calibration import calibrate
+    from ganetic.evolution.results import Run, open_run
+    from ganetic.evolution.run import search
+    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.score import score
+    from ganetic.full.config import load_config
+    from ganetic.full.outcome import Training
+    from ganetic.loss.card import load_loss
+    from ganetic.studies.bank import bank
+    from ganetic.studies.compare import compare
+    from ganetic.studies.confirm import confirm
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "bank": "ganetic.studies.bank",
-    "calibrate": "ganetic.evolution.calibration",
-    "compare": "ganetic.studies.compare",
-    "confirm": "ganetic.studies.confirm",
-    "load_config": "ganetic.full.config",
-    "load_loss": "ganetic.loss.card",
-    "open_run": "ganetic.evolution.run",
-    "search": "ganetic.evolution.run",
-    "train": "ganetic.full.train",
-}
-
 __all__ = [
+    "Run",
+    "Runtime",
+    "Training",
+    "UserError",
     "__version__",
     "bank",
     "calibrate",
     "compare",
     "confirm",
+    "evaluate",
+    "export",
+    "generate",
     "load_config",
     "load_loss",
     "open_run",
+    "resume",
+    "score",
     "search",
     "train",
 ]
 
+_HOME = {
+    "Run": "ganetic.evolution.results",
+    "Runtime": "ganetic.evolution.runtime",
+    "Training": "ganetic.full.outcome",
+    "UserError": "ganetic.errors",
+    "bank": "ganetic.studies.bank",
+    "calibrate": "ganetic.evolution.calibration",
+    "compare": "ganetic.studies.compare",
+    "confirm": "ganetic.studies.confirm",
+    "evaluate": "ganetic.api",
+    "export": "ganetic.api",
+    "generate": "ganetic.api",
+    "load_config": "ganetic.full.config",
+    "load_loss": "ganetic.loss.card",
+    "open_run": "ganetic.evolution.results",
+    "resume": "ganetic.api",
+    "score": "ganetic.evolution.score",
+    "search": "ganetic.evolution.run",
+    "train": "ganetic.api",
+}
+"""Where each name is, for `__getattr__`; the imports above say the same to type checkers, and a test compares them."""
 
-def __getattr__(name: str) -> Any:
-    # Lazy, so that `ganetic --help` and `import ganetic` wait for none of torch, ray, sympy and deap.
-    if name not in _HOME:
-        raise AttributeError(f'module "ganetic" has no attribute "{name}"')
-    return getattr(import_module(_HOME[name]), name)
+if not TYPE_CHECKING:  # a type checker that saw it would believe that every name exists, and is Any
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used, so that `import ganetic` waits for nothing heavy."""
+        if name not in _HOME:
+            from ganetic.errors import did_you_mean  # noqa: PLC0415 - only where there is an error to word
+
+            message = f'module "ganetic" has no attribute "{name}"{did_you_mean(name, __all__)}'
+            raise AttributeError(message, name=name)  # with the module as well, Python would add a guess of its own
+        return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

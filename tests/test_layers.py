@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "ganetic"
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"api"},
     {"report", "pages", "plots", "progress"},
     {"studies"},
     {"evolution", "full"},

@@ -1,6 +1,7 @@
 """What is shipped: the wheel holds all that the package reads, and works where no source tree lies beside it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -59,6 +60,26 @@ def test_a_command_of_the_wheel_runs(installed: Path) -> None:
     code = "from ganetic.cli import run_command; raise SystemExit(run_command(['losses', '--json']))"
     out = run_python(installed, code)
     assert '"ganetic"' in out
+
+
+@pytest.mark.slow
+def test_a_program_that_uses_every_name_is_type_checked_against_the_wheel(
+    installed: Path, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    shutil.copy(ROOT / "tests" / "typed_client.py", tmp_path / "client.py")  # beside it lies the source tree
+    assert pytestconfig.cache is not None
+    cache = pytestconfig.cache.mkdir("typed-client")  # torch and pandas take half a minute, once
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "mypy", "--strict", "--verbose", "--cache-dir", cache, "client.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed), "MYPYPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("Success: no issues found in 1 source file"), done.stdout + done.stderr[-1000:]
+    assert f"{installed}/ganetic/__init__.py" in done.stderr
+    assert f"{ROOT}/ganetic" not in done.stderr
 
 
 def test_every_dependency_says_who_uses_it() -> None:

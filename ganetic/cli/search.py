@@ -24,7 +24,7 @@ from ganetic.cli.options import (
     seconds_of,
     windowed,
 )
-from ganetic.cli.train import go_on, yield_cores
+from ganetic.cli.train import conclude, yield_cores
 from ganetic.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,12 +58,13 @@ def search(
     Ctrl-C once waits for running trials, twice leaves at once; `ganetic resume` goes on from there.
     """
     from ganetic.evolution import run as runs
+    from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space
     from ganetic.progress.search import listener_for
     from ganetic.report import to_json
 
     budget = seconds_of(time_budget)
-    runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
+    runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
     chosen = load_space(space).randomised() if random else load_space(space)
     data = windowed(data, chosen.data, window)
     if dry_run:
@@ -90,21 +91,25 @@ def resume(
     Without a directory it is the latest search; a training is named.
     """
     yield_cores()
-    from ganetic.evolution import run as runs
-    from ganetic.evolution.results import latest_run
-    from ganetic.full.run_files import is_training
+    from ganetic.api import resume as go_on
+    from ganetic.evolution.results import Run, latest_run
+    from ganetic.evolution.runtime import Runtime
     from ganetic.progress.search import listener_for
+    from ganetic.progress.training import training_listener_for
 
-    if run is not None and is_training(run):
-        if any((address, gpus_per_trial, max_trials, time_budget, inception_weights)):
-            raise UserError(f"{run}: is a training, which `resume` takes no options for but --workers and --download")
-        go_on(run, workers or 1, download)
-        return
     budget = seconds_of(time_budget)
-    runtime = runs.Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
-    with closing(listener_for(console(stderr=True))) as listener, _advice(listener):
-        finished = runs.resume(run or latest_run(), runtime, listener)
-    _conclude(finished)
+    runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
+    screen = console(stderr=True)
+    with (
+        closing(listener_for(screen)) as listener,
+        closing(training_listener_for(screen)) as train_listener,
+        _advice(listener),
+    ):
+        ended = go_on(run or latest_run(), runtime, listener, train_listener)
+    if isinstance(ended, Run):
+        _conclude(ended)
+    else:
+        conclude(ended)
 
 
 @app.command()

@@ -46,34 +46,29 @@ def train(
     several workers, it goes on from the last checkpoint.
     """
     yield_cores()
-    from ganetic.full.config import load_config, overridden
+    from ganetic.api import train as start
+    from ganetic.full.config import configured, load_config
     from ganetic.full.train import plan
-    from ganetic.full.train import train as start
     from ganetic.progress.training import training_listener_for
     from ganetic.report import to_json
 
     preset = load_config(config)
-    data = windowed(data, preset.data.name, window)
-    names = tuple(name.strip() for name in classes.split(",")) if classes else None
-    changes: dict[str, object] = {"data.name": data, "data.classes": names, "data.size": size, "model.name": model}
-    changes |= {"steps": steps, "batch": batch, "seed": seed, "stop_when_failed": stop_when_failed or None}
-    chosen = overridden(preset, changes)
+    chosen = configured(
+        preset,
+        model=model,
+        data=windowed(data, preset.data.name, window),
+        classes=classes or None,
+        size=size,
+        steps=steps,
+        batch=batch,
+        seed=seed,
+        stop_when_failed=stop_when_failed or None,
+    )
     if dry_run:
         typer.echo(to_json(plan(chosen, loss, workers, download)))
         return
     with closing(training_listener_for(console(stderr=True))) as listener:
-        training = start(chosen, loss, run, workers, download, listener)
-    conclude(training)
-
-
-def go_on(run: Path, workers: int, download: bool) -> None:
-    """Resume a training: what `ganetic resume` does with one."""
-    yield_cores()
-    from ganetic.full.train import resume_training
-    from ganetic.progress.training import training_listener_for
-
-    with closing(training_listener_for(console(stderr=True))) as listener:
-        training = resume_training(run, workers, download, listener)
+        training = start(loss, chosen, run=run, workers=workers, download=download, listener=listener)
     conclude(training)
 
 

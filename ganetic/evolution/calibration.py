@@ -41,7 +41,7 @@ def calibrate(
     runtime: Runtime | None = None,
     listener: Listener | None = None,
     steps: int | None = None,
-    directory: Path | None = None,
+    directory: Path | str | None = None,
 ) -> dict[str, Kept]:
     """Find or make the calibration of each proxy of a space, on seeds that no search uses.
 
@@ -69,6 +69,7 @@ def calibrate(
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     if steps is not None and steps < 1:
         raise UserError(f"steps is {steps}; expected at least 1")
+    directory = None if directory is None else Path(directory)
     found = {}
     for proxy in space.proxies:
         materials = runtime.materials(proxy.data or data or space.data, proxy.spec, listener)

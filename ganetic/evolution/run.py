@@ -1,4 +1,4 @@
-"""Start a search, or go on with one: the front door for Python and the command line."""
+"""Start a search, or go on with one."""
 
 import time
 from pathlib import Path
@@ -21,8 +21,6 @@ from ganetic.jobs.lock import run_lock
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import KillRule
 from ganetic.reproducible import versions
-
-__all__ = ["Runtime", "open_run", "plan", "resume", "search"]
 
 SPACE_COPY = "space.json"
 MAX_SEED = 10**12

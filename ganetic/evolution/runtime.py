@@ -32,7 +32,7 @@ class Runtime:
         max_trials: trials before the finals; None for what the space says.
         time_budget_seconds: stop asking for trials after so long; the finals come on top.
         download: whether missing data may be downloaded.
-        inception_weights: score in InceptionV3's features with these weights.
+        inception_weights: file of InceptionV3 weights, in whose features distances are measured then.
         make_executor: who trains, instead of Ray.
     """
 
@@ -42,7 +42,7 @@ class Runtime:
     max_trials: int | None = None
     time_budget_seconds: float | None = None
     download: bool = False
-    inception_weights: Path | None = None
+    inception_weights: Path | str | None = None
     make_executor: MakeExecutor | None = None
 
     def materials(self, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
@@ -55,7 +55,8 @@ class Runtime:
         for note in images.notes:
             listener.log(note)
         listener.log(f"preparing {data}: feature net and reference statistics, once for each data set")
-        materials = prepare(images, proxy, self.inception_weights)
+        weights = None if self.inception_weights is None else Path(self.inception_weights)
+        materials = prepare(images, proxy, weights)
         listener.log(
             f"{materials.protocol}: untrained generator {materials.start_fd:.4g}, "
             f"real images against real ones {materials.floor_fd:.3g}. {materials.shared}".rstrip()

@@ -52,7 +52,7 @@ class Score:
 
 
 def score(
-    loss: str,
+    loss: str | Path,
     data: str | None = None,
     seeds: int = 3,
     space: str | Path | SearchSpace = "quick",

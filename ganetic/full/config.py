@@ -1,6 +1,6 @@
 """What a training is a function of, read from TOML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -17,6 +17,8 @@ from ganetic.gan.regulariser import RegulariserSpec
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Classes = str | Sequence[str]
+"""Names of classes, or one string of them with commas between."""
 
 
 class DataSpec(Config):
@@ -99,7 +101,7 @@ def scales_of(config: TrainConfig, size: int) -> tuple[int, ...]:
 
 
 def overridden(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfig:
-    """The configuration with some keys changed, as a command line does it.
+    """The configuration with some keys changed.
 
     Args:
         config: what is changed.
@@ -120,7 +122,51 @@ def overridden(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfi
         for name in tables:
             table = table[name]
         table[last] = value
-    return validate(data, TrainConfig, where="command line")
+    return validate(data, TrainConfig, where="options")
+
+
+def configured(
+    source: str | Path | TrainConfig,
+    *,
+    model: str | None = None,
+    data: str | None = None,
+    classes: Classes | None = None,
+    size: int | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    seed: int | None = None,
+    stop_when_failed: bool | None = None,
+) -> TrainConfig:
+    """The configuration of a training that says some things otherwise; None leaves what the configuration says.
+
+    Args:
+        source: the name of a preset, the path of a TOML file, or a configuration.
+        model: name of the nets.
+        data: name of the data set.
+        classes: to train on; none for all.
+        size: side in pixels to which images are resized.
+        steps: updates of each player.
+        batch: images a step.
+        seed: of everything random.
+        stop_when_failed: whether to stop when the training is found ill again and again.
+
+    Raises:
+        UserError: there is no such configuration, or a value is not allowed.
+    """
+    names = [name.strip() for name in classes.split(",")] if isinstance(classes, str) else classes
+    return overridden(
+        source if isinstance(source, TrainConfig) else load_config(source),
+        {
+            "model.name": model,
+            "data.name": data,
+            "data.classes": names,
+            "data.size": size,
+            "steps": steps,
+            "batch": batch,
+            "seed": seed,
+            "stop_when_failed": stop_when_failed,
+        },
+    )
 
 
 def shipped_presets() -> dict[str, Traversable]:

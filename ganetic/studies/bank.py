@@ -210,7 +210,7 @@ class Bank:
         return TrialResult(state=state, reason=reason, trace=tuple(points), steps=steps, seconds=seconds)
 
 
-def bank(path: Path | None = None) -> Bank:
+def bank(path: Path | str | None = None) -> Bank:
     """Read a bank.
 
     Args:
@@ -220,7 +220,7 @@ def bank(path: Path | None = None) -> Bank:
         UserError: it cannot be read, or is no bank.
     """
     if path is not None:
-        return _read(path)
+        return _read(Path(path))
     with as_file(files("ganetic.studies") / SHIPPED) as shipped:
         return _read(shipped)
 

@@ -29,7 +29,7 @@ MAX_STEPS = 10**7
 
 
 def compare(
-    losses: Sequence[str | Path],
+    losses: str | Path | Sequence[str | Path],
     data: str | None = None,
     model: str = "dcgan",
     seeds: int = 25,
@@ -46,7 +46,7 @@ def compare(
     goes on where it was when it is called with the same arguments and its directory.
 
     Args:
-        losses: two or more of: names of the library, ``all`` of it, paths of cards, expressions.
+        losses: two or more of: names of the library, paths of cards, expressions; or ``all`` of the library.
         data: a data set; None for the space's own. A proxy that names its data keeps to it.
         model: the net: ``dcgan``, the proxy of the space.
         seeds: trainings of each loss, at most 100.
@@ -64,7 +64,7 @@ def compare(
     space = space if isinstance(space, SearchSpace) else load_space(space)
     steps = space.finals.steps if steps is None else steps
     _refuse_bad_choices(model, seeds, steps)
-    entries = entries_of(losses)
+    entries = entries_of([losses] if isinstance(losses, str | Path) else losses)
     pairs = _pairs([entry.name for entry in entries], reference)
     data = data or space.data
     folder = Path(directory) if directory is not None else _new_directory(space, data)

@@ -34,6 +34,8 @@ def test_from_a_loss_to_images_and_a_verdict(toml: Path, capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out)
     assert run_command(["resume", "runs/one"]) == 0
     assert "finished at step 20" in capsys.readouterr().out
+    assert run_command(["resume", "runs/one", "--max-trials", "3"]) == 2
+    assert "is a training, which takes workers and download alone" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("in_folder")

@@ -17,6 +17,8 @@ from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.proxy.trial import work
 from tests.evolution.fakes import journal_of
 
+pytestmark = pytest.mark.ray
+
 SPACE = SearchSpace(
     name="live",
     data="digits",

@@ -60,6 +60,7 @@ def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
         assert (first[name] - gradient).abs().max() <= 1e-4 * gradient.abs().max() + 1e-12, name
 
 
+@pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")  # Ray Train's own
 def test_two_workers_of_ray_give_the_curve_of_one_with_the_same_batch(tmp_path: Path) -> None:
     train(CONFIG, "relativistic-hinge", tmp_path / "one")

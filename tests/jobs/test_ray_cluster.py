@@ -10,6 +10,8 @@ from ganetic.jobs.ray_executor import RayExecutor
 from tests.jobs.contract import drain
 from tests.jobs.works import work
 
+pytestmark = pytest.mark.ray
+
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:

@@ -12,6 +12,8 @@ from ganetic.jobs.ray_executor import RayExecutor
 from tests.jobs.contract import CONTEXT, ExecutorContract, drain
 from tests.jobs.works import work
 
+pytestmark = pytest.mark.ray
+
 
 @pytest.fixture(scope="module", autouse=True)
 def local_ray() -> Iterator[None]:

@@ -15,6 +15,8 @@ from ganetic.errors import UserError
 from ganetic.jobs.ray_executor import RayExecutor
 from tests.jobs.works import work
 
+pytestmark = pytest.mark.ray
+
 DRIVER = """
 import signal, sys
 from ganetic.jobs.ray_executor import RayExecutor
