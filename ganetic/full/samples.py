@@ -22,10 +22,16 @@ def grid(images: Tensor, columns: int = COLUMNS) -> Tensor:
 
 
 def beside(generated: Tensor, real: Tensor) -> Tensor:
-    """Lay generated images out on the left and real ones on the right: uint8 ``(3, H', W')``."""
+    """Lay generated images out on the left and real ones on the right: uint8 ``(3, H', W')``.
+
+    Where one side has fewer images, and so fewer rows, the rest of it is white.
+    """
     left, right = grid(generated), grid(real)
-    gap = torch.full((3, left.shape[1], 8 * _GAP), 255, dtype=torch.uint8)
-    return torch.cat([left, gap, right], dim=2)
+    height, width = max(left.shape[1], right.shape[1]), left.shape[2] + 8 * _GAP + right.shape[2]
+    laid = torch.full((3, height, width), 255, dtype=torch.uint8)
+    laid[:, : left.shape[1], : left.shape[2]] = left
+    laid[:, : right.shape[1], -right.shape[2] :] = right
+    return laid
 
 
 def scales_grid(levels: list[Tensor]) -> Tensor:
