@@ -1,5 +1,6 @@
 """Trainings on as few as 16 images, of every model and any classes: they train, resume, draw and are judged."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,11 @@ from tests.full.test_train import KillAt, Killed
 
 pytestmark = pytest.mark.usefixtures("few_halves")
 
-LABELS = {
-    "unlabelled": lambda place: None,
-    "two classes": lambda place: place % 2,
-    "one image a class": lambda place: place,
-    "a class of one image": lambda place: (place == 0).astype(np.int64),
+LABELS: dict[str, Callable[[int], list[int] | None]] = {
+    "unlabelled": lambda count: None,
+    "two classes": lambda count: [place % 2 for place in range(count)],
+    "one image a class": lambda count: [*range(count)],
+    "a class of one image": lambda count: [1] + [0] * (count - 1),
 }
 MODELS = ("mlp", "dcgan", "msg-gan", "msg-sagan")
 SIZES = (16, 17, 40, 63, 64, 65, 71)
@@ -41,14 +42,16 @@ def digits32() -> ImageSet:
 
 
 def a_set(place: Path, images: ImageSet, count: int, labels: str = "unlabelled") -> str:
-    numbers = LABELS[labels](np.arange(count))
-    arrays = {"images": images.images[:count], **({} if numbers is None else {"labels": numbers})}
-    np.savez(place / f"few-{count}.npz", allow_pickle=False, **arrays)
-    return f"npz:{place / f'few-{count}.npz'}"
+    file, numbers = place / f"few-{count}.npz", LABELS[labels](count)
+    if numbers is None:
+        np.savez(file, images=images.images[:count])
+    else:
+        np.savez(file, images=images.images[:count], labels=numbers)
+    return f"npz:{file}"
 
 
-def config(data: str, model: str = "mlp", **changes: object) -> TrainConfig:
-    return tiny(model, data={"name": data}, **{"batch": 4, "steps": 12, "measured": 16, **changes})
+def config(data: str, model: str = "mlp", batch: int = 4) -> TrainConfig:
+    return tiny(model, data={"name": data}, batch=batch, steps=12, measured=16)
 
 
 class Said(TrainSilence):
