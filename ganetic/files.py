@@ -1,10 +1,31 @@
 """Files that are whole or not there, and directories that can be made or are refused."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganetic.errors import UserError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a place to write a file aside, and rename it into place, so that no reader meets half a file.
+
+    Whatever goes wrong, nothing is left aside.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")  # some writers go by the suffix
+    try:
+        yield aside
+        aside.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -13,14 +34,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole(path) as aside:
         aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def make_directory(path: Path) -> None:

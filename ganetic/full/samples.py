@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from ganetic.errors import UserError
+from ganetic.files import make_directory, whole
 
 COLUMNS = 8
 SAMPLES = COLUMNS * COLUMNS
@@ -54,11 +54,7 @@ def write_png(path: Path, image: Tensor) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    aside = path.with_name(f".{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = image[0] if len(image) == 1 else image.permute(1, 2, 0)
+    make_directory(path.parent)
+    pixels = image[0] if len(image) == 1 else image.permute(1, 2, 0)
+    with whole(path) as aside:
         Image.fromarray(pixels.contiguous().numpy()).save(aside, format="png")
-        aside.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None

@@ -147,3 +147,18 @@ def test_sixteen_images_of_a_folder_are_judged(others: str, digits32: ImageSet, 
             Image.fromarray(image[..., 0]).save(tmp_path / name / f"{number}.png")
     data = f"folder:{tmp_path / 'real'}" if others == "folder" else a_set(tmp_path, digits32, 16)
     assert judge(tmp_path / "made", data).generated == 16
+
+
+@pytest.mark.parametrize("others", ["data set", "folder"])
+def test_so_many_images_of_a_folder_are_drawn_by_the_seed(others: str, digits32: ImageSet, tmp_path: Path) -> None:
+    for name, images in (("made", digits32.images[:40]), ("real", digits32.images[100:140])):
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(images):
+            Image.fromarray(image[..., 0]).save(tmp_path / name / f"{number:02}.png")
+    data = f"folder:{tmp_path / 'real'}" if others == "folder" else a_set(tmp_path, digits32, 40)
+    found = [judge(tmp_path / "made", data, 16, seed) for seed in (1, 1, 2)]
+    assert [one.generated for one in found] == [16, 16, 16]
+    assert found[0] == found[1]
+    assert found[0] != found[2]
+    with pytest.raises(UserError, match="41 images to draw of a folder with 40"):
+        judge(tmp_path / "made", data, 41)
