@@ -56,8 +56,26 @@ def refuse_impossible_directory(path: Path) -> None:
     Raises:
         UserError: something above it is a file, or may not be written.
     """
-    above = next(one for one in path.absolute().parents if one.exists())
+    above = _deepest(path.absolute().parent)
     if not above.is_dir():
         raise UserError(f"{path}: cannot be made: {above} is a file; name another directory")
-    if not path.exists() and not os.access(above, os.W_OK | os.X_OK):
+    if not _exists(path) and not is_writable(above):
         raise UserError(f"{path}: cannot be made: {above} may not be written; name another directory")
+
+
+def is_writable(directory: Path) -> bool:
+    """Return whether files can be made in a directory, which is made for them where it is not there."""
+    above = _deepest(directory.absolute())
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+
+
+def _deepest(path: Path) -> Path:
+    """The path itself, or what is above it as far as it exists."""
+    return next(one for one in (path, *path.parents) if _exists(one))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:  # above it is a directory into which we may not look
+        return False

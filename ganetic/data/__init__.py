@@ -2,7 +2,7 @@
 
 from ganetic.data.changes import resize, select_classes
 from ganetic.data.image_set import ImageSet, Indices
-from ganetic.data.load import cache_directory, load_images
+from ganetic.data.load import cache_directory, load_images, resolved
 from ganetic.data.roles import Partition, hold_out, partition
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "load_images",
     "partition",
     "resize",
+    "resolved",
     "select_classes",
 ]

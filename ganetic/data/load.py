@@ -1,7 +1,8 @@
 """A name becomes a set of images."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ganetic.data import embedded
@@ -9,6 +10,7 @@ from ganetic.data.image_set import ImageSet
 from ganetic.data.own_files import read_folder, read_npz
 from ganetic.data.published import TORCHVISION, read_medmnist, read_torchvision
 from ganetic.errors import UserError, unknown
+from ganetic.files import is_writable
 
 _EMBEDDED: dict[str, Callable[[], ImageSet]] = {
     "mnist5k": embedded.mnist5k,
@@ -18,9 +20,51 @@ _EMBEDDED: dict[str, Callable[[], ImageSet]] = {
 _PLACES = {"npz": "FILE", "folder": "DIR", "medmnist": "NAME@SIZE"}
 
 
+_LOCAL = ("npz", "folder")
+
+
 def cache_directory() -> Path:
-    """Return ``$GANETIC_CACHE``, or ``~/.cache/ganetic``. It may not exist yet."""
-    return Path(os.environ.get("GANETIC_CACHE") or Path.home() / ".cache" / "ganetic")
+    """Return ``$GANETIC_CACHE``, or ``~/.cache/ganetic``. It may not exist yet, nor be one that can be made.
+
+    A user without a home, as in a container, has a folder among the temporary files.
+    """
+    if given := os.environ.get("GANETIC_CACHE"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache" / "ganetic"
+    except RuntimeError:
+        return Path(os.environ.get("TMPDIR") or "/tmp") / f"ganetic-{os.getuid()}"
+
+
+def resolved(name: str) -> str:
+    """Return the name of a set that means the same from every directory: with an absolute place, ``~`` expanded.
+
+    Raises:
+        UserError: the place is one that no file can have here, or cannot be written down.
+    """
+    kind, separator, place = name.partition(":")
+    return f"{kind}:{_absolute(name, place)}" if separator and place and kind in _LOCAL else name
+
+
+@contextmanager
+def _advice_on(root: Path, download: bool) -> Iterator[None]:
+    """Say how to move downloads where they cannot be written."""
+    try:
+        yield
+    except UserError as error:
+        if download and not is_writable(root):
+            raise UserError(f"{error}; GANETIC_CACHE names another place for downloads") from None
+        raise
+
+
+def _absolute(name: str, place: str) -> Path:
+    try:
+        place.encode()
+        return Path(place).expanduser().absolute()
+    except UnicodeEncodeError:
+        raise UserError(f"{name}: the path is not UTF-8, and a run could not write it down; rename it") from None
+    except RuntimeError as error:
+        raise UserError(f"{name}: {error}; write the whole path") from None
 
 
 def load_images(name: str, download: bool = False, root: Path | None = None) -> ImageSet:
@@ -45,10 +89,12 @@ def load_images(name: str, download: bool = False, root: Path | None = None) -> 
         if not place:
             raise UserError(f'data set "{name}" names no place; expected {kind}:{_PLACES[kind]}')
         if kind == "medmnist":
-            return read_medmnist(place, download, root)
-        return (read_npz if kind == "npz" else read_folder)(Path(place).expanduser())
+            with _advice_on(root, download):
+                return read_medmnist(place, download, root)
+        return (read_npz if kind == "npz" else read_folder)(_absolute(name, place))
     if name in TORCHVISION:
-        return read_torchvision(name, download, root)
+        with _advice_on(root, download):
+            return read_torchvision(name, download, root)
     if name in _EMBEDDED:
         return _EMBEDDED[name]()
     raise unknown("data set", name, [*_EMBEDDED, *TORCHVISION, *(f"{kind}:{_PLACES[kind]}" for kind in _PLACES)])

@@ -79,7 +79,8 @@ def drawn(images: NDArray[np.uint8], count: int | None, seed: int) -> NDArray[np
             f"{count} images to draw of a folder with {len(images)}; expected no more, or no number for all"
         )
     chosen = torch.randperm(len(images), generator=random_stream(seed, "drawn from a folder"))[:count]
-    return images[chosen.sort().values.numpy()]
+    kept: NDArray[np.uint8] = images[chosen.sort().values.numpy()]
+    return kept
 
 
 def compare_folders(

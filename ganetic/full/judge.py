@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import CHECKPOINTS
 from ganetic.full.config import DataSpec
@@ -57,6 +58,6 @@ def judge(
         raise UserError(f"{generated}: images of a folder are compared with real ones; name them with --data")
     if data.startswith("folder:"):
         return compare_folders(generated, Path(data.removeprefix("folder:")), inception_weights, count, seed)
-    images = drawn(load_subject(DataSpec(name=f"folder:{generated}"), MOST).images.images, count, seed)
+    images = drawn(load_images(f"folder:{generated}").images, count, seed)
     subject = load_subject(DataSpec(name=data, size=images.shape[1]), MOST, download)
     return evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ganetic.data import resolved
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import Standing
 from ganetic.full.config import TrainConfig, scales_of
@@ -58,6 +59,8 @@ def train(
         advice = f"`ganetic resume {run}` goes on with it" if is_training(run) else "name a new directory"
         raise UserError(f"{run}: is there already; {advice}")
     card = LossCard.of(name, formula)
+    place = resolved(config.data.name)  # it is resumed and evaluated from wherever
+    config = config.model_copy(update={"data": config.data.model_copy(update={"name": place})})
     work = prepare(config, formula, listener, download)
     _check_start(work, listener)
     page = _page(name, work, workers)
