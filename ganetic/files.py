@@ -1,10 +1,31 @@
 """Files that are whole or not there, and directories that can be made or are refused."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganetic.errors import UserError
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a place to write a file aside, and rename it into place, so that no reader meets half a file.
+
+    Whatever goes wrong, nothing is left aside.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")  # some writers go by the suffix
+    try:
+        yield aside
+        aside.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -13,14 +34,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole(path) as aside:
         aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def make_directory(path: Path) -> None:
@@ -41,8 +56,26 @@ def refuse_impossible_directory(path: Path) -> None:
     Raises:
         UserError: something above it is a file, or may not be written.
     """
-    above = next(one for one in path.absolute().parents if one.exists())
+    above = _deepest(path.absolute().parent)
     if not above.is_dir():
         raise UserError(f"{path}: cannot be made: {above} is a file; name another directory")
-    if not path.exists() and not os.access(above, os.W_OK | os.X_OK):
+    if not _exists(path) and not is_writable(above):
         raise UserError(f"{path}: cannot be made: {above} may not be written; name another directory")
+
+
+def is_writable(directory: Path) -> bool:
+    """Return whether files can be made in a directory, which is made for them where it is not there."""
+    above = _deepest(directory.absolute())
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+
+
+def _deepest(path: Path) -> Path:
+    """The path itself, or what is above it as far as it exists."""
+    return next(one for one in (path, *path.parents) if _exists(one))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:  # above it is a directory into which we may not look
+        return False

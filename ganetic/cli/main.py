@@ -1,5 +1,6 @@
 """Run the command line; whatever goes wrong is said in one line."""
 
+import errno
 import sys
 import tempfile
 import traceback
@@ -9,7 +10,11 @@ import typer
 from ganetic.cli import calibrate, losses, search, studies, train  # noqa: F401 - they register their commands
 from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
 from ganetic.cli.options import join_window
+from ganetic.cli.streams import print_what_can_be
 from ganetic.errors import UserError
+
+_REFUSED = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS)
+"""What a machine answers that has no room or does not allow something: no bug of ours."""
 
 # Typer raises the usage errors of the click that it was built with; this is their class in every version of it.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -17,6 +22,7 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    print_what_can_be(sys.stdout, sys.stderr)
     sys.exit(run_command(sys.argv[1:]))
 
 
@@ -35,8 +41,12 @@ def run_command(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a user gets one line, whatever we did wrong
+        if isinstance(error, OSError) and error.errno in _REFUSED:
+            return _complain(
+                f"{error.filename or 'the disk'}: {error.strerror}; make room or name another place", FAILED
+            )
         reason = "".join(str(error).splitlines()[:1])[:200]
-        return _complain(f"{type(error).__name__}: {reason}; details in {_write_log()}", FAILED)
+        return _complain(f"{type(error).__name__}: {reason}{_write_log()}", FAILED)
     if code == INTERRUPTED:
         typer.echo("ganetic: interrupted", err=True)
     return code or DONE
@@ -54,6 +64,11 @@ def _complain(message: str, code: int) -> int:
 
 
 def _write_log() -> str:
-    with tempfile.NamedTemporaryFile("w", prefix="ganetic-", suffix=".log", delete=False, encoding="utf-8") as log:
-        traceback.print_exc(file=log)
-    return log.name
+    """Write down where an error came from, and say where, unless there is no room for that."""
+    details = traceback.format_exc().encode(errors="replace")
+    try:
+        with tempfile.NamedTemporaryFile(prefix="ganetic-", suffix=".log", delete=False) as log:
+            log.write(details)
+    except OSError:
+        return ""
+    return f"; details in {log.name}"

@@ -102,15 +102,22 @@ def generate(
         Path, typer.Argument(metavar="CHECKPOINT", help="A training, for its best, or a checkpoint.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="A .png for a grid, or a directory for single images.")
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help="A .png for a grid, or a new directory for single images."),
     ],
     count: Annotated[int, typer.Option("-n", min=1, max=1_000_000, metavar="N", help="How many images.")] = 64,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed draws the same images.")] = 0,
 ) -> None:
     """Draw images from a trained generator."""
-    from ganetic.full.generate import find_checkpoint, generate_images, write_images
+    from ganetic.data import window_of
+    from ganetic.full.generate import find_checkpoint, generate_images, refuse_output, write_images
 
-    files = write_images(generate_images(find_checkpoint(checkpoint), count, seed), output)
+    refuse_output(output)
+    found = find_checkpoint(checkpoint)
+    files = write_images(generate_images(found, count, seed), output)
+    window = window_of(found.page.config.data.name)
+    if isinstance(window, tuple):
+        typer.echo(f"0 to 255 stand for {window[0]:.6g} to {window[1]:.6g} in units of the training's files", err=True)
     typer.echo(files[0] if len(files) == 1 else f"{output}: {len(files)} images")
 
 
@@ -123,7 +130,9 @@ def evaluate(
         str | None, typer.Option(metavar="NAME", help="Real images: a data set; a training names its own.")
     ] = None,
     window: Window = None,
-    count: Annotated[int | None, typer.Option("-n", min=16, metavar="N", help="Images to draw.")] = None,
+    count: Annotated[
+        int | None, typer.Option("-n", min=16, metavar="N", help="Images to draw, also from a folder.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the images drawn.")] = 0,
     inception_weights: Inception = None,
     download: Download = False,

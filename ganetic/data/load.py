@@ -1,7 +1,8 @@
 """A name becomes a set of images."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ganetic.data.published import TORCHVISION, read_medmnist, read_torchvision
 from ganetic.data.raw import RawImages, TrainingImages
 from ganetic.data.source import KINDS, Source
 from ganetic.errors import UserError, unknown
+from ganetic.files import is_writable
 
 _EMBEDDED: dict[str, Callable[[], RawImages]] = {
     "mnist5k": embedded.mnist5k,
@@ -24,8 +26,27 @@ _EMBEDDED: dict[str, Callable[[], RawImages]] = {
 
 
 def cache_directory() -> Path:
-    """Return ``$GANETIC_CACHE``, or ``~/.cache/ganetic``. It may not exist yet."""
-    return Path(os.environ.get("GANETIC_CACHE") or Path.home() / ".cache" / "ganetic")
+    """Return ``$GANETIC_CACHE``, or ``~/.cache/ganetic``. It may not exist yet, nor be one that can be made.
+
+    A user without a home, as in a container, has a folder among the temporary files.
+    """
+    if given := os.environ.get("GANETIC_CACHE"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache" / "ganetic"
+    except RuntimeError:
+        return Path(os.environ.get("TMPDIR") or "/tmp") / f"ganetic-{os.getuid()}"
+
+
+@contextmanager
+def _advice_on(root: Path, download: bool) -> Iterator[None]:
+    """Say how to move downloads where they cannot be written."""
+    try:
+        yield
+    except UserError as error:
+        if download and not is_writable(root):
+            raise UserError(f"{error}; GANETIC_CACHE names another place for downloads") from None
+        raise
 
 
 def all_or_split(known: Annotations) -> Indices:
@@ -75,11 +96,13 @@ def _read(source: Source, name: str, download: bool, root: Path | None, size: in
         return read_npz(source.path)
     if source.window is not None or source.plane != Source.plane:
         raise UserError(f'data set "{name}": has 8-bit images; expected options behind npz:FILE and folder:DIR only')
-    if source.kind == "medmnist":
-        return read_medmnist(source.place, download, root or cache_directory() / "data")
-    if source.place in TORCHVISION:
-        return read_torchvision(source.place, download, root or cache_directory() / "data")
-    if source.place in _EMBEDDED:
+    if source.kind == "" and source.place in _EMBEDDED:
         return _EMBEDDED[source.place]()
+    root = root or cache_directory() / "data"
+    with _advice_on(root, download):
+        if source.kind == "medmnist":
+            return read_medmnist(source.place, download, root)
+        if source.place in TORCHVISION:
+            return read_torchvision(source.place, download, root)
     known = [*_EMBEDDED, *TORCHVISION, *(f"{kind}:{place}" for kind, place in KINDS.items())]
     raise unknown("data set", source.place, known)

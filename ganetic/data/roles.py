@@ -104,9 +104,9 @@ def hold_out(images: Annotations, share: float = 0.2, most: int = 2000) -> tuple
     """Divide a set into images that train a GAN and images that judge it; the same set is always divided alike.
 
     A given split is used: split 0 trains, the others are held out. Otherwise the division is random, and as many of
-    each class are held out as its share of the set asks for. Every class is on both sides where it has two images, and
-    ``most`` allows it. Images of one group, such as a patient's, stay together, so that all this holds as nearly as
-    whole groups allow.
+    each class are held out as its share of the set asks for; classes of a single image count together as one. Every
+    class is on both sides where it has two images, and ``most`` allows it. Images of one group, such as a patient's,
+    stay together, so that all this holds as nearly as whole groups allow.
 
     Args:
         images: the set.
@@ -126,15 +126,22 @@ def hold_out(images: Annotations, share: float = 0.2, most: int = 2000) -> tuple
             raise UserError(f"{images.name}: its split has no images on one side; expected 0 for training and others")
         return np.sort(training), np.sort(held_out[:most])
     wanted = min(round(share * len(order)), most) / len(order)
-    labels = np.zeros(len(order), np.int64) if images.labels is None else images.labels
+    labels = np.zeros(len(order), np.int64) if images.labels is None else _joined(images.labels)
     groups = order.argsort() if images.groups is None else images.groups
     chosen = _random_groups(order, labels, groups, wanted, most)
     if not chosen.any():
         raise UserError(
-            f"{images.name}: nothing can be held out of it; expected two images of a class, and where the set names "
-            f"patients two of them, one with at most {most} images"
+            f"{images.name}: nothing can be held out of it; expected a class with images of two patients, one of whom "
+            f"has at most {most}"
         )
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def _joined(labels: Indices) -> Indices:
+    """Number classes ``(N,)`` anew, with those of a single image as one class, of which a share can be held out."""
+    single = np.bincount(labels)[labels] == 1
+    numbers: Indices = np.unique(np.where(single, -1, labels), return_inverse=True)[1].astype(np.int64)
+    return numbers
 
 
 def _random_groups(order: Indices, labels: Indices, groups: Indices, share: float, most: int) -> NDArray[np.bool_]:

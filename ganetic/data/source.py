@@ -79,23 +79,26 @@ class Source:
         """The same source, with an absolute path where it names a file or a folder: it means the same from anywhere.
 
         Raises:
-            UserError: the path begins with the home of a user that does not exist.
+            UserError: the path begins with the home of a user that does not exist, or cannot be written down.
         """
-        if self.kind not in ("npz", "folder"):
-            return self
-        return replace(self, place=str(self.path.resolve()))
+        return replace(self, place=str(self.path)) if self.kind in ("npz", "folder") else self
 
     @property
     def path(self) -> Path:
-        """The file or folder, with the user's home in the place of ``~``.
+        """The file or folder, with an absolute path and the user's home in the place of ``~``.
 
         Raises:
-            UserError: there is no such home.
+            UserError: there is no such home, or the path is not UTF-8.
         """
         try:
-            return Path(self.place).expanduser()
-        except RuntimeError:
-            raise UserError(f"{self.kind}:{self.place}: ~ names no home directory here; write the whole path") from None
+            self.place.encode()
+            return Path(self.place).expanduser().absolute()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{self.kind}:{self.place}: the path is not UTF-8, and a run could not write it down; rename it"
+            ) from None
+        except RuntimeError as error:
+            raise UserError(f"{self.kind}:{self.place}: {str(error).rstrip('.')}; write the whole path") from None
 
 
 def resolved(name: str) -> str:
@@ -117,13 +120,22 @@ def with_window(name: str, window: str | None) -> str:
     return name if window is None else replace(source, window=parse_window(window, "--window")).name
 
 
+def window_of(name: str) -> Window | None:
+    """The window that a name of a data set names; None where it names none.
+
+    Raises:
+        UserError: the name cannot be taken apart.
+    """
+    return Source.parse(name).window
+
+
 def with_window_of(name: str, other: str) -> str:
     """Write a name with the window of another one, where it may have one and names none itself.
 
     Raises:
         UserError: a name cannot be taken apart.
     """
-    source, kept = Source.parse(name), Source.parse(other).window
+    source, kept = Source.parse(name), window_of(other)
     if source.window is not None or kept is None or source.kind not in ("npz", "folder"):
         return name
     return replace(source, window=kept).name

@@ -4,8 +4,10 @@ A calibration is computed once for each data set and proxy: what comes with the 
 cache has, and only then is anything trained.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ganetic.errors import UserError
 from ganetic.evolution.calibration_record import Calibration, Conditions, ReferenceTraining, rounded
@@ -16,7 +18,7 @@ from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
-from ganetic.files import make_directory
+from ganetic.files import is_writable, make_directory
 from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
@@ -139,11 +141,24 @@ def calibration_for(
         f"no calibration for {conditions.data} and this proxy yet: training {len(losses)} published losses on "
         f"{len(numbers)} seed{'s' * (len(numbers) > 1)} for {steps} steps"
     )
-    folder = (Path(directory) if directory is not None else calibration_directory()) / conditions.name
-    calibration = train_references(conditions, numbers, materials, runtime, listener, folder)
-    kept = keep(calibration, folder / FILE)
-    (folder / _journal(numbers)).unlink()
+    with _place(directory, listener) as place:
+        folder = place / conditions.name
+        calibration = train_references(conditions, numbers, materials, runtime, listener, folder)
+        kept = keep(calibration, folder / FILE)
+        (folder / _journal(numbers)).unlink()
     return kept
+
+
+@contextmanager
+def _place(directory: Path | None, listener: Listener) -> Iterator[Path]:
+    """Where calibrations are made: where they are kept; in a folder that vanishes where the cache cannot be written."""
+    place = Path(directory) if directory is not None else calibration_directory()
+    if directory is not None or is_writable(place):
+        yield place
+        return
+    listener.log(f"{place}: cannot be written, so that this calibration is not kept; GANETIC_CACHE names another place")
+    with TemporaryDirectory(prefix="ganetic-") as vanishing:
+        yield Path(vanishing)
 
 
 def checkpoints_of(space: SearchSpace, steps: int) -> tuple[int, ...]:

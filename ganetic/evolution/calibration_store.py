@@ -126,7 +126,10 @@ def _shipped() -> Iterator[Traversable]:
 
 
 def _names(directory: Path) -> list[str]:
-    return sorted(one.name for one in directory.iterdir()) if directory.is_dir() else []
+    try:
+        return sorted(one.name for one in directory.iterdir())
+    except OSError:  # there is none, or it is not ours to read
+        return []
 
 
 def _same_losses(kept: Kept, conditions: Conditions) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ganetic.config import validate
+from ganetic.data import resolved
 from ganetic.errors import UserError
 from ganetic.evolution.calibration import kill_rules
 from ganetic.evolution.driver import LIMIT, Driver
@@ -54,7 +55,7 @@ def search(
     space = space if isinstance(space, SearchSpace) else load_space(space)
     space = _limited(space, runtime.max_trials)
     _refuse_bad_seed(seed)
-    data = data or space.data
+    space, data = _with_places(space), resolved(data or space.data)
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     _refuse_other_content(directory)
     materials, config = _prepare(space, data, seed, runtime, listener)
@@ -160,6 +161,15 @@ def _tell_of_window(config: RunConfig, executor: Executor, listener: Listener) -
             f"{executor.slots} workers share a window of {window} trials and will wait for one another; "
             f"evolution.window = {4 * executor.slots} in the space would keep them busy"
         )
+
+
+def _with_places(space: SearchSpace) -> SearchSpace:
+    """The space with the data of its proxies at absolute places, so that the run is resumed from wherever."""
+    proxies = [
+        proxy if proxy.data is None else proxy.model_copy(update={"data": resolved(proxy.data)})
+        for proxy in space.proxies
+    ]
+    return space.model_copy(update={"proxies": tuple(proxies)})
 
 
 def _limited(space: SearchSpace, max_trials: int | None) -> SearchSpace:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ganetic.metrics.diversity import Diversity
-from ganetic.proxy.diagnosis import Ill, diagnose
+from ganetic.proxy.diagnosis import Ill, diagnose, vanished
 
 GRACE = 0.1
 """Share of the steps in which only a vanished gradient is an ill: a young generator's images are all alike."""
@@ -21,6 +21,9 @@ def ill_so_far(
 ) -> Ill | None:
     """Name what is wrong at a measurement, or return None.
 
+    Where other real images are no nearer to the held-out ones than the untrained generator's, as among a few of them,
+    distances tell nothing, and only a vanished gradient is an ill.
+
     The three ills of Saad, Rehmani & O'Reilly (https://arxiv.org/abs/2201.07646): mode collapse, non-convergence,
     vanishing gradient; the rules and their thresholds are those of `ganetic.proxy.diagnosis`.
 
@@ -32,6 +35,8 @@ def ill_so_far(
         generated: of the averaged generator's images.
         real: of held-out images.
     """
+    if floor_fd >= trace[0][1]:
+        return Ill.VANISHING_GRADIENT if vanished(updates) else None
     ill = diagnose(trace, floor_fd, updates, generated, real)
     return ill if trace[-1][0] > GRACE * steps or ill is Ill.VANISHING_GRADIENT else None
 

@@ -67,7 +67,26 @@ def evaluate(
     return _judge(generated, images, training, held_out, inception_weights, known=True)
 
 
-def compare_folders(first: Path, second: str, inception_weights: Path | None = None) -> Evaluation:
+def drawn(images: NDArray[np.uint8], count: int | None, seed: int) -> NDArray[np.uint8]:
+    """Draw some of the images of a folder, or take them all where no number is given.
+
+    Raises:
+        UserError: there are fewer.
+    """
+    if count is None:
+        return images
+    if count > len(images):
+        raise UserError(
+            f"{count} images to draw of a folder with {len(images)}; expected no more, or no number for all"
+        )
+    chosen = torch.randperm(len(images), generator=random_stream(seed, "drawn from a folder"))[:count]
+    kept: NDArray[np.uint8] = images[chosen.sort().values.numpy()]
+    return kept
+
+
+def compare_folders(
+    first: Path, second: str, inception_weights: Path | None = None, count: int | None = None, seed: int = 0
+) -> Evaluation:
     """Judge one folder of images against another, without any model or labels.
 
     The feature net is trained on one half of the second folder's images (on clusters, unless it has a folder a class);
@@ -75,9 +94,11 @@ def compare_folders(first: Path, second: str, inception_weights: Path | None = N
     generator, if any did, is not known.
 
     Args:
-        first: a folder of images.
-        second: another one, as ``folder:DIR``.
-        inception_weights: see `evaluate`.
+        first: the folder to judge.
+        second: of real images, as ``folder:DIR``.
+        inception_weights: InceptionV3 weights, for FID and KID.
+        count: images to draw from the first folder; None for all of them.
+        seed: of those drawn.
 
     Raises:
         UserError: a folder cannot be read, or their images differ in size.
@@ -89,7 +110,7 @@ def compare_folders(first: Path, second: str, inception_weights: Path | None = N
         )
     order = torch.randperm(len(real.images), generator=random_stream(0, "halves of a folder")).numpy()
     learnt, others = np.array_split(order, 2)
-    found = _judge(made.images, real, learnt, others, inception_weights, known=False)
+    found = _judge(drawn(made.images, count, seed), real, learnt, others, inception_weights, known=False)
     return found.model_copy(update={"notes": (*made.notes, *found.notes)})
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ganetic.errors import UserError
+from ganetic.files import refuse_impossible_directory
 from ganetic.full.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_standing
 from ganetic.full.run_files import TrainingPage, is_training, read_page
 from ganetic.full.samples import grid, write_png
@@ -84,21 +85,47 @@ def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArra
         raise UserError(f"{checkpoint.directory}: {error}; choose another checkpoint") from None
 
 
-def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:
-    """Write images as one grid where the output ends in .png, else each as a file in a directory.
+def refuse_output(output: Path) -> None:
+    """Refuse a place for images before any are drawn: images of two kinds in one directory cannot be told apart.
 
     Raises:
-        UserError: the output is of another kind, or cannot be written.
+        UserError: it is neither a .png, which is replaced, nor a new or empty directory; or it cannot be made.
     """
+    if not _is_grid(output):
+        if output.suffix:
+            raise UserError(f'{output}: ends in "{output.suffix}"; expected a .png for a grid, or a directory')
+        if output.exists() and not output.is_dir():
+            raise UserError(f"{output}: is a file; name a .png for a grid, or a new directory")
+        if output.is_dir() and any(not path.name.startswith(".") for path in output.iterdir()):
+            raise UserError(f"{output}: holds files already, with which images would mix; name a new directory")
+    refuse_impossible_directory(output)
+
+
+def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:
+    """Write images as one grid where the output ends in .png, else each as a file in a new or empty directory.
+
+    Whatever goes wrong, no part of the images stays.
+
+    Raises:
+        UserError: the output is of another kind, holds files already, or cannot be written.
+    """
+    refuse_output(output)
     pixels = torch.tensor(images)
-    if output.suffix.lower() == ".png":
+    if _is_grid(output):
         columns = max(1, round(len(images) ** 0.5))
         write_png(output, grid(pixels, columns))
         return [output]
-    if output.suffix:
-        raise UserError(f'{output}: ends in "{output.suffix}"; expected a .png for a grid, or a directory')
     digits = max(5, len(str(len(images) - 1)))
     files = [output / f"{number:0{digits}d}.png" for number in range(len(images))]
-    for file, image in zip(files, pixels, strict=True):
-        write_png(file, image.permute(2, 0, 1))
+    try:
+        for file, image in zip(files, pixels, strict=True):
+            write_png(file, image.permute(2, 0, 1))
+    except BaseException:
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise
     return files
+
+
+def _is_grid(output: Path) -> bool:
+    return output.suffix.lower() == ".png"

@@ -7,7 +7,7 @@ from ganetic.data.source import with_window_of
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import CHECKPOINTS
 from ganetic.full.config import DataSpec
-from ganetic.full.evaluate import compare_folders, evaluate
+from ganetic.full.evaluate import LEAST, compare_folders, drawn, evaluate
 from ganetic.full.evaluation import Evaluation
 from ganetic.full.generate import find_checkpoint, generate_images
 from ganetic.full.run_files import is_training
@@ -31,7 +31,8 @@ def judge(
         generated: a training, for its best checkpoint; a checkpoint; or a folder of images.
         data: real images. A training brings its own; other images are cut down to its classes and size, too. For a
             folder: a data set, or another folder as ``folder:DIR``, with which it is then compared image by image.
-        count: images to draw from a generator; None for as many as there are held-out images, or 2,000.
+        count: images to draw, from a generator or out of a folder; None for all of a folder, and from a generator for
+            as many as there are held-out images, from 16 to 2,000.
         seed: of the images drawn.
         inception_weights: InceptionV3 weights, to measure FID and KID as well.
         download: allow a download of the data set.
@@ -56,13 +57,14 @@ def judge(
                 f"{generated}: was trained on {checkpoint.page.data}, which is now {known}; bring the images back, or "
                 "name others with --data"
             )
-        images = generate_images(checkpoint, count or min(MOST, len(subject.held_out)), seed)
+        images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(subject.held_out))), seed)
         return evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
     if data is None:
         raise UserError(f"{generated}: images of a folder are compared with real ones; name them with --data")
     if data.startswith("folder:"):
-        return compare_folders(generated, data, inception_weights)
+        return compare_folders(generated, data, inception_weights, count, seed)
     made = load_images(f"folder:{generated}")
-    subject = load_subject(DataSpec(name=data, size=made.images.shape[1]), MOST, download)
-    found = evaluate(made.images, subject.images, subject.training, subject.held_out, inception_weights)
+    images = drawn(made.images, count, seed)
+    subject = load_subject(DataSpec(name=data, size=images.shape[1]), MOST, download)
+    found = evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
     return found.model_copy(update={"notes": (*made.notes, *found.notes)})

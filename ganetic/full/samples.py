@@ -7,7 +7,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from ganetic.errors import UserError
+from ganetic.files import make_directory, whole
 
 COLUMNS = 8
 SAMPLES = COLUMNS * COLUMNS
@@ -22,10 +22,16 @@ def grid(images: Tensor, columns: int = COLUMNS) -> Tensor:
 
 
 def beside(generated: Tensor, real: Tensor) -> Tensor:
-    """Lay generated images out on the left and real ones on the right: uint8 ``(3, H', W')``."""
+    """Lay generated images out on the left and real ones on the right: uint8 ``(3, H', W')``.
+
+    Where one side has fewer images, and so fewer rows, the rest of it is white.
+    """
     left, right = grid(generated), grid(real)
-    gap = torch.full((3, left.shape[1], 8 * _GAP), 255, dtype=torch.uint8)
-    return torch.cat([left, gap, right], dim=2)
+    height, width = max(left.shape[1], right.shape[1]), left.shape[2] + 8 * _GAP + right.shape[2]
+    laid = torch.full((3, height, width), 255, dtype=torch.uint8)
+    laid[:, : left.shape[1], : left.shape[2]] = left
+    laid[:, : right.shape[1], -right.shape[2] :] = right
+    return laid
 
 
 def scales_grid(levels: list[Tensor]) -> Tensor:
@@ -48,11 +54,7 @@ def write_png(path: Path, image: Tensor) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    aside = path.with_name(f".{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = image[0] if len(image) == 1 else image.permute(1, 2, 0)
+    make_directory(path.parent)
+    pixels = image[0] if len(image) == 1 else image.permute(1, 2, 0)
+    with whole(path) as aside:
         Image.fromarray(pixels.contiguous().numpy()).save(aside, format="png")
-        aside.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None

@@ -21,6 +21,7 @@ from ganetic.full.subject import subject_of
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, resolve_loss, write_card
 from ganetic.loss.formula import Formula
+from ganetic.metrics.features import DIMENSIONS
 from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import reproducible, versions
 
@@ -58,7 +59,7 @@ def train(
         raise UserError(f"{run}: is there already; {advice}")
     card = LossCard.of(name, formula)
     work = prepare(config, formula, listener, download)
-    _check_start(work)
+    _check_start(work, listener)
     page = _page(name, work, workers)
     _make_directory(run, card, page)
     with run_lock(run):
@@ -124,25 +125,37 @@ def _go_on(run: Path, work: Work, workers: int, page: TrainingPage, listener: Tr
     train_on_workers(run, workers, listener)
 
 
-def _check_start(work: Work) -> None:
-    """Refuse images that an untrained generator's cannot be told from."""
+def _check_start(work: Work, listener: TrainListener) -> None:
+    """Refuse images that an untrained generator's cannot be told from; of few images it is said instead."""
     measure, images = work.gauge.yardstick, work.subject.images
     with reproducible(torch.get_num_threads()):
         start = work.gauge.measure(work.trainer, Standing(step=0, trace=())).trace[0][1]
-    if not 0 < measure.floor_fd < start:
+    if measure.floor_fd <= 0:
+        raise UserError(
+            f"{images.name}: holds out the same pictures that it trains on; expected more, or varied, images"
+        )
+    if measure.floor_fd < start:
+        return
+    if measure.sample_size >= DIMENSIONS:
         raise UserError(
             f"{images.name}: an untrained generator's images (distance {start:.3g}) are as near to the held-out ones "
             f"as other images of the set ({measure.floor_fd:.3g}); expected more, or more varied, images"
         )
+    listener.log(  # of fewer images than features a distance is mostly bias
+        f"{images.name}: {measure.sample_size} held-out images are too few to tell an untrained generator's images "
+        f"(distance {start:.3g}) from real ones ({measure.floor_fd:.3g}): fd says nothing; look at the samples"
+    )
 
 
 def _page(name: str, work: Work, workers: int) -> TrainingPage:
     measure = work.gauge.yardstick
     size, channels = work.subject.training_images.shape[2:]
+    # Resumed and evaluated from wherever, and with the window that its training images decided.
+    images = work.config.data.model_copy(update={"name": work.subject.images.source})
     return TrainingPage(
         name=name,
         formula=work.formula.text,
-        config=work.config,
+        config=work.config.model_copy(update={"data": images}),
         data=measure.data,
         size=size,
         channels=channels,

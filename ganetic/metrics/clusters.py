@@ -13,7 +13,8 @@ def cluster_labels(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     k-means (10 clusters) on the first 32 principal components of the pixels. A net trained to tell such clusters apart
     notices a collapse: on 5,000 MNIST digits without their labels, twenty images again and again score 500 times the
     floor, half of the digits 30 times, all but one cluster 7 times or more. It may miss one class: all but one digit
-    score 2 to 10 times the floor, against 9 or more with the labels. More clusters are worse.
+    score 2 to 10 times the floor, against 9 or more with the labels. More clusters are worse. There are no more of them
+    than distinct images.
 
     Args:
         images: uint8 ``(N, H, W, C)``.
@@ -21,8 +22,11 @@ def cluster_labels(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     from sklearn.cluster import KMeans  # noqa: PLC0415  (takes a second to import)
     from sklearn.decomposition import PCA  # noqa: PLC0415
 
+    clusters = min(CLUSTERS, len({hash(image.tobytes()) for image in images}))
+    if clusters == 1:
+        return np.zeros(len(images), np.int64)
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
     components = min(COMPONENTS, len(pixels), pixels.shape[1])
     projected = PCA(components, svd_solver="randomized", random_state=0).fit_transform(pixels)
-    found = KMeans(min(CLUSTERS, len(pixels)), n_init=4, random_state=0).fit_predict(projected)
+    found = KMeans(clusters, n_init=4, random_state=0).fit_predict(projected)
     return np.unique(found, return_inverse=True)[1].astype(np.int64)

@@ -1,6 +1,5 @@
 """What all figures share: colours that colour-blind readers tell apart, and how a figure becomes a file."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ganetic.errors import UserError, did_you_mean
+from ganetic.files import whole
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -70,14 +70,8 @@ def save(figure: Figure, path: Path) -> None:
         UserError: the format is unknown, or the place cannot be written.
     """
     check_format(path)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        with styled():
-            figure.savefig(aside, dpi=150)
-        aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    with whole(path) as aside, styled():
+        figure.savefig(aside, dpi=150)
 
 
 def shorten(text: str, length: int) -> str:

@@ -72,3 +72,4 @@ def test_they_train_resume_evaluate_and_generate(
     assert "by the window" in capsys.readouterr().out
     assert run_command(["generate", "../run", "-n", "4", "-o", "grid.png"]) == 0
     assert Path("grid.png").is_file()
+    assert ("0 to 255 stand for 0 to 65535" in capsys.readouterr().err) == (kind == "png16")

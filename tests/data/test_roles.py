@@ -68,10 +68,21 @@ def test_a_class_of_large_groups_gives_its_smallest() -> None:
     assert (held_out >= 30).sum() == 6
 
 
-def test_a_single_group_and_classes_of_one_image_cannot_be_divided() -> None:
-    for images in (a_set(20, groups=[7] * 20), a_set(20, labels=list(range(20)))):
-        with pytest.raises(UserError, match="planted: nothing can be held out of it; expected two images of a class"):
-            hold_out(images)
+def test_a_single_group_cannot_be_divided() -> None:
+    with pytest.raises(UserError, match=r"planted: nothing can be held out of it; expected .* two patients"):
+        hold_out(a_set(20, groups=[7] * 20))
+
+
+def test_classes_of_one_image_are_divided_together() -> None:
+    for labels, alone in (([*range(20)], 4), ([0] * 10 + [*range(1, 11)], 2)):
+        _, held_out = hold_out(a_set(20, labels))
+        assert len(held_out) == 4
+        assert (np.bincount(labels)[np.array(labels)[held_out]] == 1).sum() == alone
+
+
+def test_a_single_class_of_one_image_trains() -> None:
+    training, _ = hold_out(a_set(20, [1] + [0] * 19))
+    assert 0 in training
 
 
 def test_a_given_split_is_used() -> None:

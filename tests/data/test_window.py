@@ -163,7 +163,7 @@ def test_windows_survive_their_name(low: float, width: float, seed: int) -> None
         ("folder:x?windo=1,2", 'unknown option "windo".*did you mean "window"'),
         ("folder:x?plane=axal", 'unknown plane "axal".*did you mean "axial"'),
         ("mnist5k?window=1,2", "options behind npz:FILE and folder:DIR only"),
-        ("npz:~nosuchuser/x.npz", "~ names no home directory"),
+        ("npz:~nosuchuser/x.npz", "write the whole path"),
     ],
 )
 def test_names_that_cannot_be_understood(name: str, message: str) -> None:

@@ -31,6 +31,14 @@ def test_in_the_first_tenth_only_a_vanished_gradient_is_an_ill(updates: list[flo
     assert ill_so_far([(0, 900.0), (100, 890.0)], 1000, 2.0, updates, ONE_CLASS, REAL) is ill
 
 
+@pytest.mark.parametrize(("updates", "ill"), [(MOVING, None), (STILL, Ill.VANISHING_GRADIENT)])
+@pytest.mark.parametrize("floor_fd", [900.0, 1000.0])
+def test_where_distances_tell_nothing_only_a_vanished_gradient_is_an_ill(
+    floor_fd: float, updates: list[float], ill: Ill | None
+) -> None:
+    assert ill_so_far([(0, 900.0), (500, 950.0)], 1000, floor_fd, updates, ONE_CLASS, REAL) is ill
+
+
 def test_a_training_has_failed_when_the_last_three_measurements_say_so() -> None:
     collapse = "mode_collapse"
     assert PATIENCE == 3

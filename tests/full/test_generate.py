@@ -44,6 +44,35 @@ def test_a_png_is_a_grid_and_a_directory_single_images(finished: Training, tmp_p
     assert np.array_equal(np.asarray(Image.open(files[4])), images[4, :, :, 0])
 
 
+def test_a_directory_with_files_is_refused_and_a_grid_replaced(finished: Training, tmp_path: Path) -> None:
+    images = generate_images(find_checkpoint(finished.directory), 4)
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many" / ".DS_Store").touch()
+    files = write_images(images, tmp_path / "many")
+    before = [file.read_bytes() for file in files]
+    with pytest.raises(UserError, match="many: holds files already"):
+        write_images(images[:2], tmp_path / "many")
+    assert [file.read_bytes() for file in files] == before
+    with pytest.raises(UserError, match=r"\.DS_Store: is a file"):
+        write_images(images, tmp_path / "many" / ".DS_Store")
+    for count in (4, 2):
+        (grid,) = write_images(images[:count], tmp_path / "grid.png")
+    assert np.asarray(Image.open(grid)).shape == (70, 36, 3)
+
+
+def test_of_images_that_cannot_all_be_written_none_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, image: object) -> None:
+        if path.name == "00002.png":
+            raise UserError(f"{path}: cannot be written: No space left on device")
+        path.touch()
+
+    monkeypatch.setattr("ganetic.full.generate.write_png", full)
+    (tmp_path / "many").mkdir()
+    with pytest.raises(UserError, match="No space left"):
+        write_images(np.zeros((4, 8, 8, 1), np.uint8), tmp_path / "many")
+    assert not list((tmp_path / "many").iterdir())
+
+
 def test_what_is_no_checkpoint_is_refused(finished: Training, tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing", finished.directory / "samples"):
         with pytest.raises(UserError, match="neither a training nor one of its checkpoints"):
