@@ -115,8 +115,8 @@ def _summary(card: LossCard) -> list[str]:
         None: "The discriminator does not separate real from fake images in one direction.",
     }
     return [
-        "Input: logits, the discriminator's raw output of shape (B,), (B, 1), (B, 1, 1, 1) or, of patches, (B, 1, H, W); "
-        "apply no sigmoid to it. The loss is the mean over all of them.",
+        "Input: logits, the discriminator's raw output of shape (B,), (B, 1), (B, 1, 1, 1) or, of patches, "
+        "(B, 1, H, W); apply no sigmoid to it. The loss is the mean over all of them.",
         f"Orientation: {card.orientation or 'none'}. {higher[card.orientation]}",
         *(f"Formula: {name} = {to_infix(tree)}" for name, tree in card.formula.trees.items()),
         "with p = sigmoid(d) of the logit d, y = 1 for real and 0 for fake images; G uses y = 1."
