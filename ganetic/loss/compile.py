@@ -1,5 +1,6 @@
 """A formula as a torch module."""
 
+import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from ganetic.loss.expression import Call, Const, Node, Var, variables_of
 from ganetic.loss.formula import Formula, Slot
+from ganetic.loss.logits import DTYPES, flat
 from ganetic.loss.ops import OPERATORS
 
 Inputs = dict[str, Tensor]
@@ -27,11 +29,10 @@ class Program:
     """
 
     def __init__(self, *trees: Node) -> None:
-        self._constants: list[tuple[int, tuple[float, ...]]] = []
+        self._constants: dict[torch.dtype, list[tuple[int, tuple[float, ...]]]] = {dtype: [] for dtype in DTYPES}
         self._variables: list[tuple[int, str]] = []
         self._calls: list[tuple[int, Callable[..., Tensor], tuple[int, ...]]] = []
         self._registers: dict[tuple[Node, ...], int] = {}
-        self._filled: dict[tuple[torch.dtype, torch.device], list[Tensor | None]] = {}
         self._result = self._place(trees)
 
     def _place(self, nodes: tuple[Node, ...]) -> int:
@@ -49,7 +50,8 @@ class Program:
             register = len(self._registers)
             constants = tuple(node.value for node in nodes if isinstance(node, Const))
             if len(constants) == len(nodes):
-                self._constants.append((register, constants))
+                for dtype, held in self._constants.items():
+                    held.append((register, tuple(_held(value, dtype) for value in constants)))
             elif isinstance(first, Var) and all(node == first for node in nodes):
                 self._variables.append((register, first.name))
             else:
@@ -58,8 +60,18 @@ class Program:
         return register
 
     def __call__(self, inputs: Inputs, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Compute the trees; `inputs` holds at least the variables that they read, with a row for each of several."""
-        registers = list(self._with_constants(dtype, device))
+        """Compute the trees.
+
+        Args:
+            inputs: at least the variables that they read, with a row for each of several trees.
+            dtype: of the inputs, one of `ganetic.loss.logits.DTYPES`.
+            device: of the inputs.
+        """
+        # Constants are made anew: a tensor belongs to the mode that it was made in (inference, fake tensors, a
+        # transform), and kept it would spoil a later call in another one.
+        registers: list[Tensor | None] = [None] * len(self._registers)
+        for register, values in self._constants[dtype]:
+            registers[register] = _constant(values, dtype, device)
         for register, name in self._variables:
             registers[register] = inputs[name]
         for register, function, arguments in self._calls:
@@ -68,23 +80,14 @@ class Program:
         assert result is not None
         return result
 
-    def _with_constants(self, dtype: torch.dtype, device: torch.device) -> list[Tensor | None]:
-        key = (dtype, device)
-        if key not in self._filled:
-            registers: list[Tensor | None] = [None] * len(self._registers)
-            for register, values in self._constants:
-                same = len(set(values)) == 1
-                column = values[0] if same else [[value] for value in values]
-                registers[register] = torch.tensor(column, dtype=dtype, device=device)
-            self._filled[key] = registers
-        return self._filled[key]
-
 
 class GanLoss(nn.Module):
     """Both players' losses for a formula: a module without parameters.
 
-    Logits have shape ``(B,)``. Half-precision logits are lifted to float32, float64 stays, and autocast is off
-    inside. Every slot is averaged over its batch.
+    Logits have shape ``(B,)``, ``(B, 1)``, ``(B, 1, 1, 1)`` or, of patches, ``(B, 1, H, W)``; real and fake ones may
+    differ in shape and in number. Half-precision logits are lifted to float32, float64 stays, and autocast is off
+    inside. Every slot is averaged over all its logits. Other logits are a ValueError, as `ganetic.loss.logits.flat`
+    has it.
     """
 
     def __init__(self, formula: Formula) -> None:
@@ -100,9 +103,13 @@ class GanLoss(nn.Module):
         return "g_real" in self._programs or "m" in self._uses["g_fake"]
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """D's loss: mean d_real over the real batch plus mean d_fake over the fake batch; a scalar."""
-        with torch.autocast(real_logits.device.type, enabled=False):
-            real, fake = _lift(real_logits), _lift(fake_logits)
+        """D's loss: mean d_real over the real logits plus mean d_fake over the fake ones; a scalar.
+
+        Raises:
+            ValueError: logits that cannot be meant.
+        """
+        real, fake = flat(real_logits, "real_logits"), flat(fake_logits, "fake_logits")
+        with torch.autocast(real.device.type, enabled=False):
             if self._both is not None and real.shape == fake.shape:
                 own, uses = torch.stack((real, fake)), self._uses["d_real"]
                 inputs = _inputs(uses, own, own.flip(0) if "m" in uses else own)
@@ -110,16 +117,16 @@ class GanLoss(nn.Module):
             return self._mean("d_real", real, fake) + self._mean("d_fake", fake, real)
 
     def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-        """G's loss: mean g_fake over the fake batch, plus mean g_real over the real batch where there is one.
+        """G's loss: mean g_fake over the fake logits, plus mean g_real over the real ones where there is a g_real.
 
         Raises:
-            ValueError: the loss is relativistic and `real_logits` is missing.
+            ValueError: the loss is relativistic and `real_logits` is missing, or logits that cannot be meant.
         """
         if real_logits is None and self.needs_real_logits:
             raise ValueError("this loss is relativistic: its generator needs the real logits too")
-        with torch.autocast(fake_logits.device.type, enabled=False):
-            fake = _lift(fake_logits)
-            real = fake if real_logits is None else _lift(real_logits)
+        fake = flat(fake_logits, "fake_logits")
+        real = fake if real_logits is None else flat(real_logits, "real_logits")
+        with torch.autocast(fake.device.type, enabled=False):
             loss = self._mean("g_fake", fake, real)
             return loss + self._mean("g_real", real, fake) if "g_real" in self._programs else loss
 
@@ -159,5 +166,14 @@ def _inputs(uses: AbstractSet[str], own: Tensor, opposite: Tensor) -> Inputs:
     return inputs
 
 
-def _lift(logits: Tensor) -> Tensor:
-    return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
+def _held(value: float, dtype: torch.dtype) -> float:
+    """A constant as it is, or infinite where the dtype cannot hold it: `torch.full` would refuse it."""
+    return value if abs(value) <= torch.finfo(dtype).max else math.copysign(math.inf, value)
+
+
+def _constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A constant of each tree: a scalar where they are equal, else a column."""
+    # Not by torch.tensor, which on a GPU waits for all that is still computed there.
+    if len(values) == 1 or len(set(values)) == 1:
+        return torch.full((), values[0], dtype=dtype, device=device)
+    return torch.stack([torch.full((1,), value, dtype=dtype, device=device) for value in values])

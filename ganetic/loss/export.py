@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ganetic.loss.card import LossCard, Result
 from ganetic.loss.expression import Call, Const, Node, Var, to_infix, variables_of, walk
 from ganetic.loss.formula import Formula, Slot
+from ganetic.loss.logits import flat
 from ganetic.loss.ops import OPERATORS
 from ganetic.loss.symbolic import simplified
 
@@ -19,36 +20,34 @@ _SUMMARIES: dict[Slot, str] = {
     "g_real": "G's loss on real logits.",
 }
 
-_LIFT = """
-def _lift(logits: Tensor) -> Tensor:
-    return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
-"""
-
 _DISCRIMINATOR = '''
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Mean of d_real over the real batch plus mean of d_fake over the fake batch; logits of shape (B,)."""
-    with torch.autocast(real_logits.device.type, enabled=False):
-        real, fake = _lift(real_logits), _lift(fake_logits)
+    """Mean of d_real over the real logits plus mean of d_fake over the fake ones; a scalar."""
+    real, fake = flat(real_logits, "real_logits"), flat(fake_logits, "fake_logits")
+    with torch.autocast(real.device.type, enabled=False):
         return d_real({real}).mean() + d_fake({fake}).mean()
 '''
 
 _GENERATOR = '''
 def generator_loss(fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-    """Mean of g_fake over the fake batch; logits of shape (B,). The real logits are not needed."""
-    with torch.autocast(fake_logits.device.type, enabled=False):
-        return g_fake(_lift(fake_logits)).mean()
+    """Mean of g_fake over the fake logits; a scalar. The real logits are not needed."""
+    fake = flat(fake_logits, "fake_logits")
+    if real_logits is not None:
+        flat(real_logits, "real_logits")
+    with torch.autocast(fake.device.type, enabled=False):
+        return g_fake(fake).mean()
 '''
 
 _RELATIVISTIC_GENERATOR = '''
 def generator_loss(fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-    """{summary}.
+    """{summary}; a scalar.
 
-    Logits of shape (B,); the real ones are needed.
+    The real logits are needed.
     """
     if real_logits is None:
         raise ValueError("this loss is relativistic: its generator needs the real logits too")
-    with torch.autocast(fake_logits.device.type, enabled=False):
-        real, fake = _lift(real_logits), _lift(fake_logits)
+    real, fake = flat(real_logits, "real_logits"), flat(fake_logits, "fake_logits")
+    with torch.autocast(fake.device.type, enabled=False):
         return {value}
 '''
 
@@ -61,7 +60,7 @@ def python_module(card: LossCard) -> str:
     """
     slots = card.formula.slots
     calls = {part.op for tree in slots.values() for part in walk(tree) if isinstance(part, Call)}
-    functions = [OPERATORS[name].torch for name in sorted(calls)]
+    functions = [flat, *(OPERATORS[name].torch for name in sorted(calls))]
     constants = {
         name: function.__globals__[name]
         for function in functions
@@ -73,7 +72,7 @@ def python_module(card: LossCard) -> str:
         header += ["", *(f"{name} = {value!r}" for name, value in sorted(constants.items()))]
     parts = ["\n".join(header), *(inspect.getsource(function) for function in functions)]
     parts += [_slot_function(slot, slots) for slot in slots]
-    parts += [_LIFT, *_players(slots)]
+    parts += _players(slots)
     return "\n\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -116,12 +115,13 @@ def _summary(card: LossCard) -> list[str]:
         None: "The discriminator does not separate real from fake images in one direction.",
     }
     return [
-        "Input: logits, the discriminator's raw output of shape (B,); apply no sigmoid to it.",
+        "Input: logits, the discriminator's raw output of shape (B,), (B, 1), (B, 1, 1, 1) or, of patches, "
+        "(B, 1, H, W); apply no sigmoid to it. The loss is the mean over all of them.",
         f"Orientation: {card.orientation or 'none'}. {higher[card.orientation]}",
         *(f"Formula: {name} = {to_infix(tree)}" for name, tree in card.formula.trees.items()),
         "with p = sigmoid(d) of the logit d, y = 1 for real and 0 for fake images; G uses y = 1."
         if card.form == "label"
-        else "over the logit d; m is the mean logit of the opposite batch.",
+        else "over the logit d; m is the mean of all logits of the opposite batch.",
         "Protected: division, square root and logarithm have an epsilon of 1e-8 that the formula does not show.",
         *([f"Found as: {card.found_as}"] if card.found_as else []),
         *_training(card),
@@ -185,10 +185,10 @@ def _players(slots: dict[Slot, Node]) -> Iterator[str]:
     if not uses["g_fake"] and "g_real" not in slots:
         yield _GENERATOR
         return
-    value, summary = f"g_fake({given['g_fake']}).mean()", "Mean of g_fake over the fake batch"
+    value, summary = f"g_fake({given['g_fake']}).mean()", "Mean of g_fake over the fake logits"
     if "g_real" in slots:
         value += f" + g_real({given['g_real']}).mean()"
-        summary += " plus mean of g_real over the real batch"
+        summary += " plus mean of g_real over the real ones"
     yield _RELATIVISTIC_GENERATOR.format(summary=summary, value=value)
 
 

@@ -8,6 +8,7 @@ arXiv 2406.05023), with the same epsilon; `exp` is bounded above.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
@@ -82,9 +83,9 @@ def mul(a: Tensor, b: Tensor) -> Tensor:
 def div(a: Tensor, b: Tensor) -> Tensor:
     """The quotient a / (b + ε), exact for every b outside (-3ε/2, -ε/2); inside, the denominator is ±ε/2."""
     shifted = b + EPSILON
-    if shifted.is_cpu and bool((shifted.detach().abs() >= EPSILON / 2).all()):
-        return a / shifted  # there is nothing to protect, and the rest is two thirds of the time
-    return a / torch.where(shifted >= 0, shifted.clamp(min=EPSILON / 2), shifted.clamp(max=-EPSILON / 2))
+    value = shifted.detach()  # the gradient passes through what torch.where takes from shifted, and nothing else
+    bound = value.new_full((), EPSILON / 2).copysign(value)
+    return a / torch.where(value.abs() < EPSILON / 2, bound, shifted)
 
 
 def neg(a: Tensor) -> Tensor:
@@ -348,14 +349,17 @@ def register(operator: Operator) -> None:
     """
     if operator.name in OPERATORS:
         raise ValueError(f'operator "{operator.name}" is registered already')
-    for dtype in (torch.float32, torch.float64):
-        _check(operator, dtype)
+    # A new thread has none of the modes that this one may import us in: no_grad, inference, fake tensors, a default
+    # device, a transform.
+    with ThreadPoolExecutor(1) as outside:
+        for dtype in (torch.float32, torch.float64):
+            outside.submit(_check, operator, dtype).result()
     OPERATORS[operator.name] = operator
 
 
 def _check(operator: Operator, dtype: torch.dtype) -> None:
     columns = _probe(operator)
-    arguments = [torch.tensor(column, dtype=dtype, requires_grad=True) for column in columns]
+    arguments = [torch.tensor(column, dtype=dtype, device="cpu", requires_grad=True) for column in columns]
     try:
         value = operator.torch(*arguments)
         linear, partials = operator.linearise(*columns)
