@@ -69,19 +69,20 @@ def load_images(
             pixel repeated 4×4 times to 32×32), ``histology`` (crops of a stained slide out of scikit-image's wheel),
             ``mnist``, ``fashion-mnist``, ``cifar10`` (torchvision's files, training and test images, the latter as
             split 1), ``medmnist:NAME@SIZE`` (MedMNIST's files), ``npz:FILE`` (see `ganetic.data.npz.read_npz`) or
-            ``folder:DIR`` (see `ganetic.data.folder.read_folder`). Behind ``npz:FILE`` and ``folder:DIR`` may stand
-            ``?window=LOW,HIGH``, ``set`` or ``image``, for grey values of more than 8 bits, and ``plane=axial``,
-            ``coronal`` or ``sagittal``, for volumes.
+            ``folder:DIR`` (see `ganetic.data.folder.read_folder`). Behind it may stand ``?size=N``; behind ``npz:FILE``
+            and ``folder:DIR`` also ``window=LOW,HIGH``, ``set`` or ``image``, for grey values of more than 8 bits, and
+            ``plane=axial``, ``coronal`` or ``sagittal``, for volumes; with ``&`` between several.
         download: let torchvision or medmnist download what is missing. Nothing else ever uses the network.
         root: where their files are; by default ``data`` in `cache_directory`.
         classes: classes to keep; none: all.
-        size: side in pixels to which images are resized; None: as they are.
+        size: side in pixels to which images are resized, whatever the name says; None: as the name says.
         training: which of the images train, and so decide the window of a set.
 
     Raises:
         UserError: the name is unknown, or files are missing, unreadable or not such a set.
     """
     source = Source.parse(name)
+    size = source.size if size is None else size
     if size is not None:
         refuse_bad_size(name, size)
     raw = _read(source, name, download, root, size)
@@ -95,7 +96,9 @@ def _read(source: Source, name: str, download: bool, root: Path | None, size: in
     if source.kind == "npz":
         return read_npz(source.path)
     if source.window is not None or source.plane != Source.plane:
-        raise UserError(f'data set "{name}": has 8-bit images; expected options behind npz:FILE and folder:DIR only')
+        raise UserError(
+            f'data set "{name}": has 8-bit images; expected a window or plane behind npz:FILE and folder:DIR only'
+        )
     if source.kind == "" and source.place in _EMBEDDED:
         return _EMBEDDED[source.place]()
     root = root or cache_directory() / "data"

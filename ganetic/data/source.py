@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
+from ganetic.data.image_set import MAX_SIDE
 from ganetic.errors import UserError, unknown
 
 Window = tuple[float, float] | Literal["set", "image"]
@@ -14,7 +15,7 @@ Plane = Literal["axial", "coronal", "sagittal"]
 PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 KINDS = {"npz": "FILE", "folder": "DIR", "medmnist": "NAME@SIZE"}
 """Kinds of data sets that name a place, and how the place is written."""
-OPTIONS = ("plane", "window")
+OPTIONS = ("plane", "size", "window")
 _QUERY = re.compile(r"\?(?=\w+=)")
 
 
@@ -23,19 +24,21 @@ class Source:
     """A name of a data set, taken apart.
 
     A name is ``KIND:PLACE``, or a word such as ``mnist5k``. Options stand behind it as in a URL:
-    ``folder:ct?window=-1000,400&plane=coronal``.
+    ``folder:ct?size=32&window=-1000,400``.
 
     Attributes:
         kind: one of `KINDS`; empty where the name is a word.
         place: what follows the colon, or the word.
         window: how grey values of more than 8 bits become 8 bits; None leaves that to the files and their kind.
         plane: in which plane volumes are cut into pictures.
+        size: side in pixels to which images are resized; None leaves them as they are.
     """
 
     kind: str
     place: str
     window: Window | None = None
     plane: Plane = "axial"
+    size: int | None = None
 
     @classmethod
     def parse(cls, name: str) -> Self:
@@ -64,13 +67,18 @@ class Source:
                 if value == plane:
                     return replace(self, plane=plane)
             raise unknown("plane", value, PLANES, where)
+        if key == "size":
+            if value.isdecimal() and 1 <= int(value[:9]) <= MAX_SIDE:
+                return replace(self, size=int(value[:9]))
+            raise UserError(f'{where}: size "{value[:20]}" is none; expected 1 to {MAX_SIDE} pixels a side')
         raise unknown("option", key, OPTIONS, where)
 
     @property
     def name(self) -> str:
         """The name that `parse` takes apart again."""
         window = self.window if self.window is None or isinstance(self.window, str) else _numbers(self.window)
-        options = [f"window={window}"] if window is not None else []
+        options = [f"size={self.size}"] if self.size is not None else []
+        options += [f"window={window}"] if window is not None else []
         options += [f"plane={self.plane}"] if self.plane != PLANES[0] else []
         kind = f"{self.kind}:" if self.kind else ""
         return f"{kind}{self.place}{'?' if options else ''}{'&'.join(options)}"

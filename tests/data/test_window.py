@@ -162,13 +162,25 @@ def test_windows_survive_their_name(low: float, width: float, seed: int) -> None
         ("folder:x?window=sett", "set .*or image"),
         ("folder:x?windo=1,2", 'unknown option "windo".*did you mean "window"'),
         ("folder:x?plane=axal", 'unknown plane "axal".*did you mean "axial"'),
-        ("mnist5k?window=1,2", "options behind npz:FILE and folder:DIR only"),
+        ("mnist5k?window=1,2", "a window or plane behind npz:FILE and folder:DIR only"),
+        ("mnist5k?size=0", "expected 1 to 1024 pixels a side"),
+        ("mnist5k?size=x", "expected 1 to 1024 pixels a side"),
         ("npz:~nosuchuser/x.npz", "write the whole path"),
     ],
 )
 def test_names_that_cannot_be_understood(name: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_images(name)
+
+
+def test_a_size_stands_behind_any_name(tmp_path: Path) -> None:
+    assert load_images("digits?size=8").fingerprint == load_images("digits", size=8).fingerprint
+    assert load_images("digits?size=8").source == "digits?size=8"
+    assert load_images("digits?size=8", size=16).images.shape[1] == 16
+    write_pictures(tmp_path, DEEP)
+    images = load_images(f"folder:{tmp_path}?size=4&window=0,4000")
+    assert images.images.shape == (40, 4, 4, 1)
+    assert Source.parse(images.source) == Source("folder", str(tmp_path), (0, 4000), "axial", 4)
 
 
 def test_a_trained_window_is_that_of_the_images_which_train(tmp_path: Path) -> None:
