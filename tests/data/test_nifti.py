@@ -191,13 +191,14 @@ def test_one_slice(tmp_path: Path) -> None:
     assert np.array_equal(picture.pixels, pixels[::-1, ::-1].T)
 
 
-def test_a_pair_and_a_gzipped_file_of_another_name(tmp_path: Path) -> None:
+def test_a_pair_a_gzipped_file_of_another_name_and_nifti2(tmp_path: Path) -> None:
     voxels = RANDOM.integers(0, 9, (5, 6, 2)).astype(np.int16)
     nibabel.Nifti1Pair(voxels, np.eye(4)).to_filename(tmp_path / "pair.hdr")
     (tmp_path / "zipped.nii").write_bytes(gzip.compress(save(voxels, tmp_path / "x.nii").read_bytes()))
     nibabel.Nifti2Image(voxels, np.eye(4)).to_filename(tmp_path / "two.nii.gz")
+    patch(save(voxels, tmp_path / "nowhere.nii"), vox_offset=0)  # means the first byte after the header
     expected = read_nifti(tmp_path / "x.nii")[1].pixels
-    for name in ("pair.hdr", "zipped.nii", "two.nii.gz"):
+    for name in ("pair.hdr", "zipped.nii", "two.nii.gz", "nowhere.nii"):
         assert np.array_equal(read_nifti(tmp_path / name)[1].pixels, expected)
 
 
@@ -225,6 +226,7 @@ def test_volumes_that_are_refused(voxels: Array, message: str, tmp_path: Path) -
         ({"dim": [3, 32767, 32767, 32767, 1, 1, 1, 1]}, "too large"),
         ({"dim": [3, 2, 2, 32767, 32767, 1, 1, 1]}, "has 64 of 262136 bytes of voxels; it is cut off"),
         ({"dim": [4, 1, 2, 32767, 32767, 1, 1, 1]}, "too large"),
+        ({"dim": [4, 1, 2, 10, 32767, 1, 1, 1]}, "too large"),  # few bytes, many pictures
         ({"dim": [3, 0, 4, 2, 1, 1, 1, 1]}, "0×4×2"),
         ({"dim": [3, -5, 4, 2, 1, 1, 1, 1]}, "a volume of -5×4×2 voxels"),
         ({"dim": [3, 40, 40, 2, 1, 1, 1, 1]}, "has 64 of 6400 bytes of voxels; it is cut off"),
