@@ -85,6 +85,8 @@ def padding(stored: Pixels, value: float | None, limit: float | None) -> NDArray
     if value is None:
         return np.zeros(stored.shape, np.bool_)
     ends = np.array([value, value if limit is None else limit])
+    if stored.dtype.kind == "f" and np.isnan(ends).any():
+        return np.isnan(stored.astype(np.float64))
     with np.errstate(all="ignore"):  # a value that does not fit is damage, and matches nothing
         if stored.dtype.kind in "iu":
             ends = ends.astype(np.int64)
