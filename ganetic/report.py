@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.evolution.results import EXHAUSTED, Run
 from ganetic.files import write_whole
 from ganetic.loss.card import LossCard, write_card
@@ -187,18 +187,18 @@ def next_steps(run: Run, best: Path | None) -> Text:
     """Name the commands that go on from here, with this run's paths."""
     directory = run.directory
     if best is None:
-        more = f" --max-trials {2 * run.asked}" if run.status == "finished" else ""
-        go_on = (f"ganetic resume {directory}{more}", "go on where it stopped")
+        more = ("--max-trials", 2 * run.asked) if run.status == "finished" else ()
+        go_on = (typed("ganetic", "resume", directory, *more), "go on where it stopped")
         steps = [
             *([go_on] if run.stop_reason != EXHAUSTED else ()),
-            (f"ganetic show {directory}", "look again"),
-            (f"ganetic plot {directory} --kind progress", "see how it went"),
+            (typed("ganetic", "show", directory), "look again"),
+            (typed("ganetic", "plot", directory, "--kind", "progress"), "see how it went"),
         ]
     else:
         steps = [
-            (f"ganetic plot {directory} --kind samples", "images made with the winner"),
-            (f"ganetic export stable.json --run {directory} --pick stability", "another pick"),
-            (f"ganetic confirm {directory}", "what may be claimed: the winner on seeds that chose nothing"),
+            (typed("ganetic", "plot", directory, "--kind", "samples"), "images made with the winner"),
+            (typed("ganetic", "export", "stable.json", "--run", directory, "--pick", "stability"), "another pick"),
+            (typed("ganetic", "confirm", directory), "what may be claimed: the winner on seeds that chose nothing"),
         ]
     return Text("What next:\n" + "\n".join(f"  {command}\n      {purpose}" for command, purpose in steps))
 

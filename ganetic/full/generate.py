@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.files import refuse_impossible_directory
 from ganetic.full.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_standing
 from ganetic.full.run_files import TrainingPage, is_training, read_page
@@ -43,7 +43,7 @@ def find_checkpoint(path: Path) -> Checkpoint:
     if is_training(path):
         found = checkpoints_in(path)
         if not found:
-            raise UserError(f"{path}: has no checkpoint yet; `ganetic resume {path}` goes on with it")
+            raise UserError(f"{path}: has no checkpoint yet; `{typed('ganetic', 'resume', path)}` goes on with it")
         directory = directory_of(path, read_standing(found[-1]).best_step)
         return Checkpoint(directory, read_page(path), read_standing(directory).step)
     run = path.resolve().parent.parent

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run_config import Measure, differences
@@ -109,7 +109,7 @@ def confirm(
     if run.status != "finished":
         raise UserError(
             f"{run.directory}: the run is {run.status}, and only its finals choose what is confirmed; "
-            f"`ganetic resume {run.directory}` goes on with it"
+            f"`{typed('ganetic', 'resume', run.directory)}` goes on with it"
         )
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
