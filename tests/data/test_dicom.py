@@ -279,7 +279,19 @@ def test_a_window_shows_what_the_standard_says(function: str, width: float) -> N
         np.testing.assert_allclose(ours, theirs, atol=1e-9)
 
 
-@pytest.mark.parametrize(("center", "width"), [("40", "0"), ("40", "-5"), ("1e400", "5"), ("", ""), ("40", "")])
+@pytest.mark.parametrize(
+    ("center", "width"),
+    [
+        ("40", "0"),
+        ("40", "-5"),
+        ("1e400", "5"),
+        ("5", "1e400"),
+        ("1.7e308", "1.7e308"),
+        ("1e17", "2"),
+        ("", ""),
+        ("40", ""),
+    ],
+)
 def test_a_window_that_means_nothing_is_none(center: str, width: str, read: Read) -> None:
     (picture,) = read(EIGHT, WindowCenter=center, WindowWidth=width)
     assert picture.window is None

@@ -256,16 +256,17 @@ def peak() -> int:
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
-    whole = save(np.arange(32, dtype=np.int16).reshape(4, 4, 2), tmp_path / "x.nii").read_bytes()
-    (tmp_path / "bomb.nii.gz").write_bytes(gzip.compress(whole + bytes(2**27), 9))
+    plain, bomb = tmp_path / "x.nii", tmp_path / "bomb.nii.gz"
+    zeros = gzip.compress(bytes(2**26), 9)  # gzipped files may follow each other in one
+    save(np.arange(32, dtype=np.int16).reshape(4, 4, 2), plain)
     before = peak()
-    assert len(read_nifti(tmp_path / "bomb.nii.gz")) == 2  # the zeros after the voxels are not looked at
-    (tmp_path / "x.nii").write_bytes(whole)
-    patch(tmp_path / "x.nii", dim=[3, 20000, 30000, 2, 1, 1, 1, 1])
-    (tmp_path / "bomb.nii.gz").write_bytes(gzip.compress((tmp_path / "x.nii").read_bytes() + bytes(2**27), 9))
+    bomb.write_bytes(gzip.compress(plain.read_bytes()) + zeros)
+    assert len(read_nifti(bomb)) == 2  # the zeros after the voxels are not looked at
+    patch(plain, dim=[3, 20000, 30000, 2, 1, 1, 1, 1])
+    bomb.write_bytes(gzip.compress(plain.read_bytes()) + zeros)
     with pytest.raises(UserError, match="too large"):
-        read_nifti(tmp_path / "bomb.nii.gz")
-    assert peak() - before < 2**26
+        read_nifti(bomb)
+    assert peak() - before < 2**25
 
 
 @pytest.mark.parametrize("cut", [0, 3, 100, 347, 351, 400, -1])
