@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
+from ganetic.gan.regulariser import Regulariser, RegulariserSpec
 from ganetic.gan.step import Images, Optimiser, adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
@@ -203,3 +204,32 @@ def test_a_penalty_joins_d_s_loss_and_constraints_follow_d_s_update() -> None:
         assert theirs.grad is not None
         torch.testing.assert_close(mine.grad, theirs.grad + weight)
         assert bool((mine == 0.25).all()), "G's update moved D"
+
+
+class Unflattened(nn.Module):
+    """A critic whose logits have the shape ``(B, 1, 1, 1)``."""
+
+    def __init__(self, critic: nn.Module) -> None:
+        super().__init__()
+        self.critic = critic
+
+    def forward(self, images: Images) -> Tensor:
+        logits: Tensor = self.critic(images)
+        return logits.view(-1, 1, 1, 1)
+
+
+PENALTIES = [("bce", RegulariserSpec(r1=1.0)), ("bce", RegulariserSpec(gradient_penalty=1.0))]
+
+
+@pytest.mark.parametrize(("name", "spec"), [*((name, RegulariserSpec()) for name in sorted(LIBRARY)), *PENALTIES])
+def test_a_critic_need_not_flatten_its_logits(name: str, spec: RegulariserSpec) -> None:
+    loss, after = GanLoss(LIBRARY[name].formula), []
+    for flattens in (True, False):
+        generator, discriminator = nets()
+        critic = discriminator if flattens else Unflattened(discriminator)
+        updaters = adam(generator, 1e-2, 0.5, 0.9), adam(critic, 1e-2, 0.5, 0.9)
+        penalties = Regulariser(spec, 1.0, torch.Generator().manual_seed(1))
+        losses = [gan_step(generator, critic, loss, updaters, *batch(seed), penalties) for seed in (3, 4)]
+        parameters = [parameter for net in (generator, discriminator) for parameter in net.parameters()]
+        after.append([*(value for step in losses for value in step), *parameters])
+    assert all(torch.equal(one, other) for one, other in zip(*after, strict=True))
