@@ -118,8 +118,8 @@ def _place_for_sockets() -> Path:
         if len(os.fsencode(place)) <= _LONGEST_PLACE and is_writable(place, _ROOM_BYTES):
             return place
     raise UserError(
-        f"{own}: no place for Ray's sockets, nor is {', '.join(_SHORT_FOLDERS)}; set RAY_TMPDIR to a directory that "
-        f"can be written, has {_ROOM_BYTES >> 20} MiB of room and a path of at most {_LONGEST_PLACE - len('/ray')} bytes"
+        f"{own}: no place for Ray's sockets, nor is {', '.join(_SHORT_FOLDERS)}; set RAY_TMPDIR to one that can "
+        f"be written, has {_ROOM_BYTES >> 20} MiB of room and a path of at most {_LONGEST_PLACE - len('/ray')} bytes"
     )
 
 
