@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from rich.text import Text
 
 from ganetic.errors import UserError, typed
 from ganetic.evolution.results import EXHAUSTED, Run
-from ganetic.files import write_whole
-from ganetic.loss.card import LossCard, write_card
+from ganetic.files import whole
+from ganetic.loss.card import LossCard, card_text
 from ganetic.loss.export import latex, python_module
 from ganetic.loss.library import LIBRARY, LibraryLoss
 from ganetic.loss.resemblance import published_name
@@ -277,11 +278,11 @@ def write_loss(card: LossCard, path: Path) -> list[Path]:
         raise UserError(f"{path}: a loss card is written to a file that ends in .json; .py and .tex go beside it")
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {path.parent} does not exist")
-    texts = {path.with_suffix(".py"): python_module(card), path.with_suffix(".tex"): latex(card)}
-    write_card(card, path)
-    for file, text in texts.items():
-        write_whole(file, text)
-    return [path, *texts]
+    texts = {path: card_text(card), path.with_suffix(".py"): python_module(card), path.with_suffix(".tex"): latex(card)}
+    with ExitStack() as stack:  # all of them, or none
+        for file, text in texts.items():
+            stack.enter_context(whole(file)).write_text(text, encoding="utf-8")
+    return [*texts]
 
 
 def print_text(console: Console, part: RenderableType) -> None:

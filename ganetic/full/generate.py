@@ -1,5 +1,6 @@
 """Draw images from a trained generator."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,12 +118,16 @@ def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:
         return [output]
     digits = max(5, len(str(len(images) - 1)))
     files = [output / f"{number:0{digits}d}.png" for number in range(len(images))]
+    new = not output.exists()
     try:
         for file, image in zip(files, pixels, strict=True):
             write_png(file, image.permute(2, 0, 1))
     except BaseException:
-        for file in files:
-            file.unlink(missing_ok=True)
+        with suppress(OSError):
+            for file in files:
+                file.unlink(missing_ok=True)
+            if new:
+                output.rmdir()
         raise
     return files
 
