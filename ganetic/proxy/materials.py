@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganetic.data import ImageSet, load_images, partition
 from ganetic.errors import UserError
@@ -81,14 +81,15 @@ def device_for_trials() -> str:
 
 
 @torch.no_grad()
-def generate(generator: Generator, latents: Tensor) -> Tensor:
+def generate(generator: nn.Module, latents: Tensor) -> Tensor:
     """Return a float32 image ``(N, C, H, W)`` for each latent, on the generator's device.
 
     Batch norm uses its running averages: an image depends on its own latent only, not on its neighbours in a batch.
     """
+    trains = generator.training
     generator.eval()
     images = torch.cat([generator(batch) for batch in torch.split(latents, _CHUNK)])
-    generator.train()
+    generator.train(trains)
     return images
 
 
