@@ -56,8 +56,9 @@ def fitness(traces: Sequence[SeedTrace], start_fd: float, floor_fd: float) -> Fi
     the sum of: the sd over seeds of the final ln fd; the mean of ln(final/best); the mean root mean square of the
     upward moves between neighbouring checkpoints in the second half of the training; and λ times the share of failed
     seeds. The second and the third are read from the trained generator itself, also where fd is that of an averaged
-    one, for an average hides what swings. λ = ln(start/floor) is the whole way that a training can go, so that failing weighs more than any wobble. The
-    first three parts are over the seeds that did not fail; the sd of fewer than two is 0.
+    one, for an average hides what swings. λ = ln(start/floor) is the whole way that a training can go, so that failing
+    weighs more than any wobble. The first three parts are over the seeds that did not fail; the sd of fewer than two
+    is 0.
 
     Args:
         traces: one for each seed, at least one.
