@@ -35,6 +35,7 @@ class Materials(Yardstick):
     shared: str
 
 
+@reproducible()
 def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None = None) -> Materials:
     """Divide a set, train its feature net (or find it in the cache) and measure the real images.
 
@@ -84,10 +85,9 @@ def generate(generator: Generator, latents: Tensor) -> Tensor:
 
 
 def _start_fd(measure: Yardstick, proxy: ProxySpec, shape: tuple[int, ...]) -> float:
-    with reproducible():
-        extractor = Extractor(measure.weights, measure.inception, device_for_trials())
-        untrained = _untrained(proxy, shape, measure.sample_size)
-        return measure.reference.distance_to(extractor.distance_features(untrained))
+    extractor = Extractor(measure.weights, measure.inception, device_for_trials())
+    untrained = _untrained(proxy, shape, measure.sample_size)
+    return measure.reference.distance_to(extractor.distance_features(untrained))
 
 
 def _untrained(proxy: ProxySpec, shape: tuple[int, ...], count: int) -> Tensor:
