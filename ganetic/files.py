@@ -42,8 +42,10 @@ def write_whole(path: Path, text: str) -> None:
 
 def not_written(path: Path, error: OSError) -> UserError:
     """Return what is to be said of a place that cannot be written."""
-    room = "; make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-    return UserError(f"{path}: cannot be written: {error.strerror or error}{room}")
+    advice = "; make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "; choose a place that may be written"
+    return UserError(f"{path}: cannot be written: {error.strerror or error}{advice}")
 
 
 def make_directory(path: Path) -> None:

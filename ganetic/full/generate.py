@@ -70,6 +70,7 @@ def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
     return generator.requires_grad_(False).eval().to(device)
 
 
+@reproducible()
 def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArray[np.uint8]:
     """Draw uint8 images ``(count, H, W, C)``; the same checkpoint and seed give the same images on one kind of device.
 
@@ -80,8 +81,7 @@ def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArra
     generator = load_generator(checkpoint, device)
     latents = torch.randn(count, checkpoint.page.config.model.latent, generator=random_stream(seed, "generate"))
     try:
-        with reproducible():
-            return generate(generator, latents, device)[-1].numpy()
+        return generate(generator, latents, device)[-1].numpy()
     except NonFiniteError as error:
         raise UserError(f"{checkpoint.directory}: {error}; choose another checkpoint") from None
 
@@ -102,6 +102,7 @@ def refuse_output(output: Path) -> None:
     refuse_impossible_directory(output)
 
 
+@reproducible()
 def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:
     """Write images as one grid where the output ends in .png, else each as a file in a new or empty directory.
 

@@ -44,6 +44,7 @@ def load_for(proxy: ProxySpec, data: str, download: bool = False) -> ImageSet:
     return load_images(data, download, training=lambda known: partition(known, proxy.images).gan)
 
 
+@reproducible()
 def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None = None) -> Materials:
     """Divide a set, train its feature net (or find it in the cache) and measure the real images.
 
@@ -94,10 +95,9 @@ def generate(generator: nn.Module, latents: Tensor) -> Tensor:
 
 
 def _start_fd(measure: Yardstick, proxy: ProxySpec, shape: tuple[int, ...]) -> float:
-    with reproducible():
-        extractor = Extractor(measure.weights, measure.inception, device_for_trials())
-        untrained = _untrained(proxy, shape, measure.sample_size)
-        return measure.reference.distance_to(extractor.distance_features(untrained))
+    extractor = Extractor(measure.weights, measure.inception, device_for_trials())
+    untrained = _untrained(proxy, shape, measure.sample_size)
+    return measure.reference.distance_to(extractor.distance_features(untrained))
 
 
 def _untrained(proxy: ProxySpec, shape: tuple[int, ...], count: int) -> Tensor:
