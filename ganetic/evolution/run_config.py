@@ -122,9 +122,10 @@ class RunConfig(Config):
 
 
 def model_name(proxy: ProxySpec, materials: Materials) -> str:
-    """The proxy net, such as ``dcgan28-w16`` or ``dcgan32-w16-nobn``."""
+    """The proxy net, such as ``dcgan28-w16``, ``dcgan32-w16-nobn`` or, with augmentation, ``dcgan28-w16-xray``."""
     plain = f"dcgan{materials.images.shape[1]}-w{proxy.width}"
-    return plain if proxy.batch_norm else f"{plain}-nobn"
+    normed = plain if proxy.batch_norm else f"{plain}-nobn"
+    return normed if proxy.augmentation == "none" else f"{normed}-{proxy.augmentation}"
 
 
 def differences(old: Config, new: Config) -> list[str]:

@@ -12,6 +12,7 @@ from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
 from ganetic.full.augmentation import AUGMENTATIONS
 from ganetic.gan.models import ModelSpec, scales
+from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
 
 Positive = Annotated[int, Field(ge=1)]
@@ -31,7 +32,7 @@ class DataSpec(Config):
     classes: tuple[str, ...] = ()
     """Classes to train on; none: all."""
     augmentation: tuple[str, ...] = ()
-    """Changes to real images that leave them what they are; in no order."""
+    """Changes to real images alone; in no order. The generator learns to draw them, too."""
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -70,6 +71,8 @@ class TrainConfig(Config):
     """Of both players."""
     regulariser: RegulariserSpec = RegulariserSpec()
     """What D's loss is added to; nothing by default."""
+    augmentation: AugmentationSpec = AugmentationSpec()
+    """What D sees real and generated images through; nothing by default."""
     batch: Annotated[int, Field(ge=2, le=4096)] = 16
     """Images a step, real and generated each, over all workers."""
     steps: Positive

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from ganetic.full.augmentation import augment
 from ganetic.full.config import TrainConfig
 from ganetic.full.share import ALONE, Share, SharedLoss, SharedOptimiser, mean_over
+from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
 from ganetic.gan.models import build, pyramid, scales
 from ganetic.gan.order import Order
+from ganetic.gan.profiles import PROFILES
 from ganetic.gan.regulariser import Regulariser
-from ganetic.gan.step import Images, Loss, Optimiser, StepLosses, adam, gan_step
+from ganetic.gan.step import Augment, Images, Loss, Optimiser, StepLosses, adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
 from ganetic.loss.screen import gradient_scale
@@ -66,7 +68,10 @@ class Trainer:
             adam(self.generator, rates.generator_rate, *betas),
             adam(self.discriminator, rates.discriminator_rate, *betas),
         )
-        names = ("latents", "order", "augmentation", "regulariser")
+        self._profile = PROFILES.get(config.augmentation.profile)
+        names = ["latents", "order", "augmentation", "regulariser"]
+        if self._profile is not None:  # checkpoints from before there were any have no such stream
+            names.append("diffaugment")
         self._streams = {name: random_stream(config.seed, name) for name in names}
         self._order = Order(len(images), config.batch, self._streams["order"])
         self.loss: Loss = GanLoss(formula)
@@ -97,6 +102,7 @@ class Trainer:
                 self._next_images(),
                 self._next_latents(),
                 self.regulariser,
+                self._next_augment(),
             )
         self._average.update(self.generator, self.step)
         losses = StepLosses(*mean_over(self.share, *losses))  # a penalty is of the process's own images
@@ -115,6 +121,11 @@ class Trainer:
         shape = (self._config.batch, self._config.model.latent)
         # All processes draw the whole batch: however many they are, they see the same latents and images.
         return self.share.of(torch.randn(shape, generator=self._streams["latents"])).to(self._device)
+
+    def _next_augment(self) -> tuple[Augment, Augment] | None:
+        if self._profile is None:
+            return None
+        return draw_both(self._profile, self._config.batch, self._streams["diffaugment"], self.share.of)
 
     def weights(self) -> Tensor:
         """A copy of all of the generator's parameters, ``(P,)``."""

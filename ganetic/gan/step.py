@@ -1,6 +1,6 @@
 """One update of both players, as every training here does it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -10,6 +10,10 @@ from ganetic.gan.adam import FusedAdam
 
 Images = Tensor | tuple[Tensor, ...]
 """Images ``(B, C, H, W)``, or a pyramid: one batch at every resolution, the coarsest first and the finest last."""
+
+Augment = Callable[[Images], Images]
+"""Images to changed ones of the same shapes, which can be differentiated; its calls change the n-th image alike.
+`ganetic.gan.diffaugment.Augmentation` is one."""
 
 
 class Loss(Protocol):
@@ -66,11 +70,13 @@ def gan_step(
     real: Images,
     latents: Tensor,
     regulariser: Regularisation | None = None,
+    augment: tuple[Augment, Augment] | None = None,
 ) -> StepLosses:
     """Update D on a real and a generated batch, then G against the new D, on the same generated batch.
 
     One forward pass of G serves both updates, and D's parameters are frozen while G learns, so that no gradient is
-    computed that nobody uses.
+    computed that nobody uses. Where images are augmented D sees no other ones, and both updates see the same changes:
+    two draws a step, whatever the loss and the regulariser.
 
     Args:
         generator: latents ``(B, latent)`` to images, or to a pyramid of them.
@@ -79,14 +85,19 @@ def gan_step(
         optimisers: G's and D's, in this order.
         real: images in [−1, 1], or a pyramid of them where G makes pyramids and D takes them.
         latents: ``(B, latent)``.
-        regulariser: of D.
+        regulariser: of D. Its gradients are by the images before augmentation, as in ADA, and those of `real` are
+            augmented as real ones are.
+        augment: what D sees real and generated images through, in this order.
     """
     generator_optimiser, discriminator_optimiser = optimisers
     fake = generator(latents)
+    judge, seen_real, seen_fake = discriminator, real, fake
+    if augment is not None:
+        judge = _Augmented(discriminator, augment[0])
+        seen_real, seen_fake = augment[0](real), augment[1](fake)
 
-    settled = _detached(fake)
-    d_loss = loss.discriminator(discriminator(real), discriminator(settled))
-    penalty = None if regulariser is None else regulariser.penalty(discriminator, real, settled)
+    d_loss = loss.discriminator(discriminator(seen_real), discriminator(_detached(seen_fake)))
+    penalty = None if regulariser is None else regulariser.penalty(judge, real, _detached(fake))
     if penalty is not None:
         d_loss = d_loss + penalty
     _update(discriminator_optimiser, d_loss)
@@ -94,10 +105,23 @@ def gan_step(
         regulariser.constrain(discriminator)
 
     with _frozen(discriminator):
-        fake_logits = discriminator(fake)
-        g_loss = loss.generator(fake_logits, discriminator(real) if loss.needs_real_logits else None)
+        fake_logits = discriminator(seen_fake)
+        g_loss = loss.generator(fake_logits, discriminator(seen_real) if loss.needs_real_logits else None)
         _update(generator_optimiser, g_loss)
     return StepLosses(d_loss.detach(), g_loss.detach())
+
+
+class _Augmented(nn.Module):
+    """A discriminator of images that augments them first."""
+
+    def __init__(self, discriminator: nn.Module, augment: Augment) -> None:
+        super().__init__()
+        self._discriminator, self._augment = discriminator, augment
+
+    def forward(self, images: Images) -> Tensor:
+        """Map images to logits ``(B,)``."""
+        logits: Tensor = self._discriminator(self._augment(images))
+        return logits
 
 
 def _detached(images: Images) -> Images:

@@ -83,7 +83,8 @@ def calibration_record(kept: Kept, measured: Sequence[int]) -> dict[str, Any]:
 def proxy_line(proxy: ProxySpec) -> str:
     """Name the settings of a proxy that are chosen for it."""
     norm = "batch norm" if proxy.batch_norm else "no batch norm"
-    return f"width {proxy.width}, batch {proxy.batch}, learning rate {proxy.learning_rate:g}, {norm}"
+    line = f"width {proxy.width}, batch {proxy.batch}, learning rate {proxy.learning_rate:g}, {norm}"
+    return line if proxy.augmentation == "none" else f"{line}, augmentation {proxy.augmentation}"
 
 
 def _head(calibration: Calibration) -> list[str]:

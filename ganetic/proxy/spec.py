@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ganetic.config import Config
+from ganetic.gan.profiles import ProfileName
 
 Steps = Annotated[int, Field(ge=1)]
 
@@ -32,6 +33,10 @@ class ProxySpec(Config):
     generator itself. It is (1 + step) / (10 + step) where that is less."""
     images: Annotated[int, Field(ge=64, le=50_000)] = 2000
     """Images that a Fréchet distance compares with as many real ones; fewer where the data has not twice as many."""
+    # Left out where it is off: specs written without it stay what they were, and calibrations keep their keys.
+    augmentation: Annotated[ProfileName, Field(exclude_if=lambda name: name == "none")] = "none"
+    """The profile of `ganetic.gan.profiles` through whose random changes D sees real and generated images; meant for
+    sets of fewer than 2,000."""
 
 
 class KillRule(Config):

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from ganetic.config import Config
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
+from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
 from ganetic.gan.order import Order
+from ganetic.gan.profiles import PROFILES
 from ganetic.gan.step import adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
@@ -70,7 +72,7 @@ class Training:
     """A proxy GAN in training.
 
     Everything random comes from streams of the seed alone: the same seed gives every loss the same initialisation,
-    latents and order of images, so that a comparison of two losses is a paired one.
+    latents, order of images and augmentation, so that a comparison of two losses is a paired one.
 
     Args:
         spec: loss, seed and settings.
@@ -96,6 +98,8 @@ class Training:
         self._optimisers = (adam(self.generator, *rates), adam(discriminator, *rates))
         self._latents = random_stream(spec.seed, "latents")
         self._order = Order(len(materials.images), proxy.batch, random_stream(spec.seed, "order"))
+        self._profile = PROFILES.get(proxy.augmentation)
+        self._changes = random_stream(spec.seed, "diffaugment")
         self._losses = torch.zeros((), dtype=torch.float64, device=device)
         self.step = 0
         self.updates: list[tuple[int, float]] = []
@@ -143,7 +147,9 @@ class Training:
     def _one_step(self) -> None:
         real = to_unit(self._images[self._order.next().to(self._device)])
         latents = torch.randn(self._batch, self._latent, generator=self._latents).to(self._device)
-        losses = gan_step(self.generator, self._discriminator, self._loss, self._optimisers, real, latents)
+        augment = None if self._profile is None else draw_both(self._profile, self._batch, self._changes)
+        nets = (self.generator, self._discriminator)
+        losses = gan_step(*nets, self._loss, self._optimisers, real, latents, None, augment)
         if self._average is not None:
             self._average.update(self.generator, self.step)
         # A sum of losses remembers any that was not finite, and is read only now and then.

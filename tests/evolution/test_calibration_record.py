@@ -65,6 +65,7 @@ def test_fifty_seeds_of_the_library_on_twenty_checkpoints_fit_into_200_kb() -> N
         {"proxy": ProxySpec(width=8)},
         {"proxy": ProxySpec(batch_norm=False)},
         {"proxy": ProxySpec(beta2=0.99)},
+        {"proxy": ProxySpec(augmentation="xray")},
         {"checkpoints": (*CHECKPOINTS[:-1], 800)},
         {"checkpoints": CHECKPOINTS[1:]},
         {"losses": {"a": "formula of a"}},

@@ -31,6 +31,7 @@ def test_the_presets_are_those_of_the_readme() -> None:
         ("steps = 3", 'key "model" is missing'),
         ("steps = 0\n[model]\nname = 'mlp'", "steps is '0'"),
         ("steps = 3\n[model]\nname = 'mlp'\n[data]\naugmentation = ['flop']", 'did you mean "flip"'),
+        ("steps = 3\n[model]\nname = 'mlp'\n[augmentation]\nprofile = 'x-ray'", 'did you mean "xray"'),
         ("steps = 3\n[model]\nname = 'mlp'\n[regulariser]\nr1 = 1\ngradient_penalty = 1", "exclude each other"),
         ("steps = [", "not valid TOML"),
     ],

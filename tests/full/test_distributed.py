@@ -12,6 +12,7 @@ from ganetic.full.record import read_record
 from ganetic.full.share import ALONE, Share, check_workers
 from ganetic.full.train import train
 from ganetic.full.trainer import Trainer
+from ganetic.gan.profiles import AugmentationSpec
 from ganetic.loss.library import LIBRARY
 from ganetic.reproducible import reproducible
 from tests.full.conftest import tiny
@@ -26,11 +27,12 @@ TOLERANCE = 1e-4
 """Of the losses of two workers, after 20 steps: the order of sums differs, and each step enlarges last digits."""
 
 
-def gradients(share: Share, loss: str) -> dict[str, Tensor]:
+def gradients(share: Share, loss: str, profile: str) -> dict[str, Tensor]:
     """Of both nets, after one step."""
     images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 1), dtype=np.uint8)
+    config = CONFIG.model_copy(update={"augmentation": AugmentationSpec.model_validate({"profile": profile})})
     with reproducible():  # on one thread, here as there
-        trainer = Trainer(CONFIG, LIBRARY[loss].formula, images, "cpu", share)
+        trainer = Trainer(config, LIBRARY[loss].formula, images, "cpu", share)
         trainer.advance()
     nets = {"generator": trainer.generator, "discriminator": trainer.discriminator}
     return {
@@ -41,19 +43,20 @@ def gradients(share: Share, loss: str) -> dict[str, Tensor]:
     }
 
 
-def step_of_two(rank: int, loss: str, folder: str) -> None:
+def step_of_two(rank: int, loss: str, profile: str, folder: str) -> None:
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    torch.save(gradients(Share(rank, 2), loss), f"{folder}/{rank}.pt")
+    torch.save(gradients(Share(rank, 2), loss, profile), f"{folder}/{rank}.pt")
     distributed.barrier()
     distributed.destroy_process_group()
 
 
-def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("profile", ["none", "xray"])
+def test_two_processes_have_the_gradients_of_one(profile: str, tmp_path: Path) -> None:
     loss = "relativistic-hinge"  # each logit's gradient depends on all others
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    spawn(step_of_two, args=(loss, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(step_of_two, args=(loss, profile, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
-    alone = gradients(ALONE, loss)
+    alone = gradients(ALONE, loss, profile)
     assert alone.keys() == first.keys() == second.keys()
     for name, gradient in alone.items():
         assert torch.equal(first[name], second[name])

@@ -27,6 +27,7 @@ from ganetic.full.subject import Subject, load_subject
 from ganetic.full.train import resume_training, train
 from ganetic.full.trainer import Trainer
 from ganetic.gan.step import StepLosses
+from ganetic.loss.library import LIBRARY
 from tests.full.conftest import LOSS, tiny
 
 
@@ -62,9 +63,11 @@ def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
         assert torch.equal(tensor, other["tensors"][name]), name
 
 
-@pytest.mark.parametrize("model", ["mlp", "dcgan", "msg-sagan"])
-def test_killed_and_resumed_it_is_bit_for_bit_the_same(model: str, tmp_path: Path) -> None:
-    config = tiny(model, regulariser={"gradient_penalty": 1.0}, keep=1)
+@pytest.mark.parametrize(
+    ("model", "profile"), [("mlp", "none"), ("dcgan", "none"), ("msg-sagan", "none"), ("msg-sagan", "xray")]
+)
+def test_killed_and_resumed_it_is_bit_for_bit_the_same(model: str, profile: str, tmp_path: Path) -> None:
+    config = tiny(model, regulariser={"gradient_penalty": 1.0}, augmentation={"profile": profile}, keep=1)
     train(config, LOSS, tmp_path / "whole")
     whole = content(tmp_path / "whole")
     run = tmp_path / "killed"
@@ -75,6 +78,32 @@ def test_killed_and_resumed_it_is_bit_for_bit_the_same(model: str, tmp_path: Pat
             resume_training(run, listener=KillAt(step))
     assert resume_training(run).status == "finished"
     assert_equal(content(run), whole)
+
+
+def test_streams_are_those_of_earlier_checkpoints_unless_there_is_differentiable_augmentation(
+    digits: ImageSet,
+) -> None:
+    earlier = {"order.queue", "latents", "order", "augmentation", "regulariser"}
+    for profile, added in (("none", set()), ("xray", {"diffaugment"})):
+        config = tiny("dcgan", augmentation={"profile": profile})
+        trainer = Trainer(config, LIBRARY[LOSS].formula, digits.images[:64], "cpu")
+        assert trainer.state()["streams"].keys() == earlier | added
+
+
+def test_losses_of_one_seed_are_augmented_alike(digits: ImageSet) -> None:
+    streams, weights = [], []
+    for loss, profile in (("bce", "xray"), ("relativistic-hinge", "xray"), ("bce", "none"), ("bce", "fundus")):
+        config = tiny("dcgan", regulariser={"r1": float(loss == "bce")}, augmentation={"profile": profile})
+        trainer = Trainer(config, LIBRARY[loss].formula, digits.images[:64], "cpu")
+        for _ in range(3):
+            trainer.advance()
+        streams.append(trainer.state()["streams"].get("diffaugment"))
+        weights.append(trainer.weights())
+    first, *others = (stream for stream in streams if stream is not None)
+    assert len(others) == 2 and streams[2] is None
+    assert all(torch.equal(first, other) for other in others)
+    assert not torch.equal(weights[0], weights[2])
+    assert not torch.equal(weights[0], weights[3])
 
 
 def test_a_killed_process_goes_on(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ import torch
 from torch import Tensor, nn
 
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
+from ganetic.gan.diffaugment import draw_both
+from ganetic.gan.profiles import PROFILES
 from ganetic.gan.regulariser import Regulariser, RegulariserSpec
 from ganetic.gan.step import Images, Optimiser, adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
+from ganetic.reproducible import random_stream
 
 BCE = "d_real=softplus(neg(d)); d_fake=softplus(d); g_fake=softplus(neg(d))"
 
@@ -233,3 +236,82 @@ def test_a_critic_need_not_flatten_its_logits(name: str, spec: RegulariserSpec) 
         parameters = [parameter for net in (generator, discriminator) for parameter in net.parameters()]
         after.append([*(value for step in losses for value in step), *parameters])
     assert all(torch.equal(one, other) for one, other in zip(*after, strict=True))
+
+
+class Marking:
+    """An augmentation that darkens images, so that a critic can tell whether it is shown one of them."""
+
+    def __init__(self, mark: float) -> None:
+        self.mark = mark
+
+    def __call__(self, images: Images) -> Images:
+        assert isinstance(images, Tensor)
+        return images / 4 + self.mark
+
+
+class Spy(nn.Module):
+    """A critic that remembers what it is shown."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.shown: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.shown.append(images.detach().clone())
+        logits: Tensor = self.net(images)
+        return logits
+
+
+@pytest.mark.parametrize("penalty", [{}, {"r1": 1.0}, {"gradient_penalty": 1.0}])
+def test_a_critic_sees_augmented_images_only(penalty: dict[str, float]) -> None:
+    loss = GanLoss(LIBRARY["relativistic-hinge"].formula)  # its G asks for real logits, too
+    generator, discriminator = nets()
+    spy, real_mark, fake_mark = Spy(discriminator), 4.0, -4.0
+    regulariser = Regulariser(RegulariserSpec(**penalty), 1.0, random_stream(0, "regulariser"))
+    updaters = (adam(generator, 1e-2, 0.5, 0.9), adam(discriminator, 1e-2, 0.5, 0.9))
+    with torch.no_grad():
+        fake = generator(batch(3)[1])
+    gan_step(generator, spy, loss, updaters, *batch(3), regulariser, (Marking(real_mark), Marking(fake_mark)))
+    shown = [images - images.mean().sign() * 4 for images in spy.shown]
+    kinds = [float(images.mean().sign()) for images in spy.shown]
+    assert kinds == [1, -1, *([1] if penalty else []), -1, 1]
+    real = batch(3)[0]
+    for kind, images in zip(kinds[:2] + kinds[-2:], shown[:2] + shown[-2:], strict=True):
+        torch.testing.assert_close(images, (real if kind > 0 else fake) / 4, rtol=0, atol=1e-5)
+
+
+def augmented_step(
+    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimisers: tuple[Optimiser, ...], seed: int
+) -> None:
+    """The textbook step on images that a function changes, with R1 by the images before it."""
+    real, latents = batch(3)
+    augment_real, augment_fake = draw_both(PROFILES["xray"], 8, random_stream(seed, "diffaugment"))
+    fake = generator(latents).detach()
+    d_loss = loss.discriminator(discriminator(augment_real(real)), discriminator(augment_fake(fake)))
+    real.requires_grad_(True)
+    (slope,) = torch.autograd.grad(discriminator(augment_real(real)).sum(), real, create_graph=True)
+    optimisers[1].zero_grad()
+    penalty = 3 / 2 * slope.square().sum((1, 2, 3)).mean()
+    (d_loss + penalty).backward()  # type: ignore[no-untyped-call]
+    optimisers[1].step()
+    optimisers[0].zero_grad()
+    loss.generator(discriminator(augment_fake(generator(latents)))).backward()  # type: ignore[no-untyped-call]
+    optimisers[0].step()
+
+
+def test_an_augmented_step_is_the_textbook_one_through_the_augmentation() -> None:
+    loss = GanLoss(Formula.from_text(BCE))
+    ours, theirs = nets(), nets()
+    updaters = [(adam(pair[0], 1e-2, 0.5, 0.9), adam(pair[1], 1e-2, 0.5, 0.9)) for pair in (ours, theirs)]
+    regulariser = Regulariser(RegulariserSpec(r1=3), 1.0, random_stream(0, "regulariser"))
+    augment = draw_both(PROFILES["xray"], 8, random_stream(5, "diffaugment"))
+    gan_step(*ours, loss, updaters[0], *batch(3), regulariser, augment)
+    augmented_step(*theirs, loss, updaters[1], 5)
+    # G's gradients; D's are those of both updates there, and of its own here.
+    for first, second in zip(ours[0].parameters(), theirs[0].parameters(), strict=True):
+        assert first.grad is not None
+        assert second.grad is not None
+        torch.testing.assert_close(first.grad, second.grad, rtol=1e-4, atol=1e-7)
+    for first, second in zip(ours[1].parameters(), theirs[1].parameters(), strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-4)

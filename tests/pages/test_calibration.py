@@ -105,3 +105,4 @@ def test_record_is_strict_json(calibration: Calibration) -> None:
 def test_proxies_are_named_by_what_is_chosen_of_them() -> None:
     assert proxy_line(ProxySpec()) == "width 16, batch 32, learning rate 0.002, batch norm"
     assert "no batch norm" in proxy_line(ProxySpec(batch_norm=False))
+    assert proxy_line(ProxySpec(augmentation="xray")).endswith("batch norm, augmentation xray")

@@ -2,12 +2,14 @@ import json
 import math
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from ganetic.gan.step import StepLosses, gan_step
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
@@ -149,6 +151,43 @@ def test_relativistic_losses_get_the_real_logits(materials: Materials) -> None:
     assert run_trial(spec(text), materials).state in {TrialState.COMPLETED, TrialState.FAILED}
 
 
+def test_augmentation_is_the_same_for_every_loss_and_another_for_every_seed(
+    materials: Materials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[torch.Tensor]] = []
+
+    def watched(*arguments: Any) -> StepLosses:
+        assert len(arguments[-1]) == 2
+        seen[-1].extend(one.matrices for one in arguments[-1])
+        return gan_step(*arguments)
+
+    monkeypatch.setattr(trial_module, "gan_step", watched)
+    proxy = TINY.model_copy(update={"augmentation": "xray"})
+    results = []
+    for formula, seed in ((BCE, 0), (LIBRARY["relativistic-hinge"].formula.text, 0), (BCE, 1), (BCE, 0)):
+        seen.append([])
+        results.append(plain(run_trial(spec(formula, seed, 5, proxy=proxy), materials)))
+    drawn = [torch.stack(matrices) for matrices in seen]
+    assert len({tuple(matrices.flatten().tolist()) for matrices in drawn[0]}) == 10
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert results[0] == results[3]
+
+
+def test_augmentation_changes_the_training_and_not_its_start(materials: Materials) -> None:
+    plainly = run_trial(spec(), materials)
+    for profile in ("xray", "natural"):
+        augmented = run_trial(spec(proxy=TINY.model_copy(update={"augmentation": profile})), materials)
+        assert augmented.trace[0] == plainly.trace[0]
+        assert augmented.trace[1] != plainly.trace[1]
+
+
+def test_a_spec_without_augmentation_is_written_as_before_there_was_any() -> None:
+    assert "augmentation" not in spec().model_dump(mode="json")["proxy"]
+    chosen = ProxySpec(augmentation="fundus")
+    assert ProxySpec.model_validate(chosen.model_dump(mode="json")) == chosen
+
+
 def test_samples_are_those_of_the_trial(materials: Materials) -> None:
     first = sample_images(spec(), materials, 6)
     assert first.shape == (6, 28, 28, 1)
@@ -220,6 +259,7 @@ def test_random_expressions_each_have_a_state(quarter: int, materials: Materials
         {"seed": -1},
         {"proxy": {"width": 0}},
         {"proxy": {"widht": 8}},
+        {"proxy": {"augmentation": "x-ray"}},
         {"batch": 3},
     ],
 )
