@@ -15,6 +15,7 @@ strengths between divisions, which share their images: a fresh sample would vary
 """
 
 import os
+import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ from torch import Tensor
 from ganetic.data import ImageSet, load_images
 from ganetic.errors import UserError, run_script
 from ganetic.metrics.clusters import cluster_labels
-from ganetic.metrics.features import build_feature_net, features, train_feature_net
+from ganetic.metrics.features import DIMENSIONS, build_feature_net, features, train_feature_net
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.imagenet import WIDTHS, ImageNetFeatures
 from ganetic.report import print_text
@@ -232,7 +233,7 @@ def table(seen: list[Seen], cost: dict[str, float], title: str) -> Table:
 
 
 def _dimensions(name: str) -> int:
-    return 64 if name == OWN else sum(WIDTHS[int(block)] for block in name.split("-b")[1].split("@")[0].split("b"))
+    return DIMENSIONS if name == OWN else sum(WIDTHS[int(block)] for block in re.findall(r"b(\d+)", name))
 
 
 def costs() -> dict[str, float]:

@@ -48,7 +48,7 @@ class ImageNetFeatures:
 
     def __post_init__(self) -> None:
         rising = all(first < second for first, second in pairwise(self.blocks))
-        if not (self.blocks and rising and 0 <= self.blocks[0] and self.blocks[-1] < len(WIDTHS)):
+        if not (self.blocks and rising and self.blocks[0] >= 0 and self.blocks[-1] < len(WIDTHS)):
             raise ValueError(f"blocks {self.blocks}; expected increasing numbers of 0 … {len(WIDTHS) - 1}")
         if self.side < _STRIDE or self.side % _STRIDE:
             raise ValueError(f"side {self.side}; expected a multiple of {_STRIDE} pixels")
