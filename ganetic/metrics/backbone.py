@@ -114,7 +114,7 @@ def load_backbone(architecture: str, path: Path, sha256: str | None = None, side
     Args:
         architecture: one of `ARCHITECTURES`.
         path: the file.
-        sha256: the digest that the file must have, in hex, or the beginning of it.
+        sha256: the digest that the file must have, in hex, or its first 8 digits or more.
         side: pixels a side to which images are resized.
 
     Raises:
@@ -126,6 +126,8 @@ def load_backbone(architecture: str, path: Path, sha256: str | None = None, side
     state, digest = read_state(path, f"expected weights of {architecture} as .safetensors or by torch.save", sha256)
     net = _headless(row)
     found = {_torchvision_name(name, row, net): value for name, value in state.items()}
+    if len(found) < len(state):
+        raise UserError(f"{path}: holds more than one net: names differ only by their prefixes ({', '.join(PREFIXES)})")
     found = {name: value for name, value in found.items() if not name.startswith(HEADS)}
     wanted = net.state_dict()
     # Files that other tools wrote lack these counters, which only training uses.

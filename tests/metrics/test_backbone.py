@@ -73,6 +73,7 @@ WRAPPED: list[Callable[[State], object]] = [
     lambda state: {f"model.backbone.{name}": value for name, value in state.items()},
     lambda state: {"epoch": 3, "state_dict": {f"encoder.{name}": value for name, value in state.items()}},
     lambda state: {"model": state},
+    lambda state: {name: nn.Parameter(value) if value.is_floating_point() else value for name, value in state.items()},
     lambda state: {name: value for name, value in state.items() if not name.startswith("classifier.")},
     lambda state: {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")},
     lambda state: {name: value.double() if value.is_floating_point() else value for name, value in state.items()},
@@ -123,6 +124,9 @@ def test_the_digest_is_asked_for(state: State, tmp_path: Path) -> None:
     assert load_backbone(NAME, file, sha256=digest[:12]).file_sha256 == digest
     with pytest.raises(UserError, match=rf"weights\.pt: its sha256 is {digest}; expected {'0' * 64}"):
         load_backbone(NAME, file, sha256="0" * 64)
+    for none in ("", digest[:7], "sha256:" + digest):
+        with pytest.raises(UserError, match="is none; expected 8 to 64 hex digits"):
+            load_backbone(NAME, file, sha256=none)
 
 
 class Harm:
@@ -152,5 +156,7 @@ def test_files_that_are_refused_in_one_line(state: State, tmp_path: Path) -> Non
     refused(r"tensors 1 missing, as features\.0\.0\.weight$")
     saved(tmp_path, state | {"decoder.weight": torch.zeros(2)})
     refused(r"tensors 1 unknown, as decoder\.weight$")
+    saved(tmp_path, state | {f"module.{name}": value for name, value in state.items()})
+    refused("holds more than one net")
     saved(tmp_path, state | {"features.0.0.weight": torch.zeros(2, 3)})
     refused(r"features\.0\.0\.weight is \(2, 3\); expected \(16, 3, 3, 3\)")
