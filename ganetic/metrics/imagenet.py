@@ -83,8 +83,8 @@ class ImageNetFeatures:
 class _Trunk(nn.Module):
     """The net up to the last block that is asked for, with its batch norms folded into its convolutions.
 
-    In the library's own forward pass each batch norm, activation and padding is one more walk through fresh memory,
-    and these take as long as the arithmetic. The features differ by rounding alone.
+    In the library's own forward pass each batch norm, activation and padding is one more walk through fresh memory.
+    The features differ by rounding alone.
     """
 
     def __init__(self, net: Any, blocks: tuple[int, ...]) -> None:
