@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 import zipfile
 import zlib
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -150,6 +151,28 @@ def to_unit(images: NDArray[np.uint8] | Tensor, device: str | torch.device | Non
 def to_uint8(images: Tensor) -> Tensor:
     """Round images ``(N, C, H, W)`` in [−1, 1] to uint8 ``(N, H, W, C)``, as an image file would."""
     return (images.permute(0, 2, 3, 1) * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnExtractor:
+    """The feature net of the data's own labels on a device; a `ganetic.metrics.extractor.FeatureExtractor`.
+
+    Attributes:
+        net: a trained net in evaluation mode.
+        name: ``cnn64``, or ``cnn64k`` when it learnt clusters.
+    """
+
+    net: FeatureNet
+    name: str = "cnn64"
+
+    @property
+    def dimensions(self) -> int:
+        """The number of features."""
+        return DIMENSIONS
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return float32 features ``(N, 64)`` of uint8 images ``(N, H, W, C)``."""
+        return features(self.net, images)[0]
 
 
 @torch.no_grad()

@@ -1,10 +1,6 @@
 """InceptionV3 features through torch-fidelity, from a weights file that the user brings."""
 
-import hashlib
-import pickle
 import tempfile
-import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,18 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganetic.errors import UserError
+from ganetic.metrics.weights_file import read_state
 
 FID_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 """torch-fidelity's file; the digits at the end are the beginning of its sha256."""
 FID_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FID_WEIGHTS}"
 _DIGITS = "6726825d"
 _LAYER = "2048"
+DIMENSIONS = 2048
 _CHUNK = 25
 
 
 @dataclass(frozen=True, eq=False)
 class InceptionWeights:
-    """The weights of an InceptionV3 as plain arrays, which travel between processes.
+    """The weights of an InceptionV3 as plain arrays; a `ganetic.metrics.extractor.FeatureSource`.
 
     Attributes:
         arrays: the state, by name.
@@ -45,6 +43,32 @@ class InceptionWeights:
         """The features' name in a metric's protocol."""
         return "inception-2015-12-05" if self.is_fid else f"inception-{self.sha256[:8]}"
 
+    def build(self, device: str | torch.device) -> "InceptionExtractor":
+        """Build the net on a device."""
+        return InceptionExtractor(self.protocol, build_inception(self, device))
+
+
+@dataclass(frozen=True, eq=False)
+class InceptionExtractor:
+    """InceptionV3 on a device; a `ganetic.metrics.extractor.FeatureExtractor`.
+
+    Attributes:
+        name: the features' name in protocols.
+        net: of `build_inception`.
+    """
+
+    name: str
+    net: nn.Module
+
+    @property
+    def dimensions(self) -> int:
+        """The number of features."""
+        return DIMENSIONS
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return float32 features ``(N, 2048)`` of uint8 images ``(N, H, W, C)``."""
+        return inception_features(self.net, images)
+
 
 def load_inception(path: Path) -> InceptionWeights:
     """Read a weights file without running anything in it.
@@ -52,22 +76,8 @@ def load_inception(path: Path) -> InceptionWeights:
     Raises:
         UserError: the file is missing, holds more than tensors, or does not fit torch-fidelity's InceptionV3.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of odd files before it refuses them
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; {_DIGITS}… comes from {FID_URL}") from None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:100] or type(error).__name__
-        raise UserError(f"{path}: not a file of weights only ({reason}); expected {FID_URL}") from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise UserError(f"{path}: not a state of InceptionV3; expected {FID_URL}")
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    weights = InceptionWeights({str(name): value.numpy() for name, value in state.items()}, digest.hexdigest())
+    state, digest = read_state(path, f"expected {FID_URL}")
+    weights = InceptionWeights({name: value.numpy() for name, value in state.items()}, digest)
     try:
         build_inception(weights)
     except RuntimeError as error:

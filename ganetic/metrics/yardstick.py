@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganetic.data import ImageSet, Indices, cache_directory
 from ganetic.metrics.clusters import cluster_labels
 from ganetic.metrics.diversity import Diversity
+from ganetic.metrics.extractor import FeatureExtractor, FeatureSource
 from ganetic.metrics.features import (
-    FeatureNet,
+    OwnExtractor,
     Weights,
     build_feature_net,
     cached_feature_net,
@@ -19,7 +20,7 @@ from ganetic.metrics.features import (
     weights_hash,
 )
 from ganetic.metrics.frechet import FeatureStatistics
-from ganetic.metrics.inception import InceptionWeights, build_inception, inception_features
+from ganetic.metrics.inception import InceptionWeights
 from ganetic.reproducible import reproducible
 
 
@@ -29,7 +30,8 @@ class Yardstick:
 
     Attributes:
         weights: the feature net.
-        inception: InceptionV3, when distances are measured in its features; the feature net then only counts classes.
+        inception: another net, such as InceptionV3, when distances are measured in its features; the feature net then
+            only counts classes.
         reference: statistics of ``sample_size`` real images that train no GAN.
         diversity: of the same images; of a full training, of as many that it trains on.
         sample_size: number of images that a distance compares with as many real ones.
@@ -41,7 +43,7 @@ class Yardstick:
     """
 
     weights: Weights
-    inception: InceptionWeights | None
+    inception: FeatureSource | None
     reference: FeatureStatistics
     diversity: Diversity
     sample_size: int
@@ -57,19 +59,16 @@ class Extractor:
 
     Args:
         weights: the feature net.
-        inception: InceptionV3, or None.
+        inception: another net, in whose features distances are measured; None for the feature net's.
         device: where the nets live.
     """
 
-    def __init__(self, weights: Weights, inception: InceptionWeights | None, device: str | torch.device) -> None:
-        self._net: FeatureNet = build_feature_net(weights, device)
-        self._inception: nn.Module | None = None if inception is None else _inception_once(inception, device)
-
-    def distance_features(self, images: Tensor) -> Tensor:
-        """Return the features ``(N, F)`` in which distances are measured, of uint8 images ``(N, H, W, C)``."""
-        if self._inception is not None:
-            return inception_features(self._inception, images)
-        return features(self._net, images)[0]
+    def __init__(self, weights: Weights, inception: FeatureSource | None, device: str | torch.device) -> None:
+        self._net = build_feature_net(weights, device)
+        self.distance_features: FeatureExtractor = (
+            OwnExtractor(self._net) if inception is None else _build_once(inception, device)
+        )
+        """Gives the features ``(N, F)`` in which distances are measured, of uint8 images ``(N, H, W, C)``."""
 
     def diversity(self, images: Tensor) -> Diversity:
         """Return how varied uint8 images ``(N, H, W, C)`` are, as the feature net sees them."""
@@ -84,7 +83,7 @@ class Extractor:
 def yardstick(
     images: ImageSet,
     roles: tuple[Indices, Indices, Indices],
-    inception: InceptionWeights | None,
+    inception: FeatureSource | None,
     device: str | torch.device,
 ) -> Yardstick:
     """Train the feature net of a set (or find it in the cache), and measure the real images.
@@ -94,7 +93,7 @@ def yardstick(
     Args:
         images: the set.
         roles: which images train the feature net, are compared with, and stand for a perfect generator's.
-        inception: InceptionV3, to measure distances in its features.
+        inception: another net, to measure distances in its features.
         device: where to measure.
     """
     learnt, compared, others = roles
@@ -132,18 +131,19 @@ def _feature_net(images: ImageSet, learnt: Indices) -> Weights:
     return cached_feature_net(pixels, labels, cache_directory() / "features")[0]
 
 
-def _protocol(images: ImageSet, inception: InceptionWeights | None, size: int) -> str:
+def _protocol(images: ImageSet, inception: FeatureSource | None, size: int) -> str:
     if inception is None:
         return f"fd@{images.name}-{'cnn64' if images.labels is not None else 'cnn64k'}/{budget(size)}"
-    return f"{'fid' if inception.is_fid else 'fd'}@{images.name}-{inception.protocol}/{budget(size)}"
+    is_fid = isinstance(inception, InceptionWeights) and inception.is_fid
+    return f"{'fid' if is_fid else 'fd'}@{images.name}-{inception.protocol}/{budget(size)}"
 
 
-_built: dict[tuple[str, str], nn.Module] = {}
+_built: dict[tuple[str, str], FeatureExtractor] = {}
 
 
-def _inception_once(weights: InceptionWeights, device: str | torch.device) -> nn.Module:
-    """Build InceptionV3 once a process: that takes as long as a short trial."""
-    key = (weights.sha256, str(device))
+def _build_once(source: FeatureSource, device: str | torch.device) -> FeatureExtractor:
+    """Build an extractor once a process: InceptionV3 takes as long as a short trial."""
+    key = (source.sha256, str(device))
     if key not in _built:
-        _built[key] = build_inception(weights, device)
+        _built[key] = source.build(device)
     return _built[key]

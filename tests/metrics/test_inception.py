@@ -87,7 +87,7 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         load_inception(bad)
     assert not (tmp_path / "harm").exists()
     torch.save([torch.zeros(2)], bad)
-    with pytest.raises(UserError, match="not a state of InceptionV3"):
+    with pytest.raises(UserError, match="not a state dictionary of tensors"):
         load_inception(bad)
     torch.save({"x": torch.zeros(2)}, bad)
     with pytest.raises(UserError, match="not a state of torch-fidelity's InceptionV3"):
