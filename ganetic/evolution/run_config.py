@@ -122,10 +122,15 @@ class RunConfig(Config):
 
 
 def model_name(proxy: ProxySpec, materials: Materials) -> str:
-    """The proxy net, such as ``dcgan28-w16``, ``dcgan32-w16-nobn`` or, with augmentation, ``dcgan28-w16-xray``."""
-    plain = f"dcgan{materials.images.shape[1]}-w{proxy.width}"
-    normed = plain if proxy.batch_norm else f"{plain}-nobn"
-    return normed if proxy.augmentation == "none" else f"{normed}-{proxy.augmentation}"
+    """The proxy net, such as ``dcgan28-w16`` or, without batch norm, augmented and averaged, ``…-nobn-xray-ema``."""
+    parts = [
+        f"dcgan{materials.images.shape[1]}",
+        f"w{proxy.width}",
+        *([] if proxy.batch_norm else ["nobn"]),
+        *([] if proxy.augmentation == "none" else [proxy.augmentation]),
+        *(["ema"] if proxy.ema_decay else []),
+    ]
+    return "-".join(parts)
 
 
 def differences(old: Config, new: Config) -> list[str]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ganetic.data import ImageSet, load_images, partition
 from ganetic.errors import UserError
 from ganetic.gan.dcgan import SIZES, Generator, initialise
+from ganetic.metrics.extractor import FeatureSource
 from ganetic.metrics.features import to_uint8
 from ganetic.metrics.inception import load_inception
 from ganetic.metrics.yardstick import Extractor, Yardstick, yardstick
@@ -65,8 +66,8 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
             f"{images.name}: images of {side}×{side} pixels; the nets take {', '.join(map(str, SIZES))}; resize them"
         )
     parts = partition(images, proxy.images)
-    inception = None if inception_weights is None else load_inception(inception_weights)
-    measure = yardstick(images, (parts.features, parts.reference, parts.floor), inception, device_for_trials())
+    source = _feature_source(proxy, inception_weights)
+    measure = yardstick(images, (parts.features, parts.reference, parts.floor), source, device_for_trials())
     start_fd = _start_fd(measure, proxy, images.images.shape[1:])
     if not 0 < measure.floor_fd < start_fd:
         raise UserError(
@@ -74,6 +75,22 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
             f"other images of the set ({measure.floor_fd:.3g}); expected a set of at least some hundred varied images"
         )
     return Materials(**vars(measure), images=images.images[parts.gan], start_fd=start_fd, shared=parts.shared)
+
+
+def _feature_source(proxy: ProxySpec, inception_weights: Path | None) -> FeatureSource | None:
+    """The net in whose features distances are measured; None for the small CNN that learns from the data."""
+    if inception_weights is not None:
+        if proxy.features != "cnn":
+            raise UserError(
+                f'features "{proxy.features}" and InceptionV3 weights are two metrics; expected one of them: leave '
+                "--inception-weights out, or the key features"
+            )
+        return load_inception(inception_weights)
+    if proxy.features == "cnn":
+        return None
+    from ganetic.metrics.imagenet import ImageNetFeatures  # noqa: PLC0415 - only those who ask for it need the wheel
+
+    return ImageNetFeatures()
 
 
 def device_for_trials() -> str:

@@ -1,6 +1,6 @@
 """What a trial is told: the proxy's settings, the loss, the seed and the budget."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -31,6 +31,9 @@ class ProxySpec(Config):
     ema_decay: Annotated[float, Field(ge=0, lt=1, exclude_if=lambda decay: decay == 0)] = 0.0
     """Decay rate of the averaged generator, batch norm's statistics included, which is measured; 0 measures the trained
     generator itself. It is (1 + step) / (10 + step) where that is less."""
+    features: Annotated[Literal["cnn", "imagenet"], Field(exclude_if=lambda name: name == "cnn")] = "cnn"
+    """In which features a distance is measured: those of a small CNN that learns from the data, or those of
+    EfficientNet-Lite0, trained on ImageNet, which see more where the data is a few hundred images."""
     images: Annotated[int, Field(ge=64, le=50_000)] = 2000
     """Images that a Fréchet distance compares with as many real ones; fewer where the data has not twice as many."""
     # Left out where it is off: specs written without it stay what they were, and calibrations keep their keys.

@@ -74,3 +74,14 @@ def test_images_that_are_all_alike(cache: Path, tmp_path: Path) -> None:
 
 def test_thousands_are_written_as_k(cache: Path) -> None:
     assert prepare(load_images("digits"), ProxySpec(images=2000, width=2)).protocol == "fd@digits-cnn64/898"
+
+
+def test_distances_can_be_measured_in_imagenet_features(tiny_images: ImageSet, materials: Materials) -> None:
+    own = prepare(tiny_images, TINY.model_copy(update={"features": "imagenet"}))
+    assert own.protocol == materials.protocol.replace("cnn64", "efflite0-b4b10@64")
+    assert own.features_hash != materials.features_hash
+    assert own.reference.mean.shape == (152,)
+    assert 0 < own.floor_fd < own.start_fd
+    with pytest.raises(UserError, match="are two metrics; expected one of them"):
+        prepare(tiny_images, TINY.model_copy(update={"features": "imagenet"}), Path("inception.pth"))
+    assert "features" not in TINY.model_dump()
