@@ -1,5 +1,6 @@
 """What the user did wrong, in one line."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -33,6 +34,11 @@ def unknown(kind: str, name: str, allowed: Iterable[str], where: str = "") -> Us
     return UserError(
         f'{place}unknown {kind} "{name[:60]}"; expected one of {", ".join(allowed)}{did_you_mean(name, allowed)}'
     )
+
+
+def typed(*words: object) -> str:
+    """Write a command as it is typed into a shell: what has spaces or quotes in it is quoted."""
+    return shlex.join(map(str, words))
 
 
 def run_script(main: Callable[[], None]) -> None:

@@ -1,6 +1,8 @@
 """Files that are whole or not there, and directories that can be made or are refused."""
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +24,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield aside
         aside.replace(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise not_written(path, error) from None
     finally:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
@@ -36,6 +38,14 @@ def write_whole(path: Path, text: str) -> None:
     """
     with whole(path) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def not_written(path: Path, error: OSError) -> UserError:
+    """Return what is to be said of a place that cannot be written."""
+    advice = "; make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "; choose a place that may be written"
+    return UserError(f"{path}: cannot be written: {error.strerror or error}{advice}")
 
 
 def make_directory(path: Path) -> None:
@@ -63,10 +73,10 @@ def refuse_impossible_directory(path: Path) -> None:
         raise UserError(f"{path}: cannot be made: {above} may not be written; name another directory")
 
 
-def is_writable(directory: Path) -> bool:
-    """Return whether files can be made in a directory, which is made for them where it is not there."""
+def is_writable(directory: Path, room: int = 0) -> bool:
+    """Return whether files of so many bytes can be made in a directory, which itself may have to be made."""
     above = _deepest(directory.absolute())
-    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK) and shutil.disk_usage(above).free >= room
 
 
 def _deepest(path: Path) -> Path:

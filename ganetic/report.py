@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.evolution.results import EXHAUSTED, Run
-from ganetic.files import write_whole
-from ganetic.loss.card import LossCard, write_card
+from ganetic.files import whole
+from ganetic.loss.card import LossCard, card_text
 from ganetic.loss.export import latex, python_module
 from ganetic.loss.library import LIBRARY, LibraryLoss
 from ganetic.loss.resemblance import published_name
@@ -187,18 +188,18 @@ def next_steps(run: Run, best: Path | None) -> Text:
     """Name the commands that go on from here, with this run's paths."""
     directory = run.directory
     if best is None:
-        more = f" --max-trials {2 * run.asked}" if run.status == "finished" else ""
-        go_on = (f"ganetic resume {directory}{more}", "go on where it stopped")
+        more = ("--max-trials", 2 * run.asked) if run.status == "finished" else ()
+        go_on = (typed("ganetic", "resume", directory, *more), "go on where it stopped")
         steps = [
             *([go_on] if run.stop_reason != EXHAUSTED else ()),
-            (f"ganetic show {directory}", "look again"),
-            (f"ganetic plot {directory} --kind progress", "see how it went"),
+            (typed("ganetic", "show", directory), "look again"),
+            (typed("ganetic", "plot", directory, "--kind", "progress"), "see how it went"),
         ]
     else:
         steps = [
-            (f"ganetic plot {directory} --kind samples", "images made with the winner"),
-            (f"ganetic export stable.json --run {directory} --pick stability", "another pick"),
-            (f"ganetic confirm {directory}", "what may be claimed: the winner on seeds that chose nothing"),
+            (typed("ganetic", "plot", directory, "--kind", "samples"), "images made with the winner"),
+            (typed("ganetic", "export", "stable.json", "--run", directory, "--pick", "stability"), "another pick"),
+            (typed("ganetic", "confirm", directory), "what may be claimed: the winner on seeds that chose nothing"),
         ]
     return Text("What next:\n" + "\n".join(f"  {command}\n      {purpose}" for command, purpose in steps))
 
@@ -277,11 +278,11 @@ def write_loss(card: LossCard, path: Path) -> list[Path]:
         raise UserError(f"{path}: a loss card is written to a file that ends in .json; .py and .tex go beside it")
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {path.parent} does not exist")
-    texts = {path.with_suffix(".py"): python_module(card), path.with_suffix(".tex"): latex(card)}
-    write_card(card, path)
-    for file, text in texts.items():
-        write_whole(file, text)
-    return [path, *texts]
+    texts = {path: card_text(card), path.with_suffix(".py"): python_module(card), path.with_suffix(".tex"): latex(card)}
+    with ExitStack() as stack:  # all of them, or none
+        for file, text in texts.items():
+            stack.enter_context(whole(file)).write_text(text, encoding="utf-8")
+    return [*texts]
 
 
 def print_text(console: Console, part: RenderableType) -> None:

@@ -1,6 +1,27 @@
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+_ray_started: list[str] = []
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "subprocess.Popen" and "gcs_server" in str(arguments[1]):
+        _ray_started.append(str(arguments[0]))
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True)
+def _only_marked_tests_start_ray(request: pytest.FixtureRequest) -> Iterator[None]:
+    """`make quick` leaves Ray out, which works only where every test that starts it says so."""
+    before = len(_ray_started)
+    yield
+    if len(_ray_started) > before and request.node.get_closest_marker("ray") is None:
+        pytest.fail("this test started Ray; mark it with @pytest.mark.ray")
 
 
 @pytest.fixture

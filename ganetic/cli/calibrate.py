@@ -57,10 +57,15 @@ def calibrate(
             listener.log("what has ended is kept; the same command goes on with it")
             raise
     measured = loaded.checkpoints(loaded.rungs[0].steps)
-    if json:
-        typer.echo(to_json({name: calibration_record(kept, measured) for name, kept in found.items()}))
-    else:
-        for kept in found.values():
-            print_text(console(), calibration_page(kept, measured))
-    for path in export(found.values(), output) if output is not None else ():
+    paths: list[Path] = []
+    try:
+        if output is not None:
+            paths = export(found.values(), output)
+    finally:  # files first; and where they cannot be written, it is shown
+        if json:
+            typer.echo(to_json({name: calibration_record(kept, measured) for name, kept in found.items()}))
+        else:
+            for kept in found.values():
+                print_text(console(), calibration_page(kept, measured))
+    for path in paths:
         typer.echo(path, err=json)

@@ -58,7 +58,7 @@ def _usage(error: Exception) -> str:
 
 
 def _complain(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    line = " ".join(message.splitlines())  # a path may have several spaces in a row
     typer.echo(f"ganetic: error: {line}", err=True)
     return code
 

@@ -25,11 +25,9 @@ from ganetic.cli.options import (
     windowed,
 )
 from ganetic.cli.train import conclude, yield_cores
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ganetic.evolution.listener import Listener
     from ganetic.evolution.results import Run
 
@@ -174,31 +172,43 @@ def _advice(listener: "Listener") -> Iterator[None]:
 
 
 def _conclude(run: "Run") -> None:
-    """Write the pick into the run's directory and say what was found, where it lies, and what to try next."""
+    """Write the pick into the run's directory, then say what was found, where it lies, and what to try next."""
+    from rich.text import Text
+
     from ganetic.report import next_steps, print_text, run_page
 
-    output = console()
-    output.line()
-    print_text(output, run_page(run))
-    output.line()
-    best = _write_pick(run, output) if run.status == "finished" else None
-    print_text(output, next_steps(run, best))
+    output, files, said = console(), list[Path](), ""
+    best = run.directory / "best.json"
+    try:
+        if run.status == "finished":
+            files, said = _write_pick(run, best)
+    except UserError as error:
+        again = typed("ganetic", "export", best, "--run", run.directory)
+        raise UserError(f"{error}; the run is kept: `{again}` writes its best loss") from None
+    finally:  # files first: whatever becomes of printing, they are there; and where they cannot be written, it is shown
+        output.line()
+        print_text(output, run_page(run))
+        output.line()
+    if files:
+        print_text(output, Text(said))
+    elif said:
+        typer.echo(said)
+    for path in files:
+        typer.echo(path)
+    typer.echo(str(next_steps(run, best if files else None)))
     if run.status != "finished":
         raise typer.Exit(INTERRUPTED)
 
 
-def _write_pick(run: "Run", output: "Console") -> Path | None:
+def _write_pick(run: "Run", best: Path) -> tuple[list[Path], str]:
+    """Write the pick, and return its files, the card first, and what is to be said of it."""
     from ganetic.evolution.winner import pick_card
     from ganetic.plots.figure import plot as draw
-    from ganetic.report import print_text, verdict, write_loss
+    from ganetic.report import verdict, write_loss
 
     try:
         card = pick_card(run)
     except UserError as nobody:  # a search that found nothing has not failed
-        typer.echo(nobody)
-        return None
-    best, *others = write_loss(card, run.directory / "best.json")
-    print_text(output, verdict(run, card))
-    for path in (best, *others, draw(run, "pareto")):
-        typer.echo(path)
-    return best
+        return [], str(nobody)
+    files = write_loss(card, best)
+    return [*files, draw(run, "pareto")], str(verdict(run, card))

@@ -25,11 +25,13 @@ _PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}  # the axis of RAS that its 
 def read_nifti(file: Path, plane: str = "axial") -> list[Picture]:
     """Read every slice of a NIfTI volume as a picture; needs the extra ``ganetic[nifti]``.
 
-    The volume is turned and mirrored, never interpolated, to the closest of the axes right, anterior, superior. Slices
-    are seen as radiologists see them: axial ones from the feet, nose up, the patient's right at the left; coronal ones
-    from the front, head up, the patient's right at the left; sagittal ones head up, nose at the left. They are in order
-    from the feet to the head, from the back to the front, from the patient's left to the right; all slices of one time
-    point before those of the next. Voxels may be longer than wide; pictures are not stretched to make up for it.
+    The volume is turned and mirrored, never interpolated, to the closest of the axes right, anterior, superior. A file
+    that tells no orientation is taken as nibabel takes it: left, anterior, superior. Slices are seen as radiologists
+    see them. Axial ones are seen from the feet: the nose is up, the patient's right is at the left. Coronal ones are
+    seen from the front: the head is up, the patient's right is at the left. Sagittal ones have the head up and the nose
+    at the left. Slices follow each other from the feet to the head, from the back to the front, from the patient's left
+    to the right; all slices of one time point come before those of the next. Where voxels are longer than wide,
+    pictures are not stretched to make up for it.
 
     Grey values are in units of the file: float32 after ``scl_slope`` and ``scl_inter``, else the type they are stored
     in, uint16 instead of uint8, as uint8 volumes are often labels 0, 1, 2. The window is ``cal_min`` to ``cal_max``
@@ -118,10 +120,13 @@ def _volume(file: Path, header: "Nifti1Header") -> Pixels:
     shape = (*shape, 1, 1, 1)[:4]
     if offset + prod(shape) * dtype.itemsize > MAX_BYTES or max(shape[:3]) * shape[3] > MAX_PICTURES:
         raise too_large(file, f"{_times(shape)} voxels of {dtype.itemsize} bytes from byte {offset}")
+    count = prod(shape) * dtype.itemsize
     with reading(file, "NIfTI file", "nibabel"):
-        source = file.with_suffix(".img") if file.suffix.lower() == ".hdr" else file
-        voxels = np.frombuffer(_read(source, offset, prod(shape) * dtype.itemsize), dtype)
-        return np.asarray(apply_orientation(voxels.reshape(shape, order="F"), axes))
+        content = _read(file.with_suffix(".img") if file.suffix.lower() == ".hdr" else file, offset, count)
+        if len(content) < count:
+            raise UserError(f"{file}: has {len(content)} of {count} bytes of voxels; it is cut off: copy it again")
+        voxels = np.frombuffer(content, dtype).reshape(shape, order="F")
+        return np.asarray(apply_orientation(voxels, axes))
 
 
 def _scale(file: Path, header: "Nifti1Header") -> tuple[float, float]:

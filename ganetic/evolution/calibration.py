@@ -4,8 +4,7 @@ A calibration is computed once for each data set and proxy: what comes with the 
 cache has, and only then is anything trained.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -114,7 +113,7 @@ def calibration_for(
     directory: Path | None = None,
     made_with: int = SEEDS_OF_A_SEARCH,
 ) -> Kept:
-    """Find the calibration of one proxy, or make it and keep it in the cache.
+    """Find the calibration of one proxy, or make it and keep it in the cache, if that can be written.
 
     Args:
         materials: of the proxy's data.
@@ -141,24 +140,16 @@ def calibration_for(
         f"no calibration for {conditions.data} and this proxy yet: training {len(losses)} published losses on "
         f"{len(numbers)} seed{'s' * (len(numbers) > 1)} for {steps} steps"
     )
-    with _place(directory, listener) as place:
-        folder = place / conditions.name
-        calibration = train_references(conditions, numbers, materials, runtime, listener, folder)
-        kept = keep(calibration, folder / FILE)
-        (folder / _journal(numbers)).unlink()
-    return kept
-
-
-@contextmanager
-def _place(directory: Path | None, listener: Listener) -> Iterator[Path]:
-    """Where calibrations are made: where they are kept; in a folder that vanishes where the cache cannot be written."""
     place = Path(directory) if directory is not None else calibration_directory()
-    if directory is not None or is_writable(place):
-        yield place
-        return
-    listener.log(f"{place}: cannot be written, so that this calibration is not kept; GANETIC_CACHE names another place")
-    with TemporaryDirectory(prefix="ganetic-") as vanishing:
-        yield Path(vanishing)
+    if directory is None and not is_writable(place):
+        listener.log(f"{place}: cannot be written: this calibration is not kept; GANETIC_CACHE names another place")
+        with TemporaryDirectory(prefix="ganetic-") as vanishing:
+            return Kept(train_references(conditions, numbers, materials, runtime, listener, Path(vanishing)), None)
+    folder = place / conditions.name
+    calibration = train_references(conditions, numbers, materials, runtime, listener, folder)
+    kept = keep(calibration, folder / FILE)
+    (folder / _journal(numbers)).unlink()
+    return kept
 
 
 def checkpoints_of(space: SearchSpace, steps: int) -> tuple[int, ...]:

@@ -22,11 +22,11 @@ class Kept:
 
     Attributes:
         calibration: what it says.
-        place: its file.
+        place: its file; None where it could not be kept.
     """
 
     calibration: Calibration
-    place: Traversable
+    place: Traversable | None
 
 
 def calibration_directory() -> Path:

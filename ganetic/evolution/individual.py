@@ -119,7 +119,7 @@ class Individual:
         self.dead = self._fails(rung, len(scales))
         if self.dead:
             return
-        traces = [truncated(self.traces[slot], rung.steps) for slot in range(rung.seeds * len(scales))]
+        traces = [self.traces[slot].until(rung.steps) for slot in range(rung.seeds * len(scales))]
         self.fitnesses.append(joint_fitness(traces, scales))
         self.climb.append(objectives(self.fitness))
         self.judged.append(traces)
@@ -138,11 +138,4 @@ def objectives(fitness: Fitness) -> Objectives:
 
 def seed_trace(result: TrialResult) -> SeedTrace:
     """A trial's result as one seed of a fitness."""
-    return SeedTrace(failed=result.state is not TrialState.COMPLETED, points=result.trace)
-
-
-def truncated(trace: SeedTrace, steps: int) -> SeedTrace:
-    """A trace as it stood after so many steps."""
-    if not trace.points or trace.points[-1][0] <= steps:
-        return trace
-    return SeedTrace(trace.failed, tuple(point for point in trace.points if point[0] <= steps))
+    return SeedTrace(result.state is not TrialState.COMPLETED, result.trace, result.raw_trace)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ganetic.config import validate
 from ganetic.data import resolved
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.evolution.calibration import kill_rules
 from ganetic.evolution.driver import LIMIT, Driver
 from ganetic.evolution.listener import Listener, Silence
@@ -192,7 +192,8 @@ def _refuse_other_content(directory: Path) -> None:
     """A search that was killed before it had a journal has left no more than its lock and its space."""
     refuse_impossible_directory(directory)
     if directory.exists() and not (directory.is_dir() and all(map(_is_leftover, directory.iterdir()))):
-        raise UserError(f"{directory}: exists already; name a new directory, or use `ganetic resume {directory}`")
+        go_on = typed("ganetic", "resume", directory)
+        raise UserError(f"{directory}: exists already; name a new directory, or use `{go_on}`")
 
 
 def _is_leftover(path: Path) -> bool:

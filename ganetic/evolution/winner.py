@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.evolution.individual import DEAD_SHARE
 from ganetic.evolution.results import Run
 from ganetic.loss.card import MAX_NAME, LossCard, Provenance, Reference, Result, Role, Training
@@ -65,13 +65,14 @@ def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, wher
     """
     if pick not in PICKS:
         raise UserError(f'unknown pick "{pick}"; expected {", ".join(PICKS)} or the number of an individual')
+    go_on = typed("ganetic", "resume", where)
     if not candidates and references:  # there were finals
         raise UserError(
-            f"{where}: no finalist survived the finals; search on (`ganetic resume {where} --max-trials N`), "
+            f"{where}: no finalist survived the finals; search on (`{go_on} --max-trials N`), "
             "or pick a loss by its number"
         )
     if not candidates:
-        raise UserError(f"{where}: no loss has trained yet; let the search run on (`ganetic resume {where}`)")
+        raise UserError(f"{where}: no loss has trained yet; let the search run on (`{go_on}`)")
     if pick == "fid":
         picked = min(candidates, key=lambda row: row["fd"])
     elif pick == "stability":

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from ganetic.config import Config, validate
 from ganetic.errors import UserError
+from ganetic.files import not_written
 from ganetic.full.trainer import State
 
 CHECKPOINTS = "checkpoints"
@@ -61,9 +62,12 @@ def write_checkpoint(run: Path, state: State, standing: Standing) -> Path:
             save_file({name: tensor.detach().contiguous() for name, tensor in state[part].items()}, _file(aside, part))
         (aside / _STATE).write_text(standing.model_dump_json(indent=1) + "\n", encoding="utf-8")
         aside.rename(place)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise not_written(place, error) from None
+    except SafetensorError as error:
         raise UserError(f"{place}: cannot be written: {error}") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return place
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ganetic.full.config import TrainConfig
 from ganetic.gan.models import build
 from ganetic.gan.step import Images
+from ganetic.reproducible import reproducible
 
 _COPIES_OF_G = 5
 """Weights, gradients, two moments of Adam, the average."""
@@ -37,6 +38,7 @@ class Estimate:
         return self.state_bytes + self.activation_bytes
 
 
+@reproducible()
 def estimate(config: TrainConfig, size: int, channels: int) -> Estimate:
     """Count parameters, and the tensors that a forward pass of two images keeps for the backward pass.
 

@@ -67,6 +67,7 @@ def evaluate(
     return _judge(generated, images, training, held_out, inception_weights, known=True)
 
 
+@reproducible()
 def drawn(images: NDArray[np.uint8], count: int | None, seed: int) -> NDArray[np.uint8]:
     """Draw some of the images of a folder, or take them all where no number is given.
 
@@ -84,6 +85,7 @@ def drawn(images: NDArray[np.uint8], count: int | None, seed: int) -> NDArray[np
     return kept
 
 
+@reproducible()
 def compare_folders(
     first: Path, second: str, inception_weights: Path | None = None, count: int | None = None, seed: int = 0
 ) -> Evaluation:
@@ -114,6 +116,7 @@ def compare_folders(
     return found.model_copy(update={"notes": (*made.notes, *found.notes)})
 
 
+@reproducible()
 def _judge(
     generated: NDArray[np.uint8],
     images: ImageSet,
@@ -130,14 +133,13 @@ def _judge(
     reference, floor = roles.reference[:n], roles.floor[:n]
     chosen = torch.randperm(len(generated), generator=random_stream(0, "evaluated"))[:n].numpy()
     measure = yardstick(images, (training, reference, floor), None, device)
-    with reproducible():
-        pixels = images.images
-        sides = Sides.of(measure, generated[chosen], pixels[reference], pixels[floor], device)
-        found = list(in_the_feature_net(sides, measure, images.labels is not None))
-        if inception is not None:
-            found += in_inception(sides, measure, inception, device)
-        judged = known and len(held_out) > 1
-        copies = _memorisation(measure, generated, images, training, held_out) if judged else _NOTHING
+    pixels = images.images
+    sides = Sides.of(measure, generated[chosen], pixels[reference], pixels[floor], device)
+    found = list(in_the_feature_net(sides, measure, images.labels is not None))
+    if inception is not None:
+        found += in_inception(sides, measure, inception, device)
+    judged = known and len(held_out) > 1
+    copies = _memorisation(measure, generated, images, training, held_out) if judged else _NOTHING
     diversity = sides.diversity(len(measure.weights["classify.bias"]))
     return Evaluation(
         data=measure.data,

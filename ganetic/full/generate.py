@@ -1,5 +1,6 @@
 """Draw images from a trained generator."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.files import refuse_impossible_directory
 from ganetic.full.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_standing
 from ganetic.full.run_files import TrainingPage, is_training, read_page
@@ -43,7 +44,7 @@ def find_checkpoint(path: Path) -> Checkpoint:
     if is_training(path):
         found = checkpoints_in(path)
         if not found:
-            raise UserError(f"{path}: has no checkpoint yet; `ganetic resume {path}` goes on with it")
+            raise UserError(f"{path}: has no checkpoint yet; `{typed('ganetic', 'resume', path)}` goes on with it")
         directory = directory_of(path, read_standing(found[-1]).best_step)
         return Checkpoint(directory, read_page(path), read_standing(directory).step)
     run = path.resolve().parent.parent
@@ -69,6 +70,7 @@ def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
     return generator.requires_grad_(False).eval().to(device)
 
 
+@reproducible()
 def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArray[np.uint8]:
     """Draw uint8 images ``(count, H, W, C)``; the same checkpoint and seed give the same images on one kind of device.
 
@@ -79,8 +81,7 @@ def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArra
     generator = load_generator(checkpoint, device)
     latents = torch.randn(count, checkpoint.page.config.model.latent, generator=random_stream(seed, "generate"))
     try:
-        with reproducible():
-            return generate(generator, latents, device)[-1].numpy()
+        return generate(generator, latents, device)[-1].numpy()
     except NonFiniteError as error:
         raise UserError(f"{checkpoint.directory}: {error}; choose another checkpoint") from None
 
@@ -101,6 +102,7 @@ def refuse_output(output: Path) -> None:
     refuse_impossible_directory(output)
 
 
+@reproducible()
 def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:
     """Write images as one grid where the output ends in .png, else each as a file in a new or empty directory.
 
@@ -117,12 +119,16 @@ def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:
         return [output]
     digits = max(5, len(str(len(images) - 1)))
     files = [output / f"{number:0{digits}d}.png" for number in range(len(images))]
+    new = not output.exists()
     try:
         for file, image in zip(files, pixels, strict=True):
             write_png(file, image.permute(2, 0, 1))
     except BaseException:
-        for file in files:
-            file.unlink(missing_ok=True)
+        with suppress(OSError):
+            for file in files:
+                file.unlink(missing_ok=True)
+            if new:
+                output.rmdir()
         raise
     return files
 

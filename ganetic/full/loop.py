@@ -42,6 +42,7 @@ class Work:
     gauge: Gauge
 
 
+@reproducible()
 def prepare(
     config: TrainConfig, formula: Formula, listener: TrainListener, download: bool = False, share: Share = ALONE
 ) -> Work:

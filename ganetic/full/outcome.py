@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.full.checkpoint import Standing, checkpoints_in, directory_of, read_standing
 from ganetic.full.record import read_record
 from ganetic.full.run_files import read_page
@@ -39,7 +39,7 @@ def training_in(run: Path) -> Training:
     steps = read_page(run).config.steps
     found = checkpoints_in(run)
     if not found:
-        raise UserError(f"{run}: has no checkpoint yet; `ganetic resume {run}` begins anew")
+        raise UserError(f"{run}: has no checkpoint yet; `{typed('ganetic', 'resume', run)}` begins anew")
     standing, lines = read_standing(found[-1]), read_record(run)
     reason = str(lines[-1].get("stopped", "")) if lines else ""
     status: Literal["finished", "failed", "stopped"] = "finished" if standing.step == steps else "stopped"
@@ -55,5 +55,6 @@ def outcome(training: Training) -> list[str]:
         lines = [f"failed: {training.reason}", f"last good checkpoint {directory_of(run, standing.step)}"]
     lines.append(f"best fd {best[1]:.1f} at step {best[0]}: {training.best}")
     if training.status == "stopped":
-        return [*lines, f"go on: ganetic resume {run}"]
-    return [*lines, f"next: ganetic generate {run} -o grid.png", f"      ganetic evaluate {run}"]
+        return [*lines, f"go on: {typed('ganetic', 'resume', run)}"]
+    generate, evaluate = typed("ganetic", "generate", run, "-o", "grid.png"), typed("ganetic", "evaluate", run)
+    return [*lines, f"next: {generate}", f"      {evaluate}"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganetic.errors import UserError
-from ganetic.files import write_whole
+from ganetic.files import not_written, write_whole
 
 METRICS = "metrics.jsonl"
 
@@ -40,7 +40,7 @@ class Record:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line, allow_nan=False) + "\n")
         except OSError as error:
-            raise UserError(f"{self._path}: cannot be written: {error.strerror}") from None
+            raise not_written(self._path, error) from None
 
 
 def read_record(run: Path) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
+from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.full.checkpoint import Standing
 from ganetic.full.config import TrainConfig, scales_of
 from ganetic.full.estimate import estimate
@@ -55,8 +56,9 @@ def train(
     name, formula = resolve_loss(loss)
     run = run or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-train-{config.model.name}-{name}"
     if run.exists():
-        advice = f"`ganetic resume {run}` goes on with it" if is_training(run) else "name a new directory"
+        advice = f"`{typed('ganetic', 'resume', run)}` goes on with it" if is_training(run) else "name a new directory"
         raise UserError(f"{run}: is there already; {advice}")
+    refuse_impossible_directory(run)
     card = LossCard.of(name, formula)
     work = prepare(config, formula, listener, download)
     _check_start(work, listener)
@@ -186,11 +188,12 @@ def _compare(run: Path, then: TrainingPage, now: TrainingPage, listener: TrainLi
 def _make_directory(run: Path, card: LossCard, page: TrainingPage) -> None:
     """Make the directory aside and rename it, so that it is that of a training or not there."""
     aside = run.with_name(f".{run.name}.{os.getpid()}")
+    make_directory(aside)
     try:
-        aside.mkdir(parents=True)
         write_card(card, aside / "loss.json")
         write_page(aside, page)
         aside.rename(run)
     except OSError as error:
+        raise UserError(f"{run}: cannot be made: {error.strerror or error}") from None
+    finally:
         shutil.rmtree(aside, ignore_errors=True)
-        raise UserError(f"{run}: cannot be made: {error.strerror}") from None

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from ganetic.full.augmentation import augment
 from ganetic.full.config import TrainConfig
-from ganetic.full.ema import Average
 from ganetic.full.share import ALONE, Share, SharedLoss, SharedOptimiser, mean_over
 from ganetic.gan.diffaugment import draw_both
+from ganetic.gan.ema import EMA
 from ganetic.gan.models import build, pyramid, scales
 from ganetic.gan.order import Order
 from ganetic.gan.profiles import PROFILES
@@ -62,7 +62,7 @@ class Trainer:
         self.generator, self.discriminator = build(config.model, size, channels, config.seed)
         for net in (self.generator, self.discriminator):
             net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._average = Average(self.generator, config.average)
+        self._average = EMA(self.generator, config.average)
         rates, betas = config.optimiser, (config.optimiser.beta1, config.optimiser.beta2)
         self.optimisers = (
             adam(self.generator, rates.generator_rate, *betas),

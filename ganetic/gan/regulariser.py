@@ -66,7 +66,7 @@ class Regulariser:
         """Return what is added to D's loss, a float32 scalar whose gradients reach D's parameters, or None.
 
         Args:
-            discriminator: images to logits ``(B,)``.
+            discriminator: images to logits of any shape; of the logits of patches the gradient is of their sum.
             real: images ``(B, C, H, W)``, or a pyramid.
             fake: generated ones of the same shapes.
         """

@@ -80,7 +80,7 @@ def gan_step(
 
     Args:
         generator: latents ``(B, latent)`` to images, or to a pyramid of them.
-        discriminator: what G makes to logits ``(B,)``.
+        discriminator: what G makes to logits, of any shape that the loss takes.
         loss: both players' losses.
         optimisers: G's and D's, in this order.
         real: images in [−1, 1], or a pyramid of them where G makes pyramids and D takes them.

@@ -173,12 +173,16 @@ class Journal:
         rows = [(key, _dump(value)) for key, value in meta.items()]
         # Built aside and renamed: a kill at any moment leaves a whole journal or none.
         aside = path.with_name(f".{path.name}.new")
-        with writing(path):
+        try:
             aside.unlink(missing_ok=True)
             with closing(sqlite3.connect(aside)) as connection, connection:
                 connection.executescript(_SCHEMA)
                 connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
             aside.replace(path)
+        except (OSError, sqlite3.OperationalError) as error:
+            for part in path.parent.glob(f"{aside.name}*"):
+                part.unlink(missing_ok=True)
+            raise UserError(f"{path}: cannot be written: {error}; make room or mend it, then begin again") from None
         return cls.open(path)
 
     @classmethod

@@ -88,7 +88,8 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
+        room = "; make room or mend the disk" if "disk" in str(error) else ""  # an index is made in order to read
+        raise UserError(f"{path}: cannot be read: {error}{room}") from None
     except (sqlite3.DatabaseError, ValueError) as error:
         raise _damaged(path, str(error)) from None
 

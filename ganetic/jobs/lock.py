@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ganetic.errors import UserError
+from ganetic.files import not_written
 
 PATIENCE_SECONDS = 1.0
 """Who looks whether a run is at work holds its lock for a moment, too."""
@@ -29,15 +30,18 @@ def run_lock(directory: Path) -> Iterator[None]:
         # Opened without truncation: until the lock is ours the text in the file is its holder's.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error}") from None
+        raise not_written(path, error) from None
     try:
         if not _locked(descriptor):
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             raise UserError(
                 f"{directory}: another process is working on this run ({holder}); wait for it, or stop it first"
             )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+        except OSError as error:
+            raise not_written(path, error) from None
         yield
     finally:
         os.close(descriptor)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Iterator
@@ -11,15 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import ray._common.utils
 import ray._private.ray_constants
 import ray._private.services
 import ray._private.worker
 
 import ganetic
 from ganetic.errors import UserError
+from ganetic.files import is_writable
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _CONNECT_SECONDS = 10.0
+_ROOM_BYTES = 32 << 20  # without room Ray waits for half a minute, and does not say for what
+_TOKEN = secrets.token_hex(32)
+_SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
+_LONGEST_PLACE = 103 - len("/session_2026-11-26_15-14-12_123456_4194304/sockets/plasma_store")
+"""Bytes of a path that leave room for the longest name of a socket; on macOS it may have 103 bytes, on Linux 107."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def connect(address: str | None, cpus: int | None, environment: dict[str, str], 
     if ray.is_initialized():
         return Session(started=False, owned=False, runtime_env={"env_vars": environment})
     if address is None:
-        _start(cpus, environment | (_preload(module) if module else {}))
+        _start(cpus, environment | (_preload(module) if module else {}) | _token())
         return Session(started=True, owned=True, runtime_env={})
     package = str(Path(ganetic.__path__[0]))
     _join(address, {"env_vars": environment, "py_modules": [package]})
@@ -78,15 +86,41 @@ def _preload(module: str) -> dict[str, str]:
     return {"PYTHONPATH": path, "RAY_preload_python_modules": module}
 
 
+def _token() -> dict[str, str]:
+    """Ray keeps a token in the home directory, which its processes know each other by; without one it is given it."""
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = None
+    return {} if home is not None and is_writable(home / ".ray") else {"RAY_AUTH_TOKEN": _TOKEN}
+
+
 def _start(cpus: int | None, environment: dict[str, str]) -> None:
     """Start Ray in an environment that its processes inherit; in one of their own, workers would start twice."""
+    place = _place_for_sockets()
     _print_messages(False)
     with _loopback(), _environment(environment):
-        ray.init("local", num_cpus=cpus, include_dashboard=False, **_quiet())
+        ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(place), **_quiet())
     address = nodes()[0]["NodeManagerAddress"]
     if address not in _LOOPBACK:
         ray.shutdown()
         raise RuntimeError(f"Ray {ray.__version__} was to listen on 127.0.0.1 only but listens on {address}")
+
+
+def _place_for_sockets() -> Path:
+    """Where Ray keeps its sockets and logs: its own choice, which follows TMPDIR, unless that is too long or full.
+
+    Raises:
+        UserError: there is no such place.
+    """
+    own = Path(ray._common.utils.get_default_ray_temp_dir()).absolute()  # type: ignore[no-untyped-call]
+    for place in (own, *(Path(folder) / "ray" for folder in _SHORT_FOLDERS)):
+        if len(os.fsencode(place)) <= _LONGEST_PLACE and is_writable(place, _ROOM_BYTES):
+            return place
+    raise UserError(
+        f"{own}: no place for Ray's sockets, nor is {', '.join(_SHORT_FOLDERS)}; set RAY_TMPDIR to one that can "
+        f"be written, has {_ROOM_BYTES >> 20} MiB of room and a path of at most {_LONGEST_PLACE - len('/ray')} bytes"
+    )
 
 
 def _join(address: str, runtime_env: dict[str, Any]) -> None:

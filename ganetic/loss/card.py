@@ -223,7 +223,12 @@ def write_card(card: LossCard, path: Path) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    write_whole(path, card.model_dump_json(by_alias=True, exclude_none=True, indent=2) + "\n")
+    write_whole(path, card_text(card))
+
+
+def card_text(card: LossCard) -> str:
+    """Return what is written of a card."""
+    return card.model_dump_json(by_alias=True, exclude_none=True, indent=2) + "\n"
 
 
 def json_schema() -> str:

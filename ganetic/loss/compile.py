@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganetic.loss.expression import Call, Const, Node, Var, variables_of
 from ganetic.loss.formula import Formula, Slot
-from ganetic.loss.logits import DTYPES, flat
+from ganetic.loss.logits import DTYPES, flat, without_autocast
 from ganetic.loss.ops import OPERATORS
 
 Inputs = dict[str, Tensor]
@@ -109,7 +109,7 @@ class GanLoss(nn.Module):
             ValueError: logits that cannot be meant.
         """
         real, fake = flat(real_logits, "real_logits"), flat(fake_logits, "fake_logits")
-        with torch.autocast(real.device.type, enabled=False):
+        with without_autocast(real.device.type):
             if self._both is not None and real.shape == fake.shape:
                 own, uses = torch.stack((real, fake)), self._uses["d_real"]
                 inputs = _inputs(uses, own, own.flip(0) if "m" in uses else own)
@@ -126,7 +126,7 @@ class GanLoss(nn.Module):
             raise ValueError("this loss is relativistic: its generator needs the real logits too")
         fake = flat(fake_logits, "fake_logits")
         real = fake if real_logits is None else flat(real_logits, "real_logits")
-        with torch.autocast(fake.device.type, enabled=False):
+        with without_autocast(fake.device.type):
             loss = self._mean("g_fake", fake, real)
             return loss + self._mean("g_real", real, fake) if "g_real" in self._programs else loss
 

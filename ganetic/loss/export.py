@@ -2,12 +2,12 @@
 
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ganetic.loss.card import LossCard, Result
 from ganetic.loss.expression import Call, Const, Node, Var, to_infix, variables_of, walk
 from ganetic.loss.formula import Formula, Slot
-from ganetic.loss.logits import flat
+from ganetic.loss.logits import flat, without_autocast
 from ganetic.loss.ops import OPERATORS
 from ganetic.loss.symbolic import simplified
 
@@ -24,7 +24,7 @@ _DISCRIMINATOR = '''
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Mean of d_real over the real logits plus mean of d_fake over the fake ones; a scalar."""
     real, fake = flat(real_logits, "real_logits"), flat(fake_logits, "fake_logits")
-    with torch.autocast(real.device.type, enabled=False):
+    with without_autocast(real.device.type):
         return d_real({real}).mean() + d_fake({fake}).mean()
 '''
 
@@ -34,7 +34,7 @@ def generator_loss(fake_logits: Tensor, real_logits: Tensor | None = None) -> Te
     fake = flat(fake_logits, "fake_logits")
     if real_logits is not None:
         flat(real_logits, "real_logits")
-    with torch.autocast(fake.device.type, enabled=False):
+    with without_autocast(fake.device.type):
         return g_fake(fake).mean()
 '''
 
@@ -47,7 +47,7 @@ def generator_loss(fake_logits: Tensor, real_logits: Tensor | None = None) -> Te
     if real_logits is None:
         raise ValueError("this loss is relativistic: its generator needs the real logits too")
     real, fake = flat(real_logits, "real_logits"), flat(fake_logits, "fake_logits")
-    with torch.autocast(fake.device.type, enabled=False):
+    with without_autocast(fake.device.type):
         return {value}
 '''
 
@@ -60,16 +60,17 @@ def python_module(card: LossCard) -> str:
     """
     slots = card.formula.slots
     calls = {part.op for tree in slots.values() for part in walk(tree) if isinstance(part, Call)}
-    functions = [flat, *(OPERATORS[name].torch for name in sorted(calls))]
+    operators = [OPERATORS[name].torch for name in sorted(calls)]
+    functions: list[Callable[..., object]] = [flat, without_autocast, *operators]
     constants = {
         name: function.__globals__[name]
         for function in functions
         for name in function.__code__.co_names
         if name.isupper()
     }
-    header = [_docstring(card), "", "import torch", "from torch import Tensor"]
-    if constants:
-        header += ["", *(f"{name} = {value!r}" for name, value in sorted(constants.items()))]
+    contexts = "from contextlib import AbstractContextManager, nullcontext"
+    header = [_docstring(card), "", contexts, "", "import torch", "from torch import Tensor"]
+    header += ["", *(f"{name} = {value!r}" for name, value in sorted(constants.items()))]
     parts = ["\n".join(header), *(inspect.getsource(function) for function in functions)]
     parts += [_slot_function(slot, slots) for slot in slots]
     parts += _players(slots)
@@ -115,8 +116,8 @@ def _summary(card: LossCard) -> list[str]:
         None: "The discriminator does not separate real from fake images in one direction.",
     }
     return [
-        "Input: logits, the discriminator's raw output of shape (B,), (B, 1), (B, 1, 1, 1) or, of patches, "
-        "(B, 1, H, W); apply no sigmoid to it. The loss is the mean over all of them.",
+        "Input: logits, the discriminator's raw output; apply no sigmoid to it. Their shape is (B,), (B, 1), "
+        "(B, 1, 1, 1) or, of patches, (B, 1, H, W); the loss is the mean over all of them.",
         f"Orientation: {card.orientation or 'none'}. {higher[card.orientation]}",
         *(f"Formula: {name} = {to_infix(tree)}" for name, tree in card.formula.trees.items()),
         "with p = sigmoid(d) of the logit d, y = 1 for real and 0 for fake images; G uses y = 1."

@@ -13,10 +13,25 @@ class SeedTrace:
     Attributes:
         failed: whether the training failed, from whatever cause.
         points: (step, fd) in order of steps, all finite and positive; read only where the training did not fail.
+        raw: the same of the trained generator itself, where the points are of an averaged one, which swings less; else
+            empty.
     """
 
     failed: bool
     points: tuple[tuple[int, float], ...]
+    raw: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def swings(self) -> tuple[tuple[int, float], ...]:
+        """The points in which a training that swings shows."""
+        return self.raw or self.points
+
+    def until(self, steps: int) -> "SeedTrace":
+        """The trace as it stood after so many steps."""
+        if not self.points or self.points[-1][0] <= steps:
+            return self
+        cut = (tuple(point for point in points if point[0] <= steps) for points in (self.points, self.raw))
+        return SeedTrace(self.failed, *cut)
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,10 @@ def fitness(traces: Sequence[SeedTrace], start_fd: float, floor_fd: float) -> Fi
     Instability is read from ln fd alone, because loss values and gradient norms do not compare between losses. It is
     the sum of: the sd over seeds of the final ln fd; the mean of ln(final/best); the mean root mean square of the
     upward moves between neighbouring checkpoints in the second half of the training; and λ times the share of failed
-    seeds. λ = ln(start/floor) is the whole way that a training can go, so that failing weighs more than any wobble. The
-    first three parts are over the seeds that did not fail; the sd of fewer than two is 0.
+    seeds. The second and the third are read from the trained generator itself, also where fd is that of an averaged
+    one, for an average hides what swings. λ = ln(start/floor) is the whole way that a training can go, so that failing
+    weighs more than any wobble. The first three parts are over the seeds that did not fail; the sd of fewer than two
+    is 0.
 
     Args:
         traces: one for each seed, at least one.
@@ -54,15 +71,16 @@ def fitness(traces: Sequence[SeedTrace], start_fd: float, floor_fd: float) -> Fi
     """
     if not traces or not 0 < floor_fd < start_fd < math.inf:
         raise ValueError(f"fitness of {len(traces)} traces between floor {floor_fd} and start {start_fd}")
-    alive = [_log_points(trace) for trace in traces if not trace.failed]
+    alive = [trace for trace in traces if not trace.failed]
     failed = len(traces) - len(alive)
-    ends = [points[-1][1] for points in alive]
+    ends = [_log_points(trace.points)[-1][1] for trace in alive]
+    swings = [_log_points(trace.swings) for trace in alive]
     log_fd = (sum(ends) + failed * math.log(start_fd)) / len(traces)
     instability = math.log(start_fd / floor_fd) * failed / len(traces)
     if alive:
         instability += deviation(ends)
-        instability += math.fsum(points[-1][1] - min(value for _, value in points) for points in alive) / len(alive)
-        instability += math.fsum(map(_upward_moves, alive)) / len(alive)
+        instability += math.fsum(points[-1][1] - min(value for _, value in points) for points in swings) / len(alive)
+        instability += math.fsum(map(_upward_moves, swings)) / len(alive)
     return Fitness(fd=math.exp(log_fd), instability=instability, failed=failed)
 
 
@@ -91,10 +109,10 @@ def deviation(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def _log_points(trace: SeedTrace) -> list[tuple[int, float]]:
-    if not trace.points or not all(0 < fd < math.inf for _, fd in trace.points):
-        raise ValueError(f"a trace that did not fail has the points {trace.points}")
-    return [(step, math.log(fd)) for step, fd in trace.points]
+def _log_points(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    if not points or not all(0 < fd < math.inf for _, fd in points):
+        raise ValueError(f"a trace that did not fail has the points {points}")
+    return [(step, math.log(fd)) for step, fd in points]
 
 
 def _upward_moves(points: Sequence[tuple[int, float]]) -> float:

@@ -51,7 +51,7 @@ def calibration_page(kept: Kept, measured: Sequence[int]) -> RenderableType:
             )
         ),
         Text(),
-        Text(str(kept.place)),
+        Text(str(kept.place or "not kept")),
     )
 
 
@@ -60,7 +60,7 @@ def calibration_record(kept: Kept, measured: Sequence[int]) -> dict[str, Any]:
     calibration = kept.calibration
     conditions = calibration.conditions
     return {
-        "file": str(kept.place),
+        "file": None if kept.place is None else str(kept.place),
         "metric": conditions.metric,
         "data": conditions.data,
         "proxy": conditions.proxy.model_dump(mode="json"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganetic.data import ImageSet, load_images, partition
 from ganetic.errors import UserError
@@ -44,6 +44,7 @@ def load_for(proxy: ProxySpec, data: str, download: bool = False) -> ImageSet:
     return load_images(data, download, training=lambda known: partition(known, proxy.images).gan)
 
 
+@reproducible()
 def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None = None) -> Materials:
     """Divide a set, train its feature net (or find it in the cache) and measure the real images.
 
@@ -81,22 +82,22 @@ def device_for_trials() -> str:
 
 
 @torch.no_grad()
-def generate(generator: Generator, latents: Tensor) -> Tensor:
+def generate(generator: nn.Module, latents: Tensor) -> Tensor:
     """Return a float32 image ``(N, C, H, W)`` for each latent, on the generator's device.
 
     Batch norm uses its running averages: an image depends on its own latent only, not on its neighbours in a batch.
     """
+    trains = generator.training
     generator.eval()
     images = torch.cat([generator(batch) for batch in torch.split(latents, _CHUNK)])
-    generator.train()
+    generator.train(trains)
     return images
 
 
 def _start_fd(measure: Yardstick, proxy: ProxySpec, shape: tuple[int, ...]) -> float:
-    with reproducible():
-        extractor = Extractor(measure.weights, measure.inception, device_for_trials())
-        untrained = _untrained(proxy, shape, measure.sample_size)
-        return measure.reference.distance_to(extractor.distance_features(untrained))
+    extractor = Extractor(measure.weights, measure.inception, device_for_trials())
+    untrained = _untrained(proxy, shape, measure.sample_size)
+    return measure.reference.distance_to(extractor.distance_features(untrained))
 
 
 def _untrained(proxy: ProxySpec, shape: tuple[int, ...], count: int) -> Tensor:

@@ -27,6 +27,10 @@ class ProxySpec(Config):
     """Length of a latent vector."""
     batch_norm: bool = True
     """Batch norm in both nets. Without it losses differ more, and so do seeds."""
+    # Left out where it is off: specs written without it stay what they were, and calibrations keep their keys.
+    ema_decay: Annotated[float, Field(ge=0, lt=1, exclude_if=lambda decay: decay == 0)] = 0.0
+    """Decay rate of the averaged generator, batch norm's statistics included, which is measured; 0 measures the trained
+    generator itself. It is (1 + step) / (10 + step) where that is less."""
     images: Annotated[int, Field(ge=64, le=50_000)] = 2000
     """Images that a Fréchet distance compares with as many real ones; fewer where the data has not twice as many."""
     # Left out where it is off: specs written without it stay what they were, and calibrations keep their keys.

@@ -15,6 +15,7 @@ from torch import Tensor
 from ganetic.config import Config
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
 from ganetic.gan.diffaugment import draw_both
+from ganetic.gan.ema import EMA
 from ganetic.gan.order import Order
 from ganetic.gan.profiles import PROFILES
 from ganetic.gan.step import adam, gan_step
@@ -52,6 +53,9 @@ class TrialResult(Config):
     """Why it was pruned or failed, as one of `ganetic.proxy.diagnosis.Ill`."""
     trace: tuple[tuple[int, float], ...] = ()
     """(step, Fréchet distance); step 0 is the untrained generator. All finite."""
+    raw_trace: tuple[tuple[int, float], ...] = ()
+    """The same of the trained generator itself, where `trace` is of the averaged one; else empty. What swings shows
+    here, and is averaged away there."""
     steps: int = 0
     """Updates of each player that were made."""
     seconds: float = 0.0
@@ -89,6 +93,7 @@ class Training:
         for net in (self.generator, discriminator):
             net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._discriminator = discriminator
+        self._average = EMA(self.generator, proxy.ema_decay, buffers=True) if proxy.ema_decay else None
         rates = (proxy.learning_rate, proxy.beta1, proxy.beta2)
         self._optimisers = (adam(self.generator, *rates), adam(discriminator, *rates))
         self._latents = random_stream(spec.seed, "latents")
@@ -118,13 +123,23 @@ class Training:
             else:
                 self._one_step()
 
-    def images(self, latents: Tensor) -> Tensor:
-        """Generate uint8 images ``(N, H, W, C)`` for CPU latents ``(N, latent)``.
+    @property
+    def is_averaged(self) -> bool:
+        """Whether images are those of an averaged generator."""
+        return self._average is not None
+
+    def images(self, latents: Tensor, raw: bool = False) -> Tensor:
+        """Generate uint8 images ``(N, H, W, C)`` for CPU latents ``(N, latent)``, by the averaged generator if any.
+
+        Args:
+            latents: on the CPU.
+            raw: by the trained generator itself.
 
         Raises:
             NonFiniteError: a pixel is not finite.
         """
-        images = generate(self.generator, latents.to(self._device))
+        net = self.generator if raw or self._average is None else self._average.net
+        images = generate(net, latents.to(self._device))
         if not bool(images.isfinite().all()):
             raise NonFiniteError(f"images at step {self.step}")
         return to_uint8(images)
@@ -135,6 +150,8 @@ class Training:
         augment = None if self._profile is None else draw_both(self._profile, self._batch, self._changes)
         nets = (self.generator, self._discriminator)
         losses = gan_step(*nets, self._loss, self._optimisers, real, latents, None, augment)
+        if self._average is not None:
+            self._average.update(self.generator, self.step)
         # A sum of losses remembers any that was not finite, and is read only now and then.
         self._losses += losses.discriminator + losses.generator
 
@@ -156,21 +173,65 @@ def run_trial(spec: TrialSpec, materials: Materials) -> TrialResult:
     device = device_for_trials()
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    trace: list[tuple[int, float]] = []
     with reproducible():
         training = Training(spec, materials, device)
+        traces = Traces(spec, materials, training)
         try:
-            state, reason = _train_and_judge(spec, materials, training, trace)
+            state, reason = _train_and_judge(spec, materials, training, traces)
         except NonFiniteError:
             state, reason = TrialState.FAILED, Ill.NON_FINITE
     return TrialResult(
         state=state,
         reason=reason,
-        trace=tuple(trace),
+        trace=tuple(traces.measured),
+        raw_trace=tuple(traces.raw),
         steps=training.step,
         seconds=time.perf_counter() - began,
         peak_memory_bytes=_peak_memory(device),
     )
+
+
+class Traces:
+    """What is measured of a training on its way, on fixed latents.
+
+    Args:
+        spec: of the trial.
+        materials: what it is measured with.
+        training: what is measured.
+    """
+
+    def __init__(self, spec: TrialSpec, materials: Materials, training: Training) -> None:
+        self.extractor = Extractor(materials.weights, materials.inception, device_for_trials())
+        self._materials, self._training = materials, training
+        shape = (materials.sample_size, spec.proxy.latent)
+        self._latents = torch.randn(shape, generator=random_stream(spec.seed, "evaluation"))
+        self.measured: list[tuple[int, float]] = []
+        self.raw: list[tuple[int, float]] = []
+        self._begin(spec)
+
+    def add(self) -> Tensor:
+        """Measure the training as it stands; returns the images that were measured.
+
+        Raises:
+            NonFiniteError: a pixel is not finite.
+        """
+        step, images = self._training.step, self._training.images(self._latents)
+        self.measured.append((step, self._distance(images)))
+        if self._training.is_averaged:
+            self.raw.append((step, self._distance(self._training.images(self._latents, raw=True))))
+        return images
+
+    def _begin(self, spec: TrialSpec) -> None:
+        """The distance before the first step is the seed's, not the loss's, and is measured once a process."""
+        known, key = _untrained.setdefault(self._materials, {}), (spec.proxy, spec.seed)
+        if key not in known:
+            known[key] = self._distance(self._training.images(self._latents))
+        self.measured.append((0, known[key]))
+        if self._training.is_averaged:
+            self.raw.append((0, known[key]))
+
+    def _distance(self, images: Tensor) -> float:
+        return self._materials.reference.distance_to(self.extractor.distance_features(images))
 
 
 def sample_images(spec: TrialSpec, materials: Materials, count: int) -> NDArray[np.uint8]:
@@ -199,35 +260,21 @@ def work(context: Materials | Mapping[str, Materials], payload: dict[str, Any]) 
 
 
 def _train_and_judge(
-    spec: TrialSpec, materials: Materials, training: Training, trace: list[tuple[int, float]]
+    spec: TrialSpec, materials: Materials, training: Training, traces: Traces
 ) -> tuple[TrialState, Ill | None]:
-    """Train from checkpoint to checkpoint, fill the trace, and say how it ended."""
-    extractor = Extractor(materials.weights, materials.inception, device_for_trials())
+    """Train from checkpoint to checkpoint, fill the traces, and say how it ended."""
     kill = {rule.step: rule.above for rule in spec.kill}
-    latents = torch.randn(materials.sample_size, spec.proxy.latent, generator=random_stream(spec.seed, "evaluation"))
-    trace.append((0, _untrained_fd(spec, materials, training, extractor, latents)))
     for step in spec.measured:
         training.advance(step)
-        images = training.images(latents)
-        trace.append((step, materials.reference.distance_to(extractor.distance_features(images))))
+        images, trace = traces.add(), traces.measured
         pruned = step in kill and trace[-1][1] > kill[step] * trace[0][1]
         if pruned or step == spec.steps:
             late = [update for at, update in training.updates if at > step / 2]
-            ill = diagnose(trace, materials.floor_fd, late, extractor.diversity(images), materials.diversity)
+            ill = diagnose(trace, materials.floor_fd, late, traces.extractor.diversity(images), materials.diversity)
             if pruned:
                 return TrialState.PRUNED, ill or Ill.NON_CONVERGENCE
             return (TrialState.COMPLETED, None) if ill is None else (TrialState.FAILED, ill)
     raise AssertionError("the last measured step ends a trial")
-
-
-def _untrained_fd(
-    spec: TrialSpec, materials: Materials, training: Training, extractor: Extractor, latents: Tensor
-) -> float:
-    """The distance before the first step: it is the seed's, not the loss's, and measured once a process."""
-    known, key = _untrained.setdefault(materials, {}), (spec.proxy, spec.seed)
-    if key not in known:
-        known[key] = materials.reference.distance_to(extractor.distance_features(training.images(latents)))
-    return known[key]
 
 
 def _vector(net: torch.nn.Module) -> Tensor:

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run_config import Measure, differences
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.evolution.winner import pick_card
-from ganetic.files import make_directory
+from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
@@ -109,16 +109,17 @@ def confirm(
     if run.status != "finished":
         raise UserError(
             f"{run.directory}: the run is {run.status}, and only its finals choose what is confirmed; "
-            f"`ganetic resume {run.directory}` goes on with it"
+            f"`{typed('ganetic', 'resume', run.directory)}` goes on with it"
         )
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     card, space = pick_card(run, pick), run.config.space
+    folder = run.directory / FOLDER / f"{card.name}-{seeds}-seeds"
+    refuse_impossible_directory(folder)
     materials = runtime.materials_of(space, run.config.data, listener)
     measures = measures_of(space.proxies, materials)
     _refuse_other_measures(run, measures)
     settings = _settings(run, card, measures, seeds)
-    folder = run.directory / FOLDER / f"{card.name}-{seeds}-seeds"
     if not is_complete(folder / JOURNAL, settings):
         with runtime.executor(materials, settings.steps) as executor:
             make_directory(folder)

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -102,6 +103,15 @@ def test_autocast_is_off_inside() -> None:
 def test_float64_stays() -> None:
     logits = torch.linspace(-2, 2, 4, dtype=torch.float64)
     assert GanLoss(LIBRARY["bce"].formula).generator(logits).dtype == torch.float64
+
+
+def test_constants_beyond_the_dtype_are_infinite() -> None:
+    loss = GanLoss(Formula.from_text("d_real=mul(1e39, d); d_fake=mul(-1e39, d); g_fake=min(1e39, d)"))
+    one, two = torch.ones(1), 2 * torch.ones(2)  # of one size the players' constants are one column
+    assert loss.discriminator(one.double(), two.double()).item() == pytest.approx(-1e39)
+    assert loss.discriminator(one, two).isnan()
+    assert loss.discriminator(two, -two).item() == math.inf
+    assert loss.generator(one).item() == 1
 
 
 def test_relativistic_generator_needs_the_real_logits() -> None:

@@ -101,6 +101,21 @@ def test_loaded_and_called_in_a_mode(mode: str, form: str, logits: tuple[Tensor,
             assert_equal(trained(after, logits), expected, formula)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_logits_of_the_device_that_only_knows_shapes(form: str, logits: tuple[Tensor, Tensor]) -> None:
+    for formula in LOSSES:
+        with torch.device("meta"):
+            game = FORMS[form](formula)
+            rows = trained(
+                game, (torch.empty_like(logits[0], device="meta"), torch.empty_like(logits[1], device="meta"))
+            )
+        expected = trained(game, logits)
+        assert [(row.device.type, row.shape, row.dtype) for row in rows] == [
+            ("meta", row.shape, row.dtype) for row in expected
+        ]
+        assert_equal(expected, trained(FORMS[form](formula), logits), formula)
+
+
 @FLOAT32
 @pytest.mark.parametrize("form", FORMS)
 def test_loaded_and_called_with_fake_tensors(form: str, logits: tuple[Tensor, Tensor]) -> None:

@@ -64,3 +64,13 @@ def test_bounds_out_of_order_are_refused() -> None:
             fitness([trace(900, 50)], start, floor)
     with pytest.raises(ValueError, match="0 traces"):
         fitness([], 900, 2.3)
+
+
+def test_swings_are_read_from_the_trained_generator_where_fd_is_of_an_averaged_one() -> None:
+    averaged, swinging = trace(900, 300, 100, 60, 50), trace(900, 100, 50, 40, 80)
+    both = SeedTrace(False, averaged.points, swinging.points)
+    found = fitness([both] * 3, 900, 2.3)
+    assert found.fd == pytest.approx(50)
+    assert found.instability == fitness([swinging] * 3, 900, 2.3).instability > 1
+    assert both.until(200) == SeedTrace(False, averaged.points[:3], swinging.points[:3])
+    assert both.until(400) is both

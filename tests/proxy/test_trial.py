@@ -196,6 +196,25 @@ def test_samples_are_those_of_the_trial(materials: Materials) -> None:
     assert not np.array_equal(first, sample_images(spec(seed=1), materials, 6))
 
 
+def test_an_averaged_generator_is_measured_and_changes_nothing_of_the_training(materials: Materials) -> None:
+    averaged = TINY.model_copy(update={"ema_decay": 0.9})
+    own = run_trial(spec(checkpoints=(5, 10)), materials)
+    found = run_trial(spec(checkpoints=(5, 10), proxy=averaged), materials)
+    assert own.raw_trace == ()
+    assert found.raw_trace == own.trace
+    assert found.trace[0] == own.trace[0]
+    assert [step for step, _ in found.trace] == [0, 5, 10, 20]
+    assert all(mean != raw for mean, raw in zip(found.trace[1:], found.raw_trace[1:], strict=True))
+    drawn = sample_images(spec(proxy=averaged), materials, 4)
+    assert not np.array_equal(drawn, sample_images(spec(), materials, 4))
+
+
+def test_a_spec_without_an_average_is_written_as_before() -> None:
+    assert "ema_decay" not in ProxySpec().model_dump()
+    assert ProxySpec(ema_decay=0.98).model_dump()["ema_decay"] == 0.98
+    assert ProxySpec.model_validate(ProxySpec(ema_decay=0.98).model_dump()).ema_decay == 0.98
+
+
 def random_expression(random: np.random.Generator, variables: tuple[str, ...], depth: int) -> str:
     if depth == 0 or random.random() < 0.15:
         return f"{random.normal(0, 3):.4g}" if random.random() < 0.25 else str(random.choice(variables))

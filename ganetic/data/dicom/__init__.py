@@ -15,11 +15,9 @@ def is_dicom(file: Path) -> bool:
 
     Many have no suffix. pydicom is not needed to know one. A file that cannot be opened is known by its name alone.
     """
-    if not file.is_file():
-        return False
-    if file.suffix.lower() in SUFFIXES:
-        return True
     try:
+        if not file.is_file() or file.suffix.lower() in SUFFIXES:
+            return file.is_file()
         with file.open("rb") as opened:
             return opened.read(132)[128:] == b"DICM"
     except OSError:
@@ -33,18 +31,18 @@ def read_dicom(file: Path) -> list[Picture]:
     with neither rescale nor window are uint8 as they are (fewer than eight, spread to 0–255; MONOCHROME1 turned over).
     All other grey pixels are values in units of the file: float32 after a rescale slope and intercept, uint16 after a
     modality lookup table, else the type they are stored in, and uint16 instead of uint8. The window is the first that
-    the file names, as `values.linear_window` converts it, or else the ends of its VOI lookup table
-    (`values.ramp`). Enhanced files name windows and slopes for each frame.
+    the file names, as `values.linear_window` converts it, or else the ends of its VOI lookup table (`values.ramp`).
+    Enhanced files name windows and slopes for each frame.
 
-    Padding pixels of a grey frame get the value of its darkest other pixel, so that what is outside of a CT's circle,
-    often −2000, stands for no tissue and moves no window. Lossy compression may have changed padding; then it stays.
+    Padding pixels of a grey frame get the value of its darkest other pixel: what is outside of a CT's circle, often
+    −2000, becomes background, and moves no window. Lossy compression changes padding; then it is not known as such.
 
     The group is the patient's identifier, or else that of the study or the series.
 
     Not applied: overlays, ICC profiles, real world value maps, dose grid scaling, supplemental palettes, presentation
-    states. JPEG frames may follow the number of frames that the file declares; they are read, too, as by pydicom.
+    states. Frames beyond the number that the file declares are read, too, as pydicom does.
 
-    Memory: up to four times the decoded pixels, which are at most `ganetic.data.reading.MAX_BYTES`.
+    Memory: up to six times the decoded pixels, which are at most `ganetic.data.reading.MAX_BYTES`.
 
     Raises:
         NoPictureError: the file is sound and holds no pixels, such as a report, a plan or a DICOMDIR.

@@ -72,29 +72,34 @@ def parse(file: Path) -> Dataset:
     Raises:
         UserError: it is no file, is too large, or cannot be read as DICOM. The line quotes no element.
     """
-    if not file.is_file():
-        raise UserError(f"{file}: no such file")
-    if file.stat().st_size > MAX_BYTES:
-        raise too_large(file, f"{file.stat().st_size} bytes")
-    with reading(file, "DICOM file", "pydicom", quote=False), file.open("rb") as opened:
-        stream: BinaryIO = opened
-        preamble = read_preamble(stream, force=True)
-        meta = FileMetaDataset(read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2))
-        syntax = UID(meta.get("TransferSyntaxUID") or _guess(stream))
-        if syntax == DeflatedExplicitVRLittleEndian:
-            stream = BytesIO(_inflate(file, stream.read()))
-        dataset = read_dataset(stream, syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian)
-        meta.TransferSyntaxUID = syntax
-        dataset.file_meta = meta
-        if preamble is None and not any(keyword in dataset for keyword in ("SOPClassUID", "Rows")):
-            raise UserError(f"{file}: not a DICOM file; expected one, as it is named like one")
+    with reading(file, "DICOM file", "pydicom", quote=False):
+        if not file.is_file():
+            raise UserError(f"{file}: no such file")
+        if file.stat().st_size > MAX_BYTES:
+            raise too_large(file, f"{file.stat().st_size} bytes")
+        with file.open("rb") as opened:
+            return _parse(file, opened)
+
+
+def _parse(file: Path, stream: BinaryIO) -> Dataset:
+    preamble = read_preamble(stream, force=True)
+    meta = FileMetaDataset(read_dataset(stream, False, True, stop_when=lambda tag, _vr, _length: tag >> 16 != 2))
+    syntax = UID(meta.get("TransferSyntaxUID") or _guess(stream))
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream = BytesIO(_inflate(file, stream.read()))
+    dataset = read_dataset(stream, syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian)
+    meta.TransferSyntaxUID = syntax
+    dataset.file_meta = meta
+    if preamble is None and not any(keyword in dataset for keyword in ("SOPClassUID", "Rows")):
+        raise UserError(f"{file}: not a DICOM file; expected one, as it is named like one")
     return dataset
 
 
 def _guess(stream: BinaryIO) -> UID:
-    """The transfer syntax of a file that does not tell: its first group is small, so its large byte is 0.
+    """The transfer syntax of a file that does not tell it.
 
-    read_dataset itself finds out whether the elements name their types.
+    The number of the first group is below 256, so its first byte is 0 where the larger byte comes first. Whether the
+    elements name their types, read_dataset finds out.
     """
     first = stream.read(1)
     stream.seek(-len(first), 1)

@@ -55,13 +55,14 @@ def decode(file: Path, dataset: Dataset, layout: Layout) -> Iterator[Pixels]:
 
 def _decoder(file: Path, syntax: UID) -> tuple[Decoder, str]:
     """The decoder of a transfer syntax, and which of its plugins is to be used."""
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError:
-        name = syntax.name if syntax.name != syntax else "in an unknown way"
-        raise UserError(
-            f"{file}: its pixels are compressed ({name}), which is not read; decompress it, as by gdcmconv --raw"
-        ) from None
+    with reading(file, "DICOM file", "pydicom"):
+        try:
+            decoder = get_decoder(syntax)
+        except NotImplementedError:
+            name = syntax.name if syntax.name != syntax else "in an unknown way"
+            raise UserError(
+                f"{file}: its pixels are compressed ({name}), which is not read; decompress it, as by gdcmconv --raw"
+            ) from None
     if not syntax.is_encapsulated:
         return decoder, ""
     # pylibjpeg-rle panics on damaged frames, in a way that no except Exception catches, and prints to the console.

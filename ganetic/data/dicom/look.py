@@ -23,7 +23,7 @@ def read_look(file: Path, dataset: Dataset, keyword: str, index: int) -> Look:
     A window is preferred to a VOI lookup table; of several, the first is taken.
 
     Raises:
-        UserError: what is said of it cannot be read, or the slope is 0.
+        UserError: what is said of it cannot be read, or the slope is 0 or no number.
     """
     prefix = keyword.removesuffix("PixelData")
     with reading(file, "DICOM file", "pydicom", quote=False):
@@ -37,12 +37,12 @@ def read_look(file: Path, dataset: Dataset, keyword: str, index: int) -> Look:
             window, falling = ends[:2], ends[2]
         padding = _number(dataset, f"{prefix}PixelPaddingValue")
         limit = _number(dataset, f"{prefix}PixelPaddingRangeLimit")
-    if slope == 0:
+    slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
+    if slope == 0 or not (isfinite(slope) and isfinite(intercept)):
         raise UserError(
-            f"{file}: its RescaleSlope is 0, which makes all pixels one; expected another number: repair it"
+            f"{file}: its RescaleSlope is {slope}, its intercept {intercept}; expected a slope that is not 0"
         )
-    slope = 1.0 if slope is None else slope
-    return Look(slope, intercept or 0.0, modality, window, falling, padding, limit)
+    return Look(slope, intercept, modality, window, falling, padding, limit)
 
 
 def _macro(dataset: Dataset, index: int, name: str) -> Dataset:
@@ -54,12 +54,11 @@ def _macro(dataset: Dataset, index: int, name: str) -> Dataset:
 
 
 def _number(item: Dataset, keyword: str) -> float | None:
-    """The first number of an element; None where there is none, or none that is finite."""
+    """The first number of an element, or None."""
     value = item.get(keyword)
     if isinstance(value, MultiValue):
         value = value[0] if value else None
-    number = None if value is None or value == "" else float(value)
-    return number if number is not None and isfinite(number) else None
+    return None if value is None or value == "" else float(value)
 
 
 def _table(dataset: Dataset, item: Dataset, keyword: str) -> Table | None:
@@ -89,7 +88,7 @@ def _word(dataset: Dataset) -> np.dtype[np.uint16]:
 def read_palette(file: Path, dataset: Dataset) -> tuple[NDArray[np.uint8], int]:
     """Read the palette of a file (C.7.6.3.1.5, C.7.9): its colours, uint8 ``(N, 3)``, and the value of the first.
 
-    Of entries of 16 bits the upper eight are shown, or the lower ones where no entry has more than eight.
+    The upper eight bits of its entries are shown, or the lower ones where no entry has more than eight.
     """
     with reading(file, "DICOM file", "pydicom", quote=False):
         count, first, bits = (int(number) for number in dataset.RedPaletteColorLookupTableDescriptor)
@@ -103,4 +102,5 @@ def read_palette(file: Path, dataset: Dataset) -> tuple[NDArray[np.uint8], int]:
                 words = np.frombuffer(segments, _word(dataset) if bits == 16 else np.uint8)
                 colours.append(expand_segments(words, count))
     table = np.stack(colours, axis=1)
-    return (table >> 8 if bits == 16 and table.max() > 255 else table).astype(np.uint8), first
+    unseen = bits - 8 if 8 < bits <= 16 and table.max() > 255 else 0
+    return (table >> unseen).astype(np.uint8), first

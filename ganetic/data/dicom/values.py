@@ -50,12 +50,11 @@ def linear_window(center: float | None, width: float | None, function: str) -> t
     Deviations: a LINEAR window narrower than 1, which the standard forbids and files of small units have, is taken as
     LINEAR_EXACT. An unknown function is taken as LINEAR.
     """
-    if center is None or width is None or not (isfinite(center) and isfinite(width) and width > 0):
+    if center is None or width is None or not width > 0:
         return None
-    if function in ("LINEAR_EXACT", "SIGMOID") or width < 1:
-        return center - width / 2, center + width / 2
-    low = center - 0.5 - (width - 1) / 2
-    return low, low + max(width - 1, MIN_WIDTH)
+    low = center - width / 2  # which is c − 0.5 − (w − 1) / 2, too
+    high = low + (width if function in ("LINEAR_EXACT", "SIGMOID") or width < 1 else max(width - 1, MIN_WIDTH))
+    return (low, high) if isfinite(low) and isfinite(high) and low < high else None
 
 
 def ramp(table: Table) -> tuple[float, float, bool] | None:
@@ -85,7 +84,9 @@ def padding(stored: Pixels, value: float | None, limit: float | None) -> NDArray
     if value is None:
         return np.zeros(stored.shape, np.bool_)
     ends = np.array([value, value if limit is None else limit])
-    with np.errstate(all="ignore"):  # a value that does not fit is damage, and matches nothing
+    if stored.dtype.kind == "f" and np.isnan(ends).any():
+        return np.isnan(stored.astype(np.float64))
+    with np.errstate(all="ignore"):  # a value that does not fit is damage, whatever it matches
         if stored.dtype.kind in "iu":
             ends = ends.astype(np.int64)
         low, high = np.sort(ends.astype(stored.dtype))

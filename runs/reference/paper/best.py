@@ -1,6 +1,7 @@
 """GAN loss paper-s0-193, exported by ganetic.
 
-Input: logits, the discriminator's raw output of shape (B,); apply no sigmoid to it.
+Input: logits, the discriminator's raw output; apply no sigmoid to it. Their shape is (B,), (B, 1), (B, 1, 1, 1) or, of
+    patches, (B, 1, H, W); the loss is the mean over all of them.
 Orientation: real_above_fake. The discriminator puts real images above fake ones.
 Formula: loss = tanh(log(p·(-2.557)) - 3.387) + log(p/y)²
 with p = sigmoid(d) of the logit d, y = 1 for real and 0 for fake images; G uses y = 1.
@@ -34,10 +35,54 @@ Reference ganetic: fd@mnist5k-cnn64/2k 89.87 ± 33.98 (confirmation, 20 seeds, 8
 Provenance: run paper, space paper, seed 0, individual 193, ganetic 0.1.0, torch 2.14.1+cu130
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
 
+DTYPES = (torch.float32, torch.float64)
 EPSILON = 1e-08
+
+
+def flat(logits: Tensor, name: str) -> Tensor:
+    """Return all logits of a batch in one row, of which a loss takes the mean.
+
+    Args:
+        logits: of a floating-point dtype and of shape ``(B,)``, ``(B, 1)``, ``(B, 1, 1, 1)`` or, of patches,
+            ``(B, 1, H, W)``.
+        name: what to call them in an error.
+
+    Returns:
+        Shape ``(N,)``. float32 and float64 stay as they are; half and bfloat16 become float32.
+
+    Raises:
+        ValueError: they are no tensor, have another dtype or another shape, or are none.
+    """
+    accepted = "(B,), (B, 1), (B, 1, 1, 1) or, of patches, (B, 1, H, W)"
+    if not isinstance(logits, Tensor) or not logits.is_floating_point():
+        tensor = f"a tensor of {logits.dtype} and shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else ""
+        got = tensor or f"of type {type(logits).__name__}"
+        raise ValueError(
+            f"{name} is {got}; expected a tensor of a floating-point dtype and of shape {accepted}; give the "
+            "discriminator's raw output, one tensor at a time"
+        )
+    shape = logits.shape
+    if len(shape) != 1 and not (len(shape) in (2, 4) and shape[1] == 1):
+        raise ValueError(
+            f"{name} has shape {tuple(shape)}; expected {accepted}; choose the channel that is the logit, or call "
+            ".flatten() where every entry is one"
+        )
+    if logits.numel() == 0:
+        raise ValueError(
+            f"{name} has shape {tuple(shape)}, an empty batch; expected {accepted} of one image or more; leave it out"
+        )
+    row = logits.flatten()
+    return row if row.dtype in DTYPES else row.float()
+
+
+def without_autocast(device: str) -> AbstractContextManager[object]:
+    """Turn autocast off for a type of device; ``meta``, which computes nothing, has none."""
+    return nullcontext() if device == "meta" else torch.autocast(device, enabled=False)
 
 
 def add(a: Tensor, b: Tensor) -> Tensor:
@@ -48,9 +93,9 @@ def add(a: Tensor, b: Tensor) -> Tensor:
 def div(a: Tensor, b: Tensor) -> Tensor:
     """The quotient a / (b + ε), exact for every b outside (-3ε/2, -ε/2); inside, the denominator is ±ε/2."""
     shifted = b + EPSILON
-    if shifted.is_cpu and bool((shifted.detach().abs() >= EPSILON / 2).all()):
-        return a / shifted  # there is nothing to protect, and the rest is two thirds of the time
-    return a / torch.where(shifted >= 0, shifted.clamp(min=EPSILON / 2), shifted.clamp(max=-EPSILON / 2))
+    value = shifted.detach()  # the gradient passes through what torch.where takes from shifted, and nothing else
+    bound = value.new_full((), EPSILON / 2).copysign(value)
+    return a / torch.where(value.abs() < EPSILON / 2, bound, shifted)
 
 
 def log(a: Tensor) -> Tensor:
@@ -97,18 +142,17 @@ def g_fake(d: Tensor) -> Tensor:
     return d_real(d)
 
 
-def _lift(logits: Tensor) -> Tensor:
-    return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
-
-
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Mean of d_real over the real batch plus mean of d_fake over the fake batch; logits of shape (B,)."""
-    with torch.autocast(real_logits.device.type, enabled=False):
-        real, fake = _lift(real_logits), _lift(fake_logits)
+    """Mean of d_real over the real logits plus mean of d_fake over the fake ones; a scalar."""
+    real, fake = flat(real_logits, "real_logits"), flat(fake_logits, "fake_logits")
+    with without_autocast(real.device.type):
         return d_real(real).mean() + d_fake(fake).mean()
 
 
 def generator_loss(fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
-    """Mean of g_fake over the fake batch; logits of shape (B,). The real logits are not needed."""
-    with torch.autocast(fake_logits.device.type, enabled=False):
-        return g_fake(_lift(fake_logits)).mean()
+    """Mean of g_fake over the fake logits; a scalar. The real logits are not needed."""
+    fake = flat(fake_logits, "fake_logits")
+    if real_logits is not None:
+        flat(real_logits, "real_logits")
+    with without_autocast(fake.device.type):
+        return g_fake(fake).mean()
