@@ -3,8 +3,8 @@
 A discriminator soon knows a few hundred images by heart. Changing only the real ones gives it more of them, but teaches
 the generator to draw changed images. Here everything that D judges is changed, and G learns through the change (Zhao et
 al., DiffAugment, https://arxiv.org/abs/2006.10738). Each change happens to an image with a probability, the strength.
-Where it is well below 1 the unchanged image stays the most frequent one, and G has no reason to draw another (Karras et
-al., ADA, https://arxiv.org/abs/2006.06676, section 2.2).
+Where it is well below 1, what the images were before can be told from all that they became, and G has no reason to draw
+changed ones (Karras et al., ADA, https://arxiv.org/abs/2006.06676, section 2.2).
 
 The changes are those of ADA's appendix B that a medical image survives, in its order: geometry, colour, cutout. Our
 deviations from it:

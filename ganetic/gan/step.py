@@ -85,8 +85,8 @@ def gan_step(
         optimisers: G's and D's, in this order.
         real: images in [−1, 1], or a pyramid of them where G makes pyramids and D takes them.
         latents: ``(B, latent)``.
-        regulariser: of D. Its gradients are by the images before augmentation, as in ADA, and those of `real` are
-            augmented as real ones are.
+        regulariser: of D. It takes gradients with respect to images before augmentation, as ADA does; all images that
+            it looks at are augmented as the real ones are.
         augment: what D sees real and generated images through, in this order.
     """
     generator_optimiser, discriminator_optimiser = optimisers

@@ -209,35 +209,6 @@ def test_a_penalty_joins_d_s_loss_and_constraints_follow_d_s_update() -> None:
         assert bool((mine == 0.25).all()), "G's update moved D"
 
 
-class Unflattened(nn.Module):
-    """A critic whose logits have the shape ``(B, 1, 1, 1)``."""
-
-    def __init__(self, critic: nn.Module) -> None:
-        super().__init__()
-        self.critic = critic
-
-    def forward(self, images: Images) -> Tensor:
-        logits: Tensor = self.critic(images)
-        return logits.view(-1, 1, 1, 1)
-
-
-PENALTIES = [("bce", RegulariserSpec(r1=1.0)), ("bce", RegulariserSpec(gradient_penalty=1.0))]
-
-
-@pytest.mark.parametrize(("name", "spec"), [*((name, RegulariserSpec()) for name in sorted(LIBRARY)), *PENALTIES])
-def test_a_critic_need_not_flatten_its_logits(name: str, spec: RegulariserSpec) -> None:
-    loss, after = GanLoss(LIBRARY[name].formula), []
-    for flattens in (True, False):
-        generator, discriminator = nets()
-        critic = discriminator if flattens else Unflattened(discriminator)
-        updaters = adam(generator, 1e-2, 0.5, 0.9), adam(critic, 1e-2, 0.5, 0.9)
-        penalties = Regulariser(spec, 1.0, torch.Generator().manual_seed(1))
-        losses = [gan_step(generator, critic, loss, updaters, *batch(seed), penalties) for seed in (3, 4)]
-        parameters = [parameter for net in (generator, discriminator) for parameter in net.parameters()]
-        after.append([*(value for step in losses for value in step), *parameters])
-    assert all(torch.equal(one, other) for one, other in zip(*after, strict=True))
-
-
 class Marking:
     """An augmentation that darkens images, so that a critic can tell whether it is shown one of them."""
 
@@ -315,3 +286,32 @@ def test_an_augmented_step_is_the_textbook_one_through_the_augmentation() -> Non
         torch.testing.assert_close(first.grad, second.grad, rtol=1e-4, atol=1e-7)
     for first, second in zip(ours[1].parameters(), theirs[1].parameters(), strict=True):
         torch.testing.assert_close(first, second, rtol=1e-3, atol=1e-4)
+
+
+class Unflattened(nn.Module):
+    """A critic whose logits have the shape ``(B, 1, 1, 1)``."""
+
+    def __init__(self, critic: nn.Module) -> None:
+        super().__init__()
+        self.critic = critic
+
+    def forward(self, images: Images) -> Tensor:
+        logits: Tensor = self.critic(images)
+        return logits.view(-1, 1, 1, 1)
+
+
+PENALTIES = [("bce", RegulariserSpec(r1=1.0)), ("bce", RegulariserSpec(gradient_penalty=1.0))]
+
+
+@pytest.mark.parametrize(("name", "spec"), [*((name, RegulariserSpec()) for name in sorted(LIBRARY)), *PENALTIES])
+def test_a_critic_need_not_flatten_its_logits(name: str, spec: RegulariserSpec) -> None:
+    loss, after = GanLoss(LIBRARY[name].formula), []
+    for flattens in (True, False):
+        generator, discriminator = nets()
+        critic = discriminator if flattens else Unflattened(discriminator)
+        updaters = adam(generator, 1e-2, 0.5, 0.9), adam(critic, 1e-2, 0.5, 0.9)
+        penalties = Regulariser(spec, 1.0, torch.Generator().manual_seed(1))
+        losses = [gan_step(generator, critic, loss, updaters, *batch(seed), penalties) for seed in (3, 4)]
+        parameters = [parameter for net in (generator, discriminator) for parameter in net.parameters()]
+        after.append([*(value for step in losses for value in step), *parameters])
+    assert all(torch.equal(one, other) for one, other in zip(*after, strict=True))
