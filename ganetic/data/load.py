@@ -10,7 +10,7 @@ from ganetic.data.image_set import ImageSet
 from ganetic.data.own_files import read_folder, read_npz
 from ganetic.data.published import TORCHVISION, read_medmnist, read_torchvision
 from ganetic.errors import UserError, unknown
-from ganetic.files import is_writable
+from ganetic.files import is_writable, refuse_other_than_utf8
 
 _EMBEDDED: dict[str, Callable[[], ImageSet]] = {
     "mnist5k": embedded.mnist5k,
@@ -59,12 +59,11 @@ def _advice_on(root: Path, download: bool) -> Iterator[None]:
 
 def _absolute(name: str, place: str) -> Path:
     try:
-        place.encode()
-        return Path(place).expanduser().absolute()
-    except UnicodeEncodeError:
-        raise UserError(f"{name}: the path is not UTF-8, and a run could not write it down; rename it") from None
+        path = Path(place).expanduser().absolute()
     except RuntimeError as error:
-        raise UserError(f"{name}: {error}; write the whole path") from None
+        raise UserError(f"{name}: {str(error).rstrip('.')}; write the whole path") from None
+    refuse_other_than_utf8(path)
+    return path
 
 
 def load_images(name: str, download: bool = False, root: Path | None = None) -> ImageSet:
