@@ -64,13 +64,26 @@ def refuse_impossible_directory(path: Path) -> None:
     """Refuse a directory that plainly cannot be made, before anything costly is done for it.
 
     Raises:
-        UserError: something above it is a file, or may not be written.
+        UserError: its path is not UTF-8, or what is above it is a file or may not be written.
     """
+    refuse_other_than_utf8(path)
     above = _deepest(path.absolute().parent)
     if not above.is_dir():
         raise UserError(f"{path}: cannot be made: {above} is a file; name another directory")
     if not _exists(path) and not is_writable(above):
         raise UserError(f"{path}: cannot be made: {above} may not be written; name another directory")
+
+
+def refuse_other_than_utf8(path: Path) -> None:
+    """Refuse a path that runs cannot write down, and that SQLite and safetensors cannot open.
+
+    Raises:
+        UserError: it has bytes that are not UTF-8.
+    """
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{path}: the path is not UTF-8; rename it, or name another one") from None
 
 
 def is_writable(directory: Path, room: int = 0) -> bool:

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from ganetic.data.image_set import MAX_SIDE
 from ganetic.errors import UserError, unknown
+from ganetic.files import refuse_other_than_utf8
 
 Window = tuple[float, float] | Literal["set", "image"]
 """(low, high) in units of the file, percentiles of the training images, or percentiles of each picture."""
@@ -99,14 +100,11 @@ class Source:
             UserError: there is no such home, or the path is not UTF-8.
         """
         try:
-            self.place.encode()
-            return Path(self.place).expanduser().absolute()
-        except UnicodeEncodeError:
-            raise UserError(
-                f"{self.kind}:{self.place}: the path is not UTF-8, and a run could not write it down; rename it"
-            ) from None
+            path = Path(self.place).expanduser().absolute()
         except RuntimeError as error:
             raise UserError(f"{self.kind}:{self.place}: {str(error).rstrip('.')}; write the whole path") from None
+        refuse_other_than_utf8(path)
+        return path
 
 
 def resolved(name: str) -> str:

@@ -13,6 +13,7 @@ from ganetic.evolution.finals import FinalTrial, assess, front
 from ganetic.evolution.individual import Individual, seed_trace
 from ganetic.evolution.ledger import ABOUT, results_of
 from ganetic.evolution.run_config import RunConfig
+from ganetic.files import refuse_other_than_utf8
 from ganetic.jobs.journal import Entry, Event, Journal, Record, Submission
 from ganetic.metrics.stability import SeedTrace
 from ganetic.proxy.trial import TrialResult
@@ -48,6 +49,7 @@ class RunReader:
     """
 
     def __init__(self, directory: Path) -> None:
+        refuse_other_than_utf8(directory)
         if not directory.is_dir():
             raise UserError(f"{directory}: there is no run here; `ganetic search` makes one under runs/")
         self.path = directory / JOURNAL

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ganetic.config import Config, validate
 from ganetic.errors import UserError
-from ganetic.files import write_whole
+from ganetic.files import refuse_other_than_utf8, write_whole
 from ganetic.full.config import TrainConfig
 
 PAGE = "training.json"
@@ -54,6 +54,7 @@ def read_page(run: Path) -> TrainingPage:
     Raises:
         UserError: there is none, or it is damaged.
     """
+    refuse_other_than_utf8(run)
     path = run / PAGE
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
