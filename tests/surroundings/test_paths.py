@@ -98,8 +98,10 @@ def test_bytes_that_are_not_utf8_are_one_line(tomls: Path, images: Path, monkeyp
 def test_places_are_absolute_and_other_names_stay(in_folder: Path) -> None:
     assert resolved("npz:a/b.npz") == f"npz:{in_folder}/a/b.npz"
     assert resolved("folder:/x y") == "folder:/x y"
-    for name in ("mnist5k", "medmnist:pathmnist@64", "npz:", "folder", "nothing:x"):
+    for name in ("mnist5k", "medmnist:pathmnist@64", "folder", "nothing:x"):
         assert resolved(name) == name
+    with pytest.raises(UserError, match="names no place"):
+        resolved("npz:")
 
 
 def test_a_training_goes_on_and_is_judged_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
