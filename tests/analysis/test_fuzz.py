@@ -27,6 +27,7 @@ def test_every_good_file_is_read(tmp_path: Path) -> None:
         kind.read(file)
 
 
+@pytest.mark.slow
 def test_a_reader_that_hangs_dies_or_raises_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def raises(file: Path) -> None:
         raise KeyError(file)

@@ -113,6 +113,7 @@ def test_a_search_is_the_same_on_any_number_of_workers(slots: int, order: int, t
     assert journal_of(tmp_path / "run") == journal_of(uninterrupted())
 
 
+@pytest.mark.slow
 def test_64_workers_are_kept_busy_by_a_window_of_256(tmp_path: Path) -> None:
     evolution = SPACE.evolution.model_copy(update={"window": 256, "population": 40})
     stop = SPACE.stop.model_copy(update={"max_trials": 420})

@@ -171,6 +171,7 @@ def test_every_weighted_operator_is_drawn_and_no_other() -> None:
     assert 330 < drawn.count("crossover") < 510  # 0.4 of 0.95
 
 
+@pytest.mark.slow
 def test_children_do_not_depend_on_the_seed_of_hashes() -> None:
     program = (
         "from tests.evolution.fakes import SPACE\n"

@@ -50,6 +50,7 @@ def step_of_two(rank: int, loss: str, profile: str, folder: str) -> None:
     distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["none", "xray"])
 def test_two_processes_have_the_gradients_of_one(profile: str, tmp_path: Path) -> None:
     loss = "relativistic-hinge"  # each logit's gradient depends on all others
@@ -63,6 +64,7 @@ def test_two_processes_have_the_gradients_of_one(profile: str, tmp_path: Path) -
         assert (first[name] - gradient).abs().max() <= 1e-4 * gradient.abs().max() + 1e-12, name
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore")  # Ray Train's own
 def test_two_workers_of_ray_give_the_curve_of_one_with_the_same_batch(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def faults(digits: ImageSet, generated: Images) -> set[Fault]:
     return {flag.fault for flag in evaluate(generated, digits, TRAINING, HELD_OUT).flags}
 
 
+@pytest.mark.slow
 def test_half_of_the_modes_is_noticed_in_twenty_of_twenty(digits: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganetic.full.evaluate._memorisation", lambda *arguments: _NOTHING)
     assert digits.labels is not None
@@ -33,6 +34,7 @@ def test_half_of_the_modes_is_noticed_in_twenty_of_twenty(digits: ImageSet, monk
         assert Fault.MODE_COLLAPSE in faults(digits, digits.images[drawn[kept][:N]])
 
 
+@pytest.mark.slow
 def test_real_images_are_flagged_in_at_most_one_of_twenty(digits: ImageSet) -> None:
     random = np.random.default_rng(0)
     alarms = [faults(digits, digits.images[random.permutation(GENERATED)[:N]]) for _ in range(20)]

@@ -106,6 +106,7 @@ def test_losses_of_one_seed_are_augmented_alike(digits: ImageSet) -> None:
     assert not torch.equal(weights[0], weights[3])
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on(tmp_path: Path) -> None:
     config = tiny("mlp", steps=200, checkpoint_every=20)
     train(config, LOSS, tmp_path / "whole")
@@ -239,11 +240,13 @@ def test_a_failed_training_can_be_resumed_and_interrupted(run: Path) -> None:
     assert resume_training(run, listener=Interrupt()).status == "stopped"
 
 
+@pytest.mark.slow
 def test_the_floor_is_of_images_like_those_held_out() -> None:
     subject = load_subject(DataSpec(name="mnist5k"), 500)
     assert subject.yardstick("cpu").floor_fd < 40  # of a sorted set's first images, which are two digits, it is larger
 
 
+@pytest.mark.slow
 def test_modes_are_those_of_training_images(digits: ImageSet) -> None:
     assert digits.labels is not None
     sevens = digits.labels == 7  # of "a patient" who is held out and has a class of his own

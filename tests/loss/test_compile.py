@@ -52,6 +52,7 @@ def mismatch(formula: Formula, batch: int, seed: int) -> tuple[bool, bool]:
     return differs, bool((doubt <= RELATIVE * np.abs(expected).max()).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "number"), [(label_formulas, 1600), (logit_formulas, 600)], ids=["label", "logit"])
 def test_compiled_function_equals_the_tree(make: Callable[[int], Iterator[Formula]], number: int) -> None:
     formulas = list(islice(make(1), number))

@@ -275,6 +275,7 @@ FIRST_IMPORT = textwrap.dedent(
 )
 
 
+@pytest.mark.slow
 def test_first_import_in_a_mode() -> None:
     done = subprocess.run([sys.executable, "-c", FIRST_IMPORT], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -126,6 +126,7 @@ class Removal:
         return self._statistics.distance_to(self._cloud[torch.tensor(chosen)])
 
 
+@pytest.mark.slow
 def test_a_missing_class_is_noticed(digits: Digits) -> None:
     images, labels, gan, reference = digits
     removal = Removal(train_feature_net(images[gan], labels[gan]), digits)
@@ -134,6 +135,7 @@ def test_a_missing_class_is_noticed(digits: Digits) -> None:
     assert min(rises) >= 8
 
 
+@pytest.mark.slow
 def test_without_labels_a_collapse_is_noticed(digits: Digits) -> None:
     images, _, gan, _ = digits
     clusters = cluster_labels(images[gan])

@@ -50,6 +50,7 @@ def test_only_the_published_weights_are_called_fid(weights: InceptionWeights) ->
     assert published.protocol == "inception-2015-12-05"
 
 
+@pytest.mark.slow
 def test_a_trial_with_inception(weights_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path))
     monkeypatch.setattr(FeatureExtractorInceptionV3, "INPUT_IMAGE_SIZE", 75)  # sixteen times as fast as 299

@@ -231,6 +231,7 @@ def random_formula(random: np.random.Generator) -> str:
     return "; ".join(f"{slot}={random_expression(random, ('d', 'm'), depth)}" for slot in slots)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quarter", range(4))  # together a thousand
 def test_random_expressions_each_have_a_state(quarter: int, materials: Materials) -> None:
     random = np.random.default_rng(quarter)

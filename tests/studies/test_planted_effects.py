@@ -36,6 +36,7 @@ def differs(found: list[Ratio], but: str = "") -> bool:
     return any(one.verdict != "no difference shown" for one in found if one.first != but)
 
 
+@pytest.mark.slow
 def test_an_effect_of_one_sd_is_found_and_nothing_else() -> None:
     stream = np.random.default_rng(1)
     last = f"loss {LOSSES - 1}"
@@ -45,6 +46,7 @@ def test_an_effect_of_one_sd_is_found_and_nothing_else() -> None:
     assert sum(differs(study, but=last) for study in found) <= 0.05 * STUDIES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", [0.0, 0.04, 0.1])
 def test_where_nothing_differs_few_studies_say_that_anything_does(failing: float) -> None:
     stream = np.random.default_rng(2)
@@ -53,6 +55,7 @@ def test_where_nothing_differs_few_studies_say_that_anything_does(failing: float
     assert failing or wrong > 0, "a test that is never wrong has no power"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("failing", "share"), [(0.04, 0.65), (0.1, 0.35)])
 def test_failures_cost_power(failing: float, share: float) -> None:
     stream = np.random.default_rng(3)
