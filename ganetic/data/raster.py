@@ -58,8 +58,13 @@ def read_raster(file: Path) -> list[Picture]:
 @contextmanager
 def _muted() -> Iterator[None]:
     """Keep from the terminal what libtiff prints past Python of a damaged file: the error that follows says enough."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+    try:
+        kept = os.dup(2)
+    except OSError:  # a service without a terminal may have closed it
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
     try:
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)

@@ -1,6 +1,8 @@
 """Folders of pictures: what is read, what is not, and what is refused."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -223,3 +225,10 @@ def test_a_folder_whose_images_are_all_links_to_nothing(tmp_path: Path) -> None:
         (tmp_path / f"{number}.png").symlink_to(tmp_path / "gone" / f"{number}.png")
     with pytest.raises(UserError, match=r"no images \(20 links to nothing\)"):
         read(tmp_path)
+
+
+def test_a_service_that_closed_its_standard_error_reads_pictures(tmp_path: Path) -> None:
+    write_pictures(tmp_path, noise(16, 8, 8))
+    code = f"import os; os.close(2); from ganetic.data import load_images; print(load_images('folder:{tmp_path}').count)"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "16\n"
