@@ -19,8 +19,8 @@ SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jp2", ".j2k", ".jpe", ".jpeg", ".jpg"),
     *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
 )
-MOST_PIXELS = 2**28
-"""Of all pages of a file together: 1 GiB of float32."""
+MOST_PIXELS = 2**27
+"""Of all pages of a file together: half a GiB of float32."""
 _PAGED = ("GIF", "PNG", "TIFF", "WEBP")
 """Formats whose pages are pictures. A second picture inside a JPEG is a camera's preview."""
 _NEW_SUBFILE_TYPE, _REDUCED = 254, 1

@@ -191,8 +191,8 @@ def made_grey(raw: RawImages) -> RawImages:
 
 def is_grey(picture: NDArray[np.generic]) -> bool:
     """Return whether the three channels of ``(H, W, 3)`` uint8 are equal, but for what lossy compression leaves."""
-    levels = picture.astype(np.int16)
-    return bool(np.abs(levels - levels[..., 1:2]).max(initial=0) <= LOSSY)
+    spread = picture.max(axis=2) - picture.min(axis=2)  # uint8 all along: pictures can be large
+    return bool(spread.max(initial=0) <= LOSSY)
 
 
 def _of_set(where: str, pixels: NDArray[np.generic]) -> tuple[float, float]:

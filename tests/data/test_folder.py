@@ -229,6 +229,7 @@ def test_a_folder_whose_images_are_all_links_to_nothing(tmp_path: Path) -> None:
 
 def test_a_service_that_closed_its_standard_error_reads_pictures(tmp_path: Path) -> None:
     write_pictures(tmp_path, noise(16, 8, 8))
-    code = f"import os; os.close(2); from ganetic.data import load_images; print(load_images('folder:{tmp_path}').count)"
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    code = "import os, sys; os.close(2); from ganetic.data import load_images; print(load_images(sys.argv[1]).count)"
+    command = [sys.executable, "-c", code, f"folder:{tmp_path}"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     assert done.stdout == "16\n"
