@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from ganetic.data.pictures import Picture
 from ganetic.data.raw import is_grey
@@ -88,7 +88,8 @@ def _pages(image: Image.Image, file: Path) -> Iterator[NDArray[np.generic]]:
 
 
 def _pixels(image: Image.Image, file: Path) -> NDArray[np.generic]:
-    upright = ImageOps.exif_transpose(image)
+    # Copies are made where they must be: a large picture takes a third of a GiB each time.
+    upright = image if image.getexif().get(ExifTags.Base.Orientation, 1) == 1 else ImageOps.exif_transpose(image)
     if upright.mode.startswith(("I", "F")):
         values = np.asarray(upright)
         if not np.isfinite(values).all():
@@ -96,5 +97,5 @@ def _pixels(image: Image.Image, file: Path) -> NDArray[np.generic]:
         return values.astype(values.dtype.newbyteorder("="))
     if upright.mode in ("1", "L", "LA", "La"):
         return np.asarray(upright.convert("L"), dtype=np.uint8)
-    colour = np.asarray(upright.convert("RGB"), dtype=np.uint8)
+    colour = np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"), dtype=np.uint8)
     return colour[..., 1] if is_grey(colour) else colour

@@ -191,7 +191,9 @@ def made_grey(raw: RawImages) -> RawImages:
 
 def is_grey(picture: NDArray[np.generic]) -> bool:
     """Return whether the three channels of ``(H, W, 3)`` uint8 are equal, but for what lossy compression leaves."""
-    spread = picture.max(axis=2) - picture.min(axis=2)  # uint8 all along: pictures can be large
+    red, green, blue = (picture[..., channel].astype(np.uint8, copy=False) for channel in range(3))
+    spread = np.maximum(np.maximum(red, green), blue)  # pictures can be large: no wider type, and no copy
+    spread -= np.minimum(np.minimum(red, green), blue)
     return bool(spread.max(initial=0) <= LOSSY)
 
 
