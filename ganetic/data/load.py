@@ -18,8 +18,6 @@ _EMBEDDED: dict[str, Callable[[], ImageSet]] = {
     "histology": embedded.histology,
 }
 _PLACES = {"npz": "FILE", "folder": "DIR", "medmnist": "NAME@SIZE"}
-
-
 _LOCAL = ("npz", "folder")
 
 
