@@ -89,7 +89,9 @@ def refuse_other_than_utf8(path: Path) -> None:
 def is_writable(directory: Path, room: int = 0) -> bool:
     """Return whether files of so many bytes can be made in a directory, which itself may have to be made."""
     above = _deepest(directory.absolute())
-    return above.is_dir() and os.access(above, os.W_OK | os.X_OK) and shutil.disk_usage(above).free >= room
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        return False
+    return room == 0 or shutil.disk_usage(above).free >= room
 
 
 def _deepest(path: Path) -> Path:

@@ -1,9 +1,12 @@
 """The feature net: a small classifier of the data's own labels, whose last hidden layer gives the features."""
 
 import hashlib
+import io
+import os
 import tempfile
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -223,8 +226,14 @@ def _read(file: Path) -> Weights | None:
 def _write(file: Path, weights: Weights) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".partial", delete=False) as aside:
-            np.savez(aside, **weights)  # type: ignore[arg-type]
-        Path(aside.name).replace(file)
+        descriptor, name = tempfile.mkstemp(dir=file.parent, suffix=".partial")
     except OSError:
         return
+    packed = io.BytesIO()  # a zip archive that a full disk ends complains once more when it is forgotten
+    np.savez(packed, **weights)  # type: ignore[arg-type]
+    with suppress(OSError), os.fdopen(descriptor, "wb") as aside:
+        aside.write(packed.getbuffer())
+        aside.flush()
+        Path(name).replace(file)
+    with suppress(OSError):
+        Path(name).unlink(missing_ok=True)

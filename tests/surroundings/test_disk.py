@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from ganetic.cli import run_command
+from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run import search
 from ganetic.full.board import Board
 from ganetic.full.train import resume_training, train
 from ganetic.jobs.lock import run_lock
+from ganetic.metrics.features import cached_feature_net
 from tests.full.conftest import LOSS, tiny
 from tests.full.test_train import assert_equal, content
 from tests.small_run import small_run_directory
@@ -140,3 +142,13 @@ def test_tensorboard_files(tmp_path: Path) -> None:
                 board.add({"step": step, "fd": 1.0})
         resize("1m")
         board.close()
+
+
+def test_a_cache_without_room_keeps_nothing(tmp_path: Path) -> None:
+    images = load_images("digits")
+    assert images.labels is not None
+    with small_disk(tmp_path / "cache", "16k"):
+        for _ in range(2):
+            _, known = cached_feature_net(images.images[:64], images.labels[:64], tmp_path / "cache")
+            assert not known
+            assert not list((tmp_path / "cache").iterdir())
