@@ -200,8 +200,8 @@ def evaluate(
         path: a training, for its best checkpoint; the directory of a checkpoint; or a folder of images.
         data: the real images. A training brings its own; other images are cut down to its classes and size, too. For a
             folder: a data set, or another folder as ``folder:DIR``, with which it is then compared image by image.
-        count: images to draw from a generator, 16 or more; None for as many as there are held-out images, at most
-            2,000.
+        count: images to draw, from a generator or out of a folder, 16 or more; None for all of a folder, and from a
+            generator for as many as there are held-out images, from 16 to 2,000.
         seed: of the images drawn; not negative.
         inception_weights: a file of InceptionV3 weights, to measure FID and KID as well.
         download: whether a missing data set may be downloaded.
