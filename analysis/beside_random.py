@@ -50,7 +50,7 @@ def finals_of(run: Run) -> tuple[pd.DataFrame, str, str]:
     values = run.final_values()
     values["ln fd"] = np.log(values["fd"])
     table = values.pivot_table(index="seed", columns="contestant", values="ln fd", aggfunc="mean")  # over proxies
-    finalists = [name for name in table if name.startswith("individual")]
+    finalists = [name for name in map(str, table) if name.startswith("individual")]
     if not finalists:
         raise UserError(f"{run.directory}: there was no finalist; compare runs of which a loss came through")
     return table, str(table[finalists].mean().idxmin()), f"individual {pick_card(run).provenance.individual}"
