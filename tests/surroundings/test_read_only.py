@@ -70,8 +70,8 @@ def test_what_must_write_says_so_before_it_works(command: str, runs: Path, capsy
 
 
 @pytest.mark.slow
-def test_another_users_run(for_all: Path, tmp_path: Path) -> None:
-    run = new_small_run(tmp_path / "run").directory
+def test_another_users_run(for_all: Path) -> None:
+    run = new_small_run(for_all / "theirs").directory
     for command in (["show", str(run)], ["export", "runs/best.json", "--run", str(run)]):
         assert ganetic(command, for_all, nobody()).returncode == 0
     done = ganetic(["plot", run], for_all, nobody(), MPLCONFIGDIR=str(for_all / "runs"))
