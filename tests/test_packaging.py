@@ -41,6 +41,7 @@ def run_python(site: Path, code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_every_shipped_space(installed: Path) -> None:
     code = (
         "import ganetic; from ganetic.evolution.space import load_space, shipped_spaces; print(ganetic.__file__); "
@@ -51,11 +52,13 @@ def test_the_wheel_carries_every_shipped_space(installed: Path) -> None:
     assert names.split() == sorted(path.stem for path in (ROOT / "search_spaces").glob("*.toml"))
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_the_schema_of_cards_and_the_type_marker(installed: Path) -> None:
     assert (installed / "ganetic" / "loss" / "card.schema.json").is_file()
     assert (installed / "ganetic" / "py.typed").is_file()
 
 
+@pytest.mark.slow
 def test_a_command_of_the_wheel_runs(installed: Path) -> None:
     code = "from ganetic.cli import run_command; raise SystemExit(run_command(['losses', '--json']))"
     out = run_python(installed, code)

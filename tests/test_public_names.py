@@ -109,6 +109,7 @@ def test_names_are_the_same_whatever_was_imported_before(before: str, tmp_path: 
     run_python(code, tmp_path)
 
 
+@pytest.mark.slow
 def test_search_is_called_again_and_again_in_one_process(tmp_path: Path) -> None:
     code = """
 import ganetic

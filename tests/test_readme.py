@@ -39,6 +39,7 @@ def _made_up_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_made_up_trials")
 def test_the_code_from_python_runs(in_folder: Path) -> None:
     code = code_below("From Python")

@@ -149,6 +149,7 @@ MOMENTS: list[list[Moment]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moments", MOMENTS, ids=str)
 def test_a_killed_run_goes_on_to_the_same_result(moments: list[Moment], tmp_path: Path) -> None:
     directory = tmp_path / "run"

@@ -10,6 +10,7 @@ from ganetic.jobs.journal import Journal
 REFERENCE = Path(__file__).parents[2] / "runs" / "reference"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["paper", "paper-random", "logit", "logit-random"])
 def test_the_search_asks_again_for_every_trial_of_the_shipped_runs(name: str) -> None:
     config = open_run(REFERENCE / name).config

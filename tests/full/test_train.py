@@ -64,7 +64,13 @@ def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "profile"), [("mlp", "none"), ("dcgan", "none"), ("msg-sagan", "none"), ("msg-sagan", "xray")]
+    ("model", "profile"),
+    [
+        ("mlp", "none"),
+        ("dcgan", "none"),
+        pytest.param("msg-sagan", "none", marks=pytest.mark.slow),
+        pytest.param("msg-sagan", "xray", marks=pytest.mark.slow),
+    ],
 )
 def test_killed_and_resumed_it_is_bit_for_bit_the_same(model: str, profile: str, tmp_path: Path) -> None:
     config = tiny(model, regulariser={"gradient_penalty": 1.0}, augmentation={"profile": profile}, keep=1)

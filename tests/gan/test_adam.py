@@ -2,6 +2,7 @@ import copy
 import subprocess
 import sys
 
+import pytest
 import torch
 from torch import nn
 
@@ -47,6 +48,7 @@ def test_what_has_no_gradient_stands_still_and_counts_no_step() -> None:
         assert torch.equal(first, second)
 
 
+@pytest.mark.slow
 def test_loads_no_compiler() -> None:
     script = (
         "import sys, torch; from ganetic.gan.adam import FusedAdam\n"

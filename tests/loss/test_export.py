@@ -92,6 +92,7 @@ def losses() -> dict[str, Formula]:
     return named
 
 
+@pytest.mark.slow
 def test_the_module_alone_equals_the_loss(losses: dict[str, Formula], tmp_path: Path) -> None:
     for name, formula in losses.items():
         (tmp_path / f"{name}.py").write_text(python_module(LossCard.of("x", formula)), encoding="utf-8")

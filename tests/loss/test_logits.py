@@ -72,6 +72,7 @@ def test_published_losses_of_every_pair_of_shapes_are_the_flat_form(name: str, d
         check(games, shapes, DTYPES[dtype], seed, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_random_losses_of_every_shape_are_the_flat_form(
     dtype: str, random_games: list[tuple[str, tuple[Game, Game]]]

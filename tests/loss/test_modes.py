@@ -101,6 +101,7 @@ def test_loaded_and_called_in_a_mode(mode: str, form: str, logits: tuple[Tensor,
             assert_equal(trained(after, logits), expected, formula)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_logits_of_the_device_that_only_knows_shapes(form: str, logits: tuple[Tensor, Tensor]) -> None:
     for formula in LOSSES:
@@ -116,6 +117,7 @@ def test_logits_of_the_device_that_only_knows_shapes(form: str, logits: tuple[Te
         assert_equal(expected, trained(FORMS[form](formula), logits), formula)
 
 
+@pytest.mark.slow
 @FLOAT32
 @pytest.mark.parametrize("form", FORMS)
 def test_loaded_and_called_with_fake_tensors(form: str, logits: tuple[Tensor, Tensor]) -> None:

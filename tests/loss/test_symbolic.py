@@ -107,6 +107,7 @@ def test_simplified_keeps_random_losses() -> None:
         assert fingerprint(simplified(formula, seconds=0.2)) == fingerprint(formula)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bomb",
     [cubes(Const(9.0)), cubes(Call("add", (Var("p"), Const(9.0)))), cubes(Call("mul", (Var("p"), Const(9.0))))],

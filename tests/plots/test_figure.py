@@ -14,6 +14,7 @@ from ganetic.proxy.trial import NonFiniteError
 from tests.small_run import SPACE, new_small_run, small_run, small_runtime
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_a_real_run(kind: str, tmp_path: Path) -> None:
     path = tmp_path / f"{kind}.png"

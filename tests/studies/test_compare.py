@@ -244,6 +244,7 @@ def test_several_proxies(tmp_path: Path) -> None:
     assert (differences["holm_p"][:2] >= alone["holm_p"]).all(), "the family is larger"
 
 
+@pytest.mark.slow
 def test_real_trainings_are_paired(tmp_path: Path) -> None:
     space = SearchSpace(
         name="live",

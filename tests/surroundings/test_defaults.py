@@ -16,6 +16,8 @@ from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.proxy.trial import run_trial, sample_images
 from tests.full.conftest import LOSS, tiny
 
+pytestmark = pytest.mark.slow
+
 PROXY = ProxySpec(width=4, batch=8, latent=8, images=128)
 TRIAL = TrialSpec(formula=LIBRARY["hinge"].formula.text, seed=0, steps=10, checkpoints=(5,), proxy=PROXY)
 

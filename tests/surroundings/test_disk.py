@@ -21,6 +21,8 @@ from tests.full.test_train import assert_equal, content
 from tests.small_run import small_run_directory
 from tests.surroundings.machine import files_under, small_disk
 
+pytestmark = pytest.mark.slow
+
 Capture = pytest.CaptureFixture[str]
 
 
