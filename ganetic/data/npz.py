@@ -43,8 +43,11 @@ def read_npz(path: Path) -> RawImages:
     arrays, others = _arrays(path)
     notes = tuple(f"{path.name}: not read: {', '.join(others)[:200]}" for _ in others[:1])
     if "images" not in arrays:
+        _refuse_unlike_parts(path, arrays)
         arrays, more = _joined(arrays)
         notes += more
+    elif not arrays["images"].ndim:
+        raise UserError(f"{path}: images are a single number; expected (N, S, S), (N, S, S, 1) or (N, S, S, 3)")
     images, labels = arrays["images"], arrays.get("labels")
     patient, beside = _patients(path, arrays.get("patient"), len(images))
     raw = raw_images(
@@ -102,6 +105,17 @@ def _refuse_near_keys(path: Path, found: list[str], known: tuple[str, ...]) -> N
             raise UserError(
                 f'{path}: has an array "{key[:40]}", which is not read; rename it "{near}", or give it a name that '
                 f"means something else; known are {', '.join(KEYS)}"
+            )
+
+
+def _refuse_unlike_parts(path: Path, arrays: Arrays) -> None:
+    """Parts are joined along their first axis; all others must agree."""
+    for kind in ("images", "labels"):
+        shapes = {part: arrays[f"{part}_{kind}"].shape for part in PARTS if f"{part}_{kind}" in arrays}
+        if len({shape[1:] for shape in shapes.values()}) > 1 or () in shapes.values():
+            told = ", ".join(f"{part}_{kind} {shape}" for part, shape in shapes.items())
+            raise UserError(
+                f"{path}: parts of unlike shapes cannot be one set: {told}; expected (N, …) alike but for N"
             )
 
 

@@ -176,6 +176,8 @@ def raw_images(
         raise UserError(f"{where}: colour images are {pixels.dtype}; expected uint8 in 0 … 255")
     if deep and not (np.issubdtype(pixels.dtype, np.integer) or np.issubdtype(pixels.dtype, np.floating)):
         raise UserError(f"{where}: images are {pixels.dtype}; expected uint8 in 0 … 255, or grey values")
+    if np.issubdtype(pixels.dtype, np.floating) and not all(np.isfinite(image).all() for image in pixels):
+        raise UserError(f"{where}: images hold values that are not finite; expected numbers; replace NaN and infinity")
     known = annotations(name, where, len(pixels), labels, class_names, split, groups)
     return RawImages(where, known, pixels, depth or Depth.alike(len(pixels), deep), notes)
 

@@ -61,6 +61,29 @@ def test_medmnists_own_keys(tmp_path: Path) -> None:
     assert "each image has 14 labels: the set counts as unlabelled" in several.notes
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"train_images": IMAGES, "test_images": IMAGES[..., None].repeat(3, 3)}, "parts of unlike shapes"),
+        ({"train_images": IMAGES, "train_labels": np.array(3)}, "parts of unlike shapes"),
+        ({"images": np.array(3, np.uint8)}, "images are a single number"),
+    ],
+)
+def test_arrays_that_cannot_be_put_together(
+    arrays: dict[str, NDArray[np.generic]], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        load_images(save(tmp_path / "x.npz", **arrays))
+
+
+@pytest.mark.parametrize("window", ["0,1", "set", "image"])
+def test_values_that_are_not_finite_are_refused_whatever_the_window(window: str, tmp_path: Path) -> None:
+    images = IMAGES.astype(np.float32)
+    images[7, 3, 3] = np.nan
+    with pytest.raises(UserError, match="values that are not finite"):
+        load_images(f"{save(tmp_path / 'x.npz', images=images)}?window={window}")
+
+
 def test_labels_in_a_column(tmp_path: Path) -> None:
     labels = np.arange(40) % 2
     flat = load_images(save(tmp_path / "flat.npz", images=IMAGES, labels=labels))
