@@ -3,9 +3,9 @@
     GANETIC_DATA=DIR python -m analysis.fitness_trainings FOLDER [PART OF]      about half an hour of two cores a seed
 
 Each training is measured as it goes, on the same latents: by the trained generator and by averages of it with several
-decays, each in the features of the small CNN that learns from the data and in those of ImageNet at two sizes. A training
-is a line of FOLDER/PART.jsonl and, of the last step, an archive of images; what is there is not made again. With PART and
-OF several processes share the work. `analysis.fitness_tables` reads the lines.
+decays, each in the features of the small CNN that learns from the data and in those of ImageNet at two sizes. A
+training is a line of FOLDER/PART.jsonl and, of the last step, an archive of images; what is there is not made again.
+With PART and OF several processes share the work. `analysis.fitness_tables` reads the lines.
 
 Beside the losses there is one planted swing: BCE whose learning rate is five times as high in every other 25 steps
 from step 100 on.
@@ -140,9 +140,7 @@ def train(name: str, loss: str, seed: int, metrics: Metrics, folder: Path) -> di
     row["training_seconds"] = round(training_seconds, 2)
     row["diversity"] = {key: metrics.diversity(images[key]) for key in ("raw", "0.98")}
     stem = name.partition("?")[0]
-    np.savez_compressed(
-        folder / f"{stem}-{loss}-{seed}.npz", raw=images["raw"].numpy(), average=images["0.98"].numpy()
-    )
+    np.savez_compressed(folder / f"{stem}-{loss}-{seed}.npz", raw=images["raw"].numpy(), average=images["0.98"].numpy())
     return row
 
 

@@ -61,6 +61,8 @@ class Runtime:
             f"{materials.protocol}: untrained generator {materials.start_fd:.4g}, "
             f"real images against real ones {materials.floor_fd:.3g}. {materials.shared}".rstrip()
         )
+        if materials.modes is not None:
+            listener.log(f"{data}: {materials.modes.note}")
         return materials
 
     def materials_of(self, space: SearchSpace, data: str, listener: Listener) -> dict[str, Materials]:

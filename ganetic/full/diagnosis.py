@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ganetic.metrics.diversity import Diversity
+from ganetic.metrics.diversity import Diversity, collapsed
 from ganetic.proxy.diagnosis import Ill, diagnose, vanished
 
 GRACE = 0.1
@@ -37,7 +37,7 @@ def ill_so_far(
     """
     if floor_fd >= trace[0][1]:
         return Ill.VANISHING_GRADIENT if vanished(updates) else None
-    ill = diagnose(trace, floor_fd, updates, generated, real)
+    ill = diagnose(trace, floor_fd, updates, collapsed(generated, real))
     return ill if trace[-1][0] > GRACE * steps or ill is Ill.VANISHING_GRADIENT else None
 
 

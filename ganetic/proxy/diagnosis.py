@@ -1,11 +1,9 @@
-"""When a training has failed, and from what. The thresholds of a collapse stand in ganetic.metrics.diversity."""
+"""When a training has failed, and from what. What a collapse is stands in ganetic.metrics.mode_test."""
 
 import math
 from collections.abc import Sequence
 from enum import StrEnum
 from statistics import median
-
-from ganetic.metrics.diversity import Diversity, collapsed
 
 LEARNT_LEAST = 0.1
 """Share of the way from the untrained generator to the floor, in ln fd, below which nothing was learnt."""
@@ -50,8 +48,7 @@ def diagnose(
     trace: Sequence[tuple[int, float]],
     floor_fd: float,
     updates: Sequence[float],
-    generated: Diversity,
-    real: Diversity,
+    is_collapsed: bool,
 ) -> Ill | None:
     """Name what is wrong with a training, or return None.
 
@@ -59,8 +56,7 @@ def diagnose(
         trace: (step, fd) from step 0 to the last, finite and positive.
         floor_fd: the distance between two samples of real images.
         updates: the generator's in the watched steps of the second half, in shares of a full Adam step.
-        generated: of the last images.
-        real: of the reference images.
+        is_collapsed: whether the last images are all alike, or leave modes of the real ones out.
     """
     start, end, best = trace[0][1], trace[-1][1], min(fd for _, fd in trace)
     if vanished(updates):
@@ -68,7 +64,7 @@ def diagnose(
     if learnt(start, best, floor_fd) < LEARNT_LEAST:
         # An untrained generator's images are all alike as well: without learning there was no collapse.
         return Ill.VANISHING_GRADIENT if updates and median(updates) < FEEBLE else Ill.LEARNT_NOTHING
-    if collapsed(generated, real):
+    if is_collapsed:
         return Ill.MODE_COLLAPSE
     if end > WORSE_THAN_BEST * best or learnt(start, end, floor_fd) < LEARNT_LEAST:
         return Ill.NON_CONVERGENCE

@@ -15,6 +15,7 @@ from ganetic.metrics.extractor import FeatureSource
 from ganetic.metrics.features import to_uint8
 from ganetic.metrics.inception import load_inception
 from ganetic.metrics.yardstick import Extractor, Yardstick, yardstick
+from ganetic.proxy.modes import Modes, modes_of
 from ganetic.proxy.spec import ProxySpec
 from ganetic.reproducible import random_stream, reproducible
 
@@ -29,11 +30,13 @@ class Materials(Yardstick):
         images: uint8 ``(N, H, W, C)``, the images that train GANs.
         start_fd: distance of an untrained generator.
         shared: empty, or a sentence that says which roles share images.
+        modes: what tells a mode collapse; None for thresholds that were set on digits.
     """
 
     images: NDArray[np.uint8]
     start_fd: float
     shared: str
+    modes: Modes | None = None
 
 
 def load_for(proxy: ProxySpec, data: str, download: bool = False) -> ImageSet:
@@ -74,7 +77,13 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
             f"{images.name}: an untrained generator's images (distance {start_fd:.3g}) are as near to the reference as "
             f"other images of the set ({measure.floor_fd:.3g}); expected a set of at least some hundred varied images"
         )
-    return Materials(**vars(measure), images=images.images[parts.gan], start_fd=start_fd, shared=parts.shared)
+    return Materials(
+        **vars(measure),
+        images=images.images[parts.gan],
+        start_fd=start_fd,
+        shared=parts.shared,
+        modes=modes_of(images, parts, device_for_trials()) if proxy.counts_modes else None,
+    )
 
 
 def _feature_source(proxy: ProxySpec, inception_weights: Path | None) -> FeatureSource | None:

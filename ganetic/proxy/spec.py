@@ -41,6 +41,15 @@ class ProxySpec(Config):
     """The profile of `ganetic.gan.profiles` through whose random changes D sees real and generated images; meant for
     sets of fewer than 2,000."""
 
+    @property
+    def counts_modes(self) -> bool:
+        """Whether mode collapse is told by thresholds from the data.
+
+        The first fitness, of a trained generator in the features of the small CNN, keeps those that were set on
+        digits, so that its runs stay what they were.
+        """
+        return self.ema_decay > 0 or self.features != "cnn"
+
 
 class KillRule(Config):
     """Stops a trial that has failed so early that training on would be a waste."""

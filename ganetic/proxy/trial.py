@@ -21,6 +21,7 @@ from ganetic.gan.profiles import PROFILES
 from ganetic.gan.step import adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
+from ganetic.metrics.diversity import collapsed
 from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.metrics.yardstick import Extractor
 from ganetic.proxy.diagnosis import Ill, diagnose
@@ -221,6 +222,12 @@ class Traces:
             self.raw.append((step, self._distance(self._training.images(self._latents, raw=True))))
         return images
 
+    def is_collapsed(self, images: Tensor) -> bool:
+        """Return whether uint8 images ``(N, H, W, C)`` are all alike, or leave modes of the real ones out."""
+        if self._materials.modes is None:
+            return collapsed(self.extractor.diversity(images), self._materials.diversity)
+        return self._materials.modes.collapsed(images, device_for_trials())
+
     def _begin(self, spec: TrialSpec) -> None:
         """The distance before the first step is the seed's, not the loss's, and is measured once a process."""
         known, key = _untrained.setdefault(self._materials, {}), (spec.proxy, spec.seed)
@@ -270,7 +277,7 @@ def _train_and_judge(
         pruned = step in kill and trace[-1][1] > kill[step] * trace[0][1]
         if pruned or step == spec.steps:
             late = [update for at, update in training.updates if at > step / 2]
-            ill = diagnose(trace, materials.floor_fd, late, traces.extractor.diversity(images), materials.diversity)
+            ill = diagnose(trace, materials.floor_fd, late, traces.is_collapsed(images))
             if pruned:
                 return TrialState.PRUNED, ill or Ill.NON_CONVERGENCE
             return (TrialState.COMPLETED, None) if ill is None else (TrialState.FAILED, ill)

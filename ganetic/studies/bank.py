@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.individual import DEAD_SHARE, seed_trace
-from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.stability import Fitness, fitness
 from ganetic.proxy.diagnosis import Ill, diagnose
 from ganetic.proxy.spec import KillRule
@@ -28,7 +27,6 @@ SCHEMA = "ganetic.bank/1"
 SHIPPED = "bank_mnist5k.npz"
 COLUMNS = ("name", "origin", "text", "fingerprint", "published")
 NOT_RECORDED = ""
-_UNKNOWN_DIVERSITY = Diversity(None, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +198,7 @@ class Bank:
 
     def _ill(self, points: Sequence[tuple[int, float]]) -> Ill | None:
         """What a trace alone says is wrong."""
-        return diagnose(points, self.floor_fd, (), _UNKNOWN_DIVERSITY, _UNKNOWN_DIVERSITY)
+        return diagnose(points, self.floor_fd, (), is_collapsed=False)
 
     def _result(
         self, row: int, seed: int, state: TrialState, reason: str | None, points: Sequence[tuple[int, float]]

@@ -45,7 +45,7 @@ def library() -> nn.Module:
 
 
 def test_golden_values() -> None:
-    extractor = ImageNetFeatures().build("cpu")
+    extractor = ImageNetFeatures(side=64).build("cpu")
     assert extractor.name == "efflite0-b4b10@64"
     found = extractor(torch.tensor(waves(3)))
     assert (found.shape, found.dtype) == ((3, 152), torch.float32)

@@ -78,7 +78,7 @@ def test_thousands_are_written_as_k(cache: Path) -> None:
 
 def test_distances_can_be_measured_in_imagenet_features(tiny_images: ImageSet, materials: Materials) -> None:
     own = prepare(tiny_images, TINY.model_copy(update={"features": "imagenet"}))
-    assert own.protocol == materials.protocol.replace("cnn64", "efflite0-b4b10@64")
+    assert own.protocol == materials.protocol.replace("cnn64", "efflite0-b4b10@32")
     assert own.features_hash != materials.features_hash
     assert own.reference.mean.shape == (152,)
     assert 0 < own.floor_fd < own.start_fd

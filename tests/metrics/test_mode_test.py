@@ -1,0 +1,81 @@
+"""Modes that are left out, copies and alike images are told from varied ones, poor ones included."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from ganetic.metrics.diversity import Diversity
+from ganetic.metrics.mode_test import ModeTest, apart, mode_test
+
+MODES, SIZE = 6, 240
+
+
+def images(seed: int, modes: int = MODES, noise: float = 1.0, shift: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Features of Gaussian modes on the corners of a simplex, and the nearest corner of each."""
+    random = np.random.default_rng(seed)
+    drawn = random.integers(0, modes, SIZE)
+    corners = 8 * np.eye(MODES, 16)
+    features = corners[drawn] + noise * random.normal(size=(SIZE, 16)) + shift * np.ones(16)
+    nearest = np.linalg.norm(features[:, None] - corners[None], axis=2).argmin(1)
+    return torch.tensor(features, dtype=torch.float32), torch.tensor(nearest)
+
+
+@pytest.fixture(scope="module")
+def test() -> ModeTest:
+    others = images(1)
+    return mode_test(images(0), others, others[1].numpy(), SIZE, MODES)
+
+
+def test_half_of_the_modes_is_told(test: ModeTest) -> None:
+    assert test.counts
+    assert all(test.collapsed(*images(seed, modes=MODES // 2)) for seed in range(2, 22))
+
+
+def test_real_images_are_not(test: ModeTest) -> None:
+    assert not any(test.collapsed(*images(seed)) for seed in range(2, 22))
+
+
+@pytest.mark.parametrize(("noise", "shift"), [(1.6, 0.0), (1.0, 1.5)])
+def test_poor_and_varied_images_are_not(test: ModeTest, noise: float, shift: float) -> None:
+    assert not any(test.collapsed(*images(seed, noise=noise, shift=shift)) for seed in range(2, 22))
+
+
+def test_copies_of_a_few_are_told(test: ModeTest) -> None:
+    features, classes = images(2)
+    few = torch.arange(SIZE) % 60
+    assert test.collapsed(features[few], classes[few])
+
+
+def test_alike_images_are_told(test: ModeTest) -> None:
+    features, classes = images(2)
+    assert test.collapsed(0.05 * features, torch.zeros_like(classes))
+
+
+def test_a_net_that_sees_no_modes_counts_none() -> None:
+    features, _ = images(0, noise=30)
+    others, _ = images(1, noise=30)
+    labels = np.random.default_rng(0).integers(0, 2, SIZE)  # labels that mean nothing
+    blind = torch.zeros(SIZE, dtype=torch.int64)
+    test = mode_test((features, blind), (others, blind), labels, SIZE, 2)
+    assert not test.counts
+    assert not test.collapsed(others, blind)
+
+
+def test_modes_that_hold_little_are_not_looked_for() -> None:
+    reference, others = images(0), images(1)
+    rare = (np.arange(SIZE) == 0).astype(np.int64)  # one image of the other class
+    kept_rare_only = mode_test(reference, others, rare, SIZE, MODES)
+    assert kept_rare_only.counts  # draws of the rare class alone miss nearly all; the others are not counted
+
+
+def test_the_starved_share_is_of_real_images(test: ModeTest) -> None:
+    features, classes = images(3, modes=3)
+    half = Diversity.of(features, classes, MODES)
+    assert test.starved(half) == pytest.approx(0.5, abs=0.1)
+    assert test.gap(features) > 1 > test.gap(images(4)[0])
+
+
+def test_apart_is_the_median_distance_to_the_nearest() -> None:
+    features = torch.tensor([[0.0], [1.0], [3.0], [6.0]])
+    assert apart(features) == 1.5
