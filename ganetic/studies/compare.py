@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ganetic.errors import UserError, unknown
+from ganetic.evolution.chosen import on_data
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
@@ -69,6 +70,7 @@ def compare(
     data = data or space.data
     folder = Path(directory) if directory is not None else _new_directory(space, data)
     _refuse_other_content(folder)
+    space, data = on_data(space, data, runtime, listener)
     materials = runtime.materials_of(space, data, listener)
     settings = Settings(
         kind="comparison",
