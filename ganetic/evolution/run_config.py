@@ -122,7 +122,7 @@ class RunConfig(Config):
 
 
 def model_name(proxy: ProxySpec, materials: Materials) -> str:
-    """The proxy net, such as ``dcgan28-w16``, or with what is not the default behind it, as in ``…-nobn-resize-xray-ema``.
+    """The proxy net, such as ``dcgan28-w16``, and behind it what is not the default, as in ``…-nobn-resize-xray-ema``.
 
     That is: no batch norm, resized, augmented by a profile, averaged.
     """

@@ -43,4 +43,3 @@ def _to_one_channel(features: Tensor, weight: Tensor, bias: Tensor | None) -> Te
 def _enlarged(features: Tensor) -> Tensor:
     enlarged: Tensor = F.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=False)
     return enlarged
-

@@ -19,7 +19,7 @@ def choice_page(kept: KeptChoice) -> RenderableType:
     head = [
         f"{choice.conditions.data}: {', '.join(choice.metrics)}",
         f"base: {proxy_line(choice.conditions.settings[0].proxy)}; {choice.conditions.side} px",
-        f"{', '.join(schedule.losses)}",
+        f"losses: {', '.join(schedule.losses)}",
     ]
     legend = (
         f"failed: trainings of all losses that failed, of those trained; gap: {schedule.gap_loss} after "
@@ -76,10 +76,8 @@ def reason(kept: KeptChoice) -> str:
     """Why the winner won, in one sentence."""
     choice, sifting = kept.choice, kept.choice.sifting
     merit = sifting.merits[choice.winner]
-    share = f"{choice.conditions.schedule.failed_most:.0%}"
-    said = (
-        f"{choice.chosen.name} is chosen: {merit.failed} of its {merit.trained} trainings failed (at most {share} may)"
-    )
+    share, failed = f"{choice.conditions.schedule.failed_most:.0%}", f"{merit.failed} of its {merit.trained} trainings"
+    said = f'"{choice.chosen.name}" is chosen: {failed} failed (at most {share} may)'
     if merit.score <= 0:
         return f"{said}; no setting shows the gap, and this is the first of those that train."
     said += f", and its gap is {number(merit.ratio)} times the noise at {number(merit.seconds)} s a training"
@@ -92,16 +90,18 @@ def reason(kept: KeptChoice) -> str:
 def _table(kept: KeptChoice) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("setting", no_wrap=True)
-    for name in ("failed", "gap", "noise", "gap/noise", "seconds", "score", "round"):
+    for name in ("failed", "gap", "noise", "gap/noise", "seconds", "score"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("round", no_wrap=True)
     choice, sifting = kept.choice, kept.choice.sifting
     for place, merit in sifting.merits.items():
         dropped = merit.fails_too_often(choice.conditions.schedule.failed_most)
+        verdict = " dropped" if dropped else " chosen" if place == choice.winner else ""
         table.add_row(
             choice.conditions.settings[place].name,
             f"{merit.failed}/{merit.trained}",
             *_numbers(merit),
-            "dropped" if dropped else "chosen" if place == choice.winner else str(sifting.rounds(place)),
+            f"{sifting.rounds(place)}{verdict}",
         )
     return table
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ganetic.errors import UserError
+from ganetic.evolution import runtime as runtime_module
 from ganetic.evolution.choice_store import choice_directory, read_choice
 from ganetic.evolution.choose import choose
 from ganetic.evolution.chosen import is_chosen, on_data
@@ -154,7 +155,7 @@ def test_a_setting_that_fails_does_not_go_on(trainings: Trainings) -> None:
 def test_where_all_fail_nothing_is_kept_and_the_same_call_says_so_again(trainings: Trainings) -> None:
     trainings.fails = lambda payload: payload["seed"] == 401
     for _ in range(2):
-        with pytest.raises(UserError, match="no proxy of the shortlist trains.*mode collapse.*learning_rate"):
+        with pytest.raises(UserError, match=r"no proxy of the shortlist trains.*mode collapse.*learning_rate"):
             choose(SPACE, DATA, trainings.runtime, Silence(), schedule=SCHEDULE)
     assert len(trainings.of_the_choice) == 28
     assert not list(choice_directory().rglob("choice.json"))
@@ -242,3 +243,17 @@ def test_real_trainings_choose_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     runtime = Runtime(make_executor=lambda context: SerialExecutor(work, context))
     kept = choose(space, DATA, runtime, Silence(), schedule=schedule)
     assert kept.choice.sifting.merits[0].trained >= 4
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_rays_workers_choose_as_one_process_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainings: Trainings
+) -> None:
+    """Several materials by name travel to the workers; of equal failures and distances the same setting wins."""
+    schedule = Schedule(losses=("bce", "hinge"), seeds=(2, 1))
+    here = choose(SPACE, DATA, trainings.runtime, Silence(), schedule=schedule)
+    monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "other"))
+    monkeypatch.setattr(runtime_module, "work", Trainings())
+    there = choose(SPACE, DATA, Runtime(workers=2), Silence(), schedule=schedule)
+    assert there.choice.trainings == here.choice.trainings

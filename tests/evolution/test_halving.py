@@ -15,7 +15,7 @@ def trained(
     setting: int = 0, gap: float = 0.1, noise: float = 0.05, seconds: float = 10.0, seeds: int = 2, failed: int = 0
 ) -> list[SettingTraining]:
     """Both losses on the seeds: ln fd at the end is 5 ± noise in turn, earlier it is the gap more."""
-    made = []
+    made: list[SettingTraining] = []
     for number in range(seeds):
         for loss in SCHEDULE.losses:
             fails = len(made) < failed

@@ -25,9 +25,9 @@ def test_it_is_an_enlargement_and_a_convolution(outputs: int, bias: bool, shape:
     for layout in (torch.contiguous_format, torch.channels_last):
         given = drawn(shape[0], 5, *shape[1:], seed=1).contiguous(memory_format=layout).requires_grad_(True)
         wanted = [given, *layer.parameters()]
-        results = []
-        for images in (layer(given), plain(layer, given)):
-            results.append([images, *torch.autograd.grad((images**3).sum(), wanted)])
+        results = [
+            [images, *torch.autograd.grad((images**3).sum(), wanted)] for images in (layer(given), plain(layer, given))
+        ]
         for ours, theirs in zip(*results, strict=True):
             torch.testing.assert_close(ours, theirs)
 
