@@ -66,12 +66,7 @@ def choose(
         return kept
     with folder_for(conditions, listener) as folder:
         choice = _made(conditions, data, runtime, listener, folder, advice)
-        if folder != folder_of(conditions):
-            return _kept(choice, data, None)
-        write_whole(folder / FILE, choice.text())
-        for number in range(len(conditions.schedule.seeds)):
-            (folder / _journal(number)).unlink(missing_ok=True)
-    return _kept(choice, data, folder / FILE)
+        return _kept(choice, data, folder / FILE if folder == folder_of(conditions) else None)
 
 
 def conditions_of(
@@ -124,20 +119,29 @@ def _kept(choice: Choice, data: str, place: Path | None) -> KeptChoice:
 def _made(
     conditions: ChoiceConditions, data: str, runtime: Runtime, listener: Listener, folder: Path, advice: str
 ) -> Choice:
+    """The choice, which stands in the folder then, in the place of the journals."""
     materials = _materials(conditions, data, runtime, listener)
     make_directory(folder)
-    with run_lock(folder), runtime.executor(materials, conditions.schedule.steps) as executor:
-        done = [folder / _journal(number) for number in range(len(conditions.schedule.seeds))]
-        listener.log(cost_sentence(conditions, _payload(conditions, 0, "bce", 0), executor, done, advice))
-        sifting = _sifted(conditions, executor, listener, folder)
-    if refusal := sifting.refusal():
-        raise UserError(refusal)
-    return Choice(
-        conditions=conditions,
-        metrics=tuple(dict.fromkeys(one.protocol for one in materials.values())),
-        made_with=versions(),
-        trainings=sifting.trainings,
-    )
+    journals = [folder / _journal(number) for number in range(len(conditions.schedule.seeds))]
+    with run_lock(folder):
+        if (folder / FILE).is_file():  # another process has made it while this one prepared
+            return read_choice(folder / FILE)
+        with runtime.executor(materials, conditions.schedule.steps) as executor:
+            payload = _payload(conditions, 0, conditions.schedule.gap_loss, 0)
+            listener.log(cost_sentence(conditions, payload, executor, journals, advice))
+            sifting = _sifted(conditions, executor, listener, folder)
+        if refusal := sifting.refusal():
+            raise UserError(refusal)
+        choice = Choice(
+            conditions=conditions,
+            metrics=tuple(dict.fromkeys(one.protocol for one in materials.values())),
+            made_with=versions(),
+            trainings=sifting.trainings,
+        )
+        write_whole(folder / FILE, choice.text())
+        for journal in journals:
+            journal.unlink(missing_ok=True)
+    return choice
 
 
 def _materials(

@@ -1,14 +1,15 @@
 """The proxies of a space on a data set: as the space has them, or with the settings that were chosen there."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from ganetic.data import resolved
+from ganetic.data import resolved, size_of, with_size
 from ganetic.evolution.choice_store import KeptChoice
 from ganetic.evolution.choose import choose, conditions_of, find_choice, first_of
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.runtime import Runtime
-from ganetic.evolution.shortlist import changes
-from ganetic.evolution.space import SearchSpace
+from ganetic.evolution.shortlist import CHANGED, changes
+from ganetic.evolution.space import SearchSpace, SpaceProxy
 
 LEFT_OUT = '`--proxy fixed`, or proxy = "fixed" in the space, leaves it out'
 
@@ -52,6 +53,27 @@ def with_choice(space: SearchSpace, kept: KeptChoice) -> SearchSpace:
     update = changes(first_of(space), kept.choice.chosen.proxy)
     proxies = tuple(proxy if proxy.data is not None else proxy.model_copy(update=update) for proxy in space.proxies)
     return as_fixed(space.model_copy(update={"proxies": proxies}))
+
+
+def as_begun(space: SearchSpace, data: str, begun: Sequence[SpaceProxy], begun_on: str) -> tuple[SearchSpace, str]:
+    """The space and the data of something that was begun with a choice; both unchanged where that is something else.
+
+    What goes on is not chosen again, whatever has become of the cache. What no choice changes must be as it was.
+
+    Args:
+        space: as it is now.
+        data: as it is named now.
+        begun: the proxies that it was begun with.
+        begun_on: the data that it was begun on.
+    """
+    chosen = {proxy.name: proxy for proxy in begun}
+    is_same = size_of(data) in (None, size_of(begun_on)) and with_size(resolved(data), size_of(begun_on)) == begun_on
+    if not is_chosen(space, data) or not is_same or set(chosen) != {proxy.name for proxy in space.proxies}:
+        return space, data
+    proxies = tuple(
+        proxy.model_copy(update={key: getattr(chosen[proxy.name], key) for key in CHANGED}) for proxy in space.proxies
+    )
+    return as_fixed(space.model_copy(update={"proxies": proxies})), begun_on
 
 
 def as_fixed(space: SearchSpace) -> SearchSpace:

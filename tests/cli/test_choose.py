@@ -113,6 +113,13 @@ def test_comparisons_scores_and_calibrations_choose_first_unless_told_otherwise(
     assert chosen
     assert trainings.payloads[-1]["proxy"]["upsampling"] == "resize"
     assert "--proxy fixed" in capsys.readouterr().err.replace("\n", " ")
+    assert trainings.payloads[-1]["materials"] == "main"
+    for path in Path("cache").rglob("choice.json"):
+        path.rename(path.with_suffix(".away"))
+    assert run_command(["compare", "bce", "hinge", *at, "--seeds", "1", "-o", "study"]) == 0  # is not chosen again
+    assert len(trainings.of_the_choice) == chosen
+    for path in Path("cache").rglob("choice.away"):
+        path.rename(path.with_suffix(".json"))
     assert run_command(["calibrate", *at, "--seeds", "1"]) == 0
     assert trainings.payloads[-1]["proxy"]["upsampling"] == "resize"
     assert run_command(["score", "bce", *at, "--seeds", "1"]) == 0
