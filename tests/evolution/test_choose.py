@@ -257,3 +257,15 @@ def test_rays_workers_choose_as_one_process_does(
     monkeypatch.setattr(runtime_module, "work", Trainings())
     there = choose(SPACE, DATA, Runtime(workers=2), Silence(), schedule=schedule)
     assert there.choice.trainings == here.choice.trainings
+
+
+def test_a_cache_that_cannot_be_written_keeps_nothing_and_chooses_all_the_same(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "file"))
+    told = Told()
+    kept = choose(SPACE, DATA, trainings.runtime, told, schedule=SCHEDULE)
+    assert kept.choice.chosen.name == "resize, xray"
+    assert kept.place is None
+    assert any("is not kept; GANETIC_CACHE names another place" in line for line in told.lines)

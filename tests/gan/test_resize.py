@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganetic.gan.dcgan import SIZES, Generator, initialise
-from ganetic.gan.resize import ResizeConv2d
+from ganetic.gan.resize import ResizeConv2d, doubled
 
 
 def drawn(*shape: int, seed: int) -> Tensor:
@@ -30,6 +30,13 @@ def test_it_is_an_enlargement_and_a_convolution(outputs: int, bias: bool, shape:
         ]
         for ours, theirs in zip(*results, strict=True):
             torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 7, 7), (1, 4, 1, 5)])
+def test_what_repeats_on_a_gpu_enlarges_alike(shape: tuple[int, ...]) -> None:
+    given = drawn(*shape, seed=2)
+    large = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)(given)
+    torch.testing.assert_close(doubled(doubled(given, 2), 3), large)
 
 
 def test_can_be_differentiated_twice() -> None:
