@@ -38,6 +38,9 @@ def search(
 ) -> Run:
     """Search for losses, from the first random tree to the finals.
 
+    Where the space leaves its proxies to the data (``proxy = "calibrated"``) they are chosen first, unless they have
+    been; the run keeps what was chosen.
+
     Args:
         space: a file, the name of a shipped space, or a space.
         data: a data set; None for the space's own.
