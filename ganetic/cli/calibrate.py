@@ -3,18 +3,48 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ganetic.cli.app import app, console
-from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Window, Workers, windowed
+from ganetic.cli.options import (
+    Address,
+    Data,
+    Download,
+    GpusPerTrial,
+    Inception,
+    Json,
+    Proxy,
+    Window,
+    Workers,
+    windowed,
+    with_proxy,
+)
+from ganetic.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.space import SearchSpace
+    from ganetic.gan.profiles import ProfileName
 
 
 @app.command()
 def calibrate(
     data: Data = None,
     window: Window = None,
+    choose: Annotated[
+        bool, typer.Option("--choose", help="Choose a proxy for the data instead: try a shortlist of settings.")
+    ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --choose: augmentation to try, or none; by default xray (grey) or natural (colour), for sets "
+            "below 2,000 images.",
+        ),
+    ] = None,
+    proxy: Proxy = None,
     space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxies and rungs to use.")] = "quick",
     seeds: Annotated[
         int | None,
@@ -35,7 +65,7 @@ def calibrate(
     """Measure the noise of a proxy, and what follows from it.
 
     Trains the published losses, once for each data set and proxy, and keeps the result for searches. Stopped, the same
-    command goes on.
+    command goes on. With --choose it says which settings of a proxy suit the data, and keeps that, too.
     """
     from ganetic.evolution.calibration import calibrate as measure
     from ganetic.evolution.calibration_store import check_export, export
@@ -45,8 +75,16 @@ def calibrate(
     from ganetic.progress.search import listener_for
     from ganetic.report import print_text, to_json
 
-    loaded = load_space(space)
+    loaded = with_proxy(load_space(space), proxy)
     data = windowed(data, loaded.data, window)
+    if choose:
+        given = {"--seeds": seeds, "--output": output, "--proxy": proxy}
+        _refuse_beside_choose([name for name, value in given.items() if value is not None])
+        runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
+        _choose(loaded, data, runtime, _profile(profile), json)
+        return
+    if profile is not None:
+        raise UserError("--profile says what --choose tries; name --choose as well, or leave it out")
     if output is not None:
         check_export(output, len(loaded.proxies))
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
@@ -69,3 +107,41 @@ def calibrate(
                 print_text(console(), calibration_page(kept, measured))
     for path in paths:
         typer.echo(path, err=json)
+
+
+def _choose(
+    space: "SearchSpace", data: str | None, runtime: "Runtime", profile: "ProfileName | None", json: bool
+) -> None:
+    """Choose a proxy for the data, and print the choice."""
+    from ganetic.evolution.choose import choose
+    from ganetic.pages.choice import choice_page, choice_record
+    from ganetic.progress.search import listener_for
+    from ganetic.report import print_text, to_json
+
+    with closing(listener_for(console(stderr=True))) as listener:
+        try:
+            kept = choose(space, data, runtime, listener, profile)
+        except KeyboardInterrupt:
+            listener.log("what has ended is kept; the same command goes on with it")
+            raise
+    if json:
+        typer.echo(to_json(choice_record(kept)))
+    else:
+        print_text(console(), choice_page(kept))
+
+
+def _profile(name: str | None) -> "ProfileName | None":
+    """Find the profile of a name; None where none is named."""
+    from typing import cast
+
+    from ganetic.gan.profiles import PROFILES
+
+    allowed = ("none", *PROFILES)
+    if name is not None and name not in allowed:
+        raise unknown("augmentation profile", name, allowed, "--profile")
+    return cast("ProfileName | None", name)
+
+
+def _refuse_beside_choose(given: list[str]) -> None:
+    if given:
+        raise UserError(f"{given[0]} is for a calibration, not for --choose; leave one of them out")

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from ganetic.cli.app import app, console
-from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Window, Workers, windowed
+from ganetic.cli.options import (
+    Address,
+    Data,
+    Download,
+    GpusPerTrial,
+    Inception,
+    Json,
+    Proxy,
+    Window,
+    Workers,
+    windowed,
+    with_proxy,
+)
 
 
 @app.command()
@@ -15,6 +27,7 @@ def score(
     loss: Annotated[str, typer.Argument(metavar="LOSS", help="A published loss, a loss card, or an expression.")],
     data: Data = None,
     window: Window = None,
+    proxy: Proxy = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="How many trainings.")] = 3,
     space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxy and finals to use.")] = "quick",
     workers: Workers = None,
@@ -32,7 +45,7 @@ def score(
     from ganetic.report import print_text, score_page, score_record, to_json
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    loaded = load_space(space)
+    loaded = with_proxy(load_space(space), proxy)
     data = windowed(data, loaded.data, window)
     with closing(listener_for(console(stderr=True))) as listener:
         scored = train(loss, data, seeds, loaded, runtime, listener)

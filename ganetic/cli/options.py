@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganetic.errors import UserError
+from ganetic.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from ganetic.evolution.space import SearchSpace
 
 Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Trials at once; by default as many as fit.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to join: auto or host:6379.")]
@@ -29,6 +32,13 @@ Inception = Annotated[
 ]
 RunArgument = Annotated[
     Path | None, typer.Argument(metavar="RUN", help="Directory of a run; by default the latest under runs/.")
+]
+Proxy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="fixed|calibrated",
+        help="On other data than the space's: its proxies as they stand there, or those chosen there.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -56,6 +66,19 @@ def windowed(data: str | None, default: str, window: str | None) -> str | None:
     from ganetic.data import with_window  # noqa: PLC0415 - `--help` does not wait for numpy
 
     return with_window(data or default, window)
+
+
+def with_proxy(space: "SearchSpace", proxy: str | None) -> "SearchSpace":
+    """The space with what is said about its proxies; None leaves it as it is.
+
+    Raises:
+        UserError: nothing of the kind can be said.
+    """
+    if proxy is None:
+        return space
+    if proxy not in ("fixed", "calibrated"):
+        raise unknown("choice", proxy, ("fixed", "calibrated"), "--proxy")
+    return space.model_copy(update={"proxy": proxy})
 
 
 def _is_number(word: str) -> bool:

@@ -17,12 +17,14 @@ from ganetic.cli.options import (
     Inception,
     Json,
     MaxTrials,
+    Proxy,
     RunArgument,
     TimeBudget,
     Window,
     Workers,
     seconds_of,
     windowed,
+    with_proxy,
 )
 from ganetic.cli.train import conclude, yield_cores
 from ganetic.errors import UserError, typed
@@ -37,6 +39,7 @@ def search(
     space: Annotated[str, typer.Argument(help="A search space: a TOML file, or a shipped name.")] = "quick",
     data: Data = None,
     window: Window = None,
+    proxy: Proxy = None,
     run: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to make; by default in runs/.")] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed finds the same losses.")] = 0,
     workers: Workers = None,
@@ -64,9 +67,10 @@ def search(
     budget = seconds_of(time_budget)
     runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
     chosen = load_space(space).randomised() if random else load_space(space)
+    chosen = with_proxy(chosen, proxy)
     data = windowed(data, chosen.data, window)
     if dry_run:
-        typer.echo(to_json(runs.plan(chosen, data, seed, max_trials)))
+        typer.echo(to_json(runs.plan(chosen, data, seed, runtime)))
         return
     with closing(listener_for(console(stderr=True))) as listener, _advice(listener):
         finished = runs.search(chosen, data, run, seed, runtime, listener)

@@ -15,10 +15,12 @@ from ganetic.cli.options import (
     GpusPerTrial,
     Inception,
     Json,
+    Proxy,
     RunArgument,
     Window,
     Workers,
     windowed,
+    with_proxy,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def compare(
     ],
     data: Data = None,
     window: Window = None,
+    proxy: Proxy = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="The net: dcgan, the proxy of the space.")] = "dcgan",
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each loss.")] = 25,
     steps: Annotated[
@@ -62,7 +65,7 @@ def compare(
     from ganetic.studies.compare import compare as study
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    loaded = load_space(space)
+    loaded = with_proxy(load_space(space), proxy)
     data = windowed(data, loaded.data, window)
     with closing(listener_for(console(stderr=True))) as listener:
         try:

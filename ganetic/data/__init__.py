@@ -3,7 +3,7 @@
 from ganetic.data.image_set import Annotations, ImageSet, Indices
 from ganetic.data.load import cache_directory, load_images
 from ganetic.data.roles import Partition, hold_out, partition
-from ganetic.data.source import resolved, window_of, with_window
+from ganetic.data.source import resolved, size_of, window_of, with_size, with_window
 
 __all__ = [
     "Annotations",
@@ -15,6 +15,8 @@ __all__ = [
     "load_images",
     "partition",
     "resolved",
+    "size_of",
     "window_of",
+    "with_size",
     "with_window",
 ]

@@ -126,6 +126,24 @@ def with_window(name: str, window: str | None) -> str:
     return name if window is None else replace(source, window=parse_window(window, "--window")).name
 
 
+def with_size(name: str, size: int | None) -> str:
+    """Write a name with another side in pixels; None leaves it as it is.
+
+    Raises:
+        UserError: the name cannot be taken apart.
+    """
+    return name if size is None else replace(Source.parse(name), size=size).name
+
+
+def size_of(name: str) -> int | None:
+    """The side in pixels that a name of a data set names; None where it names none.
+
+    Raises:
+        UserError: the name cannot be taken apart.
+    """
+    return Source.parse(name).size
+
+
 def window_of(name: str) -> Window | None:
     """The window that a name of a data set names; None where it names none.
 

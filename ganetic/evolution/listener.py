@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from ganetic.jobs.grid import GridProgress
 
-Phase = Literal["preparing", "calibrating", "searching", "draining", "finals", "training", "finished"]
+Phase = Literal["preparing", "choosing", "calibrating", "searching", "draining", "finals", "training", "finished"]
 
 
 @dataclass(frozen=True)

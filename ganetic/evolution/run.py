@@ -8,6 +8,7 @@ from ganetic.config import validate
 from ganetic.data import resolved
 from ganetic.errors import UserError, typed
 from ganetic.evolution.calibration import kill_rules
+from ganetic.evolution.chosen import on_data, planned
 from ganetic.evolution.driver import LIMIT, Driver
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.results import JOURNAL, Run, open_run
@@ -37,6 +38,9 @@ def search(
 ) -> Run:
     """Search for losses, from the first random tree to the finals.
 
+    Where the space leaves its proxies to the data (``proxy = "calibrated"``) they are chosen first, unless they have
+    been; the run keeps what was chosen.
+
     Args:
         space: a file, the name of a shipped space, or a space.
         data: a data set; None for the space's own.
@@ -58,6 +62,7 @@ def search(
     space, data = _with_places(space), resolved(data or space.data)
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     _refuse_other_content(directory)
+    space, data = on_data(space, data, runtime, listener)
     materials, config = _prepare(space, data, seed, runtime, listener)
     with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
         make_directory(directory)  # not before all that can be wrong has been tried
@@ -114,15 +119,23 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
 
 
 def plan(
-    space: str | Path | SearchSpace, data: str | None = None, seed: int = 0, max_trials: int | None = None
+    space: str | Path | SearchSpace, data: str | None = None, seed: int = 0, runtime: Runtime | None = None
 ) -> dict[str, Any]:
-    """What a search would do, without doing it: the settings with all defaults, and its size."""
-    space = _limited(space if isinstance(space, SearchSpace) else load_space(space), max_trials)
+    """What a search would do, without doing it: the settings with all defaults, and its size.
+
+    Where the space's proxies are to be chosen on the data, that is loaded, to say whether they have been, and what
+    choosing would try.
+    """
+    runtime = runtime or Runtime()
+    space = _limited(space if isinstance(space, SearchSpace) else load_space(space), runtime.max_trials)
     _refuse_bad_seed(seed)
+    is_calibrated = space.proxy == "calibrated"
+    space, data, choice = planned(space, data or space.data, runtime)
     final_trials = (space.finals.finalists + len(space.finals.references)) * space.finals.seeds * len(space.proxies)
     return {
         "space": space.model_dump(mode="json"),
-        "data": data or space.data,
+        "data": data,
+        **({"choice": choice} if is_calibrated else {}),
         "seed": seed,
         "trials": space.stop.max_trials,
         "final_trials": final_trials,

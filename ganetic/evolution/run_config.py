@@ -122,11 +122,15 @@ class RunConfig(Config):
 
 
 def model_name(proxy: ProxySpec, materials: Materials) -> str:
-    """The proxy net, such as ``dcgan28-w16`` or, without batch norm, augmented and averaged, ``…-nobn-xray-ema``."""
+    """The proxy net, such as ``dcgan28-w16``, and behind it what is not the default, as in ``…-nobn-resize-xray-ema``.
+
+    That is: no batch norm, resized, augmented by a profile, averaged.
+    """
     parts = [
         f"dcgan{materials.images.shape[1]}",
         f"w{proxy.width}",
         *([] if proxy.batch_norm else ["nobn"]),
+        *([] if proxy.upsampling == "transposed" else [proxy.upsampling]),
         *([] if proxy.augmentation == "none" else [proxy.augmentation]),
         *(["ema"] if proxy.ema_decay else []),
     ]

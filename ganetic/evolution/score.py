@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ganetic.errors import UserError
+from ganetic.evolution.chosen import on_data
 from ganetic.evolution.individual import seed_trace
 from ganetic.evolution.ledger import describe, trial_result
 from ganetic.evolution.listener import Listener, Silence, Snapshot
@@ -79,12 +80,13 @@ def score(
     name, formula = resolve_loss(loss)
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
+    space, data = on_data(space, data or space.data, runtime, listener)
     proxy = space.proxies[0]
     if len(space.proxies) > 1:
         listener.log(
             f"on {proxy.name}, the first of {len(space.proxies)} proxies; `ganetic compare` trains on all of them"
         )
-    materials = runtime.materials(proxy.data or data or space.data, proxy.spec, listener)
+    materials = runtime.materials(proxy.data or data, proxy.spec, listener)
     trials = _trials(formula, space, seeds)
     with runtime.executor(materials, space.finals.steps) as executor:
         results = _train(trials, executor, listener)

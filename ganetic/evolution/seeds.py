@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-Role = Literal["search", "final", "confirmation", "calibration"]
+Role = Literal["search", "final", "confirmation", "calibration", "choice"]
 
-_OFFSETS: dict[Role, int] = {"search": 0, "final": 100, "confirmation": 200, "calibration": 300}
+_OFFSETS: dict[Role, int] = {"search": 0, "final": 100, "confirmation": 200, "calibration": 300, "choice": 400}
 SEEDS_A_ROLE = 100
 
 
@@ -16,7 +16,8 @@ def training_seed(run_seed: int, role: Role, number: int) -> int:
     Args:
         run_seed: of the whole run.
         role: ``search`` seeds choose the finalists, ``final`` seeds the winner,
-            ``confirmation`` seeds nothing; ``calibration`` seeds are of no run: their run seed is 0.
+            ``confirmation`` seeds nothing; ``choice`` seeds choose a proxy and ``calibration`` seeds measure its noise:
+            they are of no run, and their run seed is 0.
         number: counts a role's seeds from 0, below 100.
     """
     assert 0 <= number < SEEDS_A_ROLE

@@ -151,6 +151,10 @@ class SearchSpace(Config):
     finals: Finals
     proxies: Annotated[tuple[SpaceProxy, ...], Field(min_length=1)] = (SpaceProxy(),)
     """What a loss is tried on. Of several each weighs alike, so that what is found is not a trick of one."""
+    # Left out where it is the default: spaces of runs that were made without it stay what they were.
+    proxy: Annotated[Literal["fixed", "calibrated"], Field(exclude_if=lambda name: name == "fixed")] = "fixed"
+    """`fixed`: the proxies as they stand here, on any data. `calibrated`: on other data than the space's own, proxies
+    that name no data get the settings that `ganetic calibrate --choose` chooses there, once for each data set."""
     stop: Stop
 
     @property
@@ -174,6 +178,15 @@ class SearchSpace(Config):
             marks.update(rule.step for rule in self.kill)
         marks.update(rung.steps for rung in self.rungs)
         return tuple(sorted(mark for mark in marks if mark <= steps))
+
+    @field_validator("proxy", mode="before")
+    @classmethod
+    def _known_proxy(cls, value: Any) -> Any:
+        allowed = ("fixed", "calibrated")
+        if value not in allowed:
+            nearest = did_you_mean(value, allowed) if isinstance(value, str) else ""
+            raise ValueError(f'expected "fixed" or "calibrated"{nearest}')
+        return value
 
     @field_validator("kill", mode="before")
     @classmethod

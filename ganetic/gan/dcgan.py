@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganetic.gan.grey import ToFeatures, ToImage
+from ganetic.gan.resize import ResizeConv2d
+from ganetic.gan.upsampling import Upsampling
 
 SIZES = tuple(range(28, 65, 4))
 """Image sides that the two strided layers take: the nets work at a quarter, a half and the whole of the side."""
@@ -19,17 +21,26 @@ class Generator(nn.Module):
         channels: 1 or 3.
         width: channels of the wider image layer.
         batch_norm: whether batch norm follows the first two layers.
+        upsampling: whether sides are doubled by transposed convolutions, or by interpolation and a convolution.
     """
 
-    def __init__(self, latent: int, size: int, channels: int, width: int, batch_norm: bool = True) -> None:
+    def __init__(
+        self,
+        latent: int,
+        size: int,
+        channels: int,
+        width: int,
+        batch_norm: bool = True,
+        upsampling: Upsampling = "transposed",
+    ) -> None:
         super().__init__()
         self.latent, self._base, self._width = latent, size // 4, width
         # A transposed convolution of a 1×1 input is a linear map; as one it is faster.
         self.project = nn.Linear(latent, self._base**2 * 2 * width, bias=not batch_norm)
         self.norm1 = norm_or_not(2 * width, batch_norm)
-        self.up1 = nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=not batch_norm)
+        self.up1 = _doubling(2 * width, width, not batch_norm, upsampling)
         self.norm2 = norm_or_not(width, batch_norm)
-        self.up2 = ToImage(width) if channels == 1 else nn.ConvTranspose2d(width, channels, 4, 2, 1)
+        self.up2 = _doubling(width, channels, True, upsampling)
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map float32 ``(N, latent)`` to images ``(N, C, H, W)`` in [−1, 1]."""
@@ -62,6 +73,14 @@ class Discriminator(nn.Module):
         x = F.leaky_relu(self.norm2(self.down2(x)), 0.2, inplace=True)
         logits: Tensor = self.logit(x.permute(0, 2, 3, 1).flatten(1))
         return logits.squeeze(1)
+
+
+def _doubling(inputs: int, outputs: int, bias: bool, upsampling: Upsampling) -> nn.Module:
+    if upsampling == "resize":
+        return ResizeConv2d(inputs, outputs, bias)
+    if outputs == 1 and bias:
+        return ToImage(inputs)
+    return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=bias)
 
 
 def norm_or_not(channels: int, batch_norm: bool) -> nn.Module:

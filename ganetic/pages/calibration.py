@@ -83,8 +83,11 @@ def calibration_record(kept: Kept, measured: Sequence[int]) -> dict[str, Any]:
 def proxy_line(proxy: ProxySpec) -> str:
     """Name the settings of a proxy that are chosen for it."""
     norm = "batch norm" if proxy.batch_norm else "no batch norm"
-    line = f"width {proxy.width}, batch {proxy.batch}, learning rate {proxy.learning_rate:g}, {norm}"
-    return line if proxy.augmentation == "none" else f"{line}, augmentation {proxy.augmentation}"
+    parts = [f"width {proxy.width}, batch {proxy.batch}, learning rate {proxy.learning_rate:g}, {norm}"]
+    parts += [] if proxy.upsampling == "transposed" else ["enlarged by interpolation"]
+    parts += [] if proxy.augmentation == "none" else [f"augmentation {proxy.augmentation}"]
+    parts += [f"average {proxy.ema_decay:g}"] if proxy.ema_decay else []
+    return ", ".join(parts)
 
 
 def _head(calibration: Calibration) -> list[str]:

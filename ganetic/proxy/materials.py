@@ -102,6 +102,11 @@ def _feature_source(proxy: ProxySpec, inception_weights: Path | None) -> Feature
     return ImageNetFeatures()
 
 
+def generator_of(proxy: ProxySpec, size: int, channels: int) -> Generator:
+    """The generator of a proxy for images of a size and so many channels."""
+    return Generator(proxy.latent, size, channels, proxy.width, proxy.batch_norm, proxy.upsampling)
+
+
 def device_for_trials() -> str:
     """Return ``"cuda"`` where this process can use a GPU, else ``"cpu"``."""
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -127,6 +132,6 @@ def _start_fd(measure: Yardstick, proxy: ProxySpec, shape: tuple[int, ...]) -> f
 
 
 def _untrained(proxy: ProxySpec, shape: tuple[int, ...], count: int) -> Tensor:
-    generator = Generator(proxy.latent, shape[0], shape[2], proxy.width, proxy.batch_norm)
+    generator = generator_of(proxy, shape[0], shape[2])
     initialise(generator, random_stream(0, "generator"))
     return to_uint8(generate(generator, torch.randn(count, proxy.latent, generator=random_stream(0, "evaluation"))))

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from ganetic.config import Config
 from ganetic.gan.profiles import ProfileName
+from ganetic.gan.upsampling import Upsampling
 
 Steps = Annotated[int, Field(ge=1)]
 
@@ -40,6 +41,9 @@ class ProxySpec(Config):
     augmentation: Annotated[ProfileName, Field(exclude_if=lambda name: name == "none")] = "none"
     """The profile of `ganetic.gan.profiles` through whose random changes D sees real and generated images; meant for
     sets of fewer than 2,000."""
+    upsampling: Annotated[Upsampling, Field(exclude_if=lambda name: name == "transposed")] = "transposed"
+    """How the generator doubles the side of its features: by transposed convolutions, or by bilinear enlargement and a
+    3×3 convolution ("resize"), which leaves no grid; a step takes 1.2 to 1.4 times as long."""
 
     @property
     def counts_modes(self) -> bool:

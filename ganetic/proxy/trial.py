@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganetic.config import Config
-from ganetic.gan.dcgan import Discriminator, Generator, initialise
+from ganetic.gan.dcgan import Discriminator, initialise
 from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
 from ganetic.gan.order import Order
@@ -25,7 +25,7 @@ from ganetic.metrics.diversity import collapsed
 from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.metrics.yardstick import Extractor
 from ganetic.proxy.diagnosis import Ill, diagnose
-from ganetic.proxy.materials import Materials, device_for_trials, generate
+from ganetic.proxy.materials import Materials, device_for_trials, generate, generator_of
 from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.reproducible import random_stream, reproducible
 
@@ -87,7 +87,7 @@ class Training:
         self._images = torch.tensor(materials.images, device=device)
         self._latent, self._batch, self._learning_rate = proxy.latent, proxy.batch, proxy.learning_rate
         self._loss = GanLoss(Formula.from_text(spec.formula))
-        self.generator = Generator(proxy.latent, size, channels, proxy.width, proxy.batch_norm)
+        self.generator = generator_of(proxy, size, channels)
         discriminator = Discriminator(size, channels, proxy.width, proxy.batch_norm)
         initialise(self.generator, random_stream(spec.seed, "generator"))
         initialise(discriminator, random_stream(spec.seed, "discriminator"))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ganetic.errors import UserError, unknown
+from ganetic.evolution.chosen import as_begun, on_data
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
@@ -17,7 +18,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison
 from ganetic.studies.ratios import default_reference
 from ganetic.studies.settings import Entry, Pair, Settings, measures_of
-from ganetic.studies.training import is_complete, train
+from ganetic.studies.training import begun_settings, is_complete, train
 
 __all__ = ["Comparison", "compare", "open_comparison"]
 
@@ -69,6 +70,9 @@ def compare(
     data = data or space.data
     folder = Path(directory) if directory is not None else _new_directory(space, data)
     _refuse_other_content(folder)
+    if (begun := begun_settings(folder / JOURNAL, "comparison")) is not None:
+        space, data = as_begun(space, data, begun.proxies, begun.data)
+    space, data = on_data(space, data, runtime, listener)
     materials = runtime.materials_of(space, data, listener)
     settings = Settings(
         kind="comparison",

@@ -8,7 +8,7 @@ from ganetic.evolution.run_config import differences
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import read_grid, run_grid
 from ganetic.reproducible import versions
-from ganetic.studies.settings import Settings, settings_in
+from ganetic.studies.settings import Kind, Settings, settings_in
 
 
 def is_complete(path: Path, settings: Settings) -> bool:
@@ -22,6 +22,15 @@ def is_complete(path: Path, settings: Settings) -> bool:
     meta, submissions, records = read_grid(path)
     _refuse_another(path, settings_in(meta, settings.kind, path), settings)
     return bool(submissions) and len(records) == len(submissions)
+
+
+def begun_settings(path: Path, kind: Kind) -> Settings | None:
+    """The settings of a study that was begun; None where there is none.
+
+    Raises:
+        UserError: the journal there is of something else, or cannot be used.
+    """
+    return settings_in(read_grid(path)[0], kind, path) if path.exists() else None
 
 
 def train(path: Path, settings: Settings, executor: Executor, listener: Listener) -> None:

@@ -106,3 +106,5 @@ def test_proxies_are_named_by_what_is_chosen_of_them() -> None:
     assert proxy_line(ProxySpec()) == "width 16, batch 32, learning rate 0.002, batch norm"
     assert "no batch norm" in proxy_line(ProxySpec(batch_norm=False))
     assert proxy_line(ProxySpec(augmentation="xray")).endswith("batch norm, augmentation xray")
+    resized = ProxySpec(upsampling="resize", ema_decay=0.98)
+    assert proxy_line(resized).endswith("batch norm, enlarged by interpolation, average 0.98")

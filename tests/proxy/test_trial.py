@@ -215,6 +215,16 @@ def test_a_spec_without_an_average_is_written_as_before() -> None:
     assert ProxySpec.model_validate(ProxySpec(ema_decay=0.98).model_dump()).ema_decay == 0.98
 
 
+def test_a_resized_generator_is_another_one_and_written_only_where_it_is(materials: Materials) -> None:
+    resized = TINY.model_copy(update={"upsampling": "resize"})
+    own, found = run_trial(spec(), materials), run_trial(spec(proxy=resized), materials)
+    assert found.state == own.state
+    assert found.trace != own.trace
+    assert run_trial(spec(proxy=resized), materials).trace == found.trace
+    assert "upsampling" not in ProxySpec().model_dump()
+    assert ProxySpec.model_validate(resized.model_dump()) == resized
+
+
 def random_expression(random: np.random.Generator, variables: tuple[str, ...], depth: int) -> str:
     if depth == 0 or random.random() < 0.15:
         return f"{random.normal(0, 3):.4g}" if random.random() < 0.25 else str(random.choice(variables))
