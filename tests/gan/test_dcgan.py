@@ -50,4 +50,4 @@ def test_initialisation_is_dcgan_s_and_of_the_stream_only() -> None:
     norm = nets[0].norm1
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.weight.mean().item() == pytest.approx(1, abs=0.02)
-    assert not nets[0].up2.bias.any()  # type: ignore[operator, union-attr]
+    assert not nets[0].up2.bias.any()  # type: ignore[operator]
