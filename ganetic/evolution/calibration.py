@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from ganetic.errors import UserError
 from ganetic.evolution.calibration_record import Calibration, Conditions, ReferenceTraining, rounded
 from ganetic.evolution.calibration_store import FILE, Kept, calibration_directory, find, keep
-from ganetic.evolution.chosen import on_data
+from ganetic.evolution.chosen import as_known
 from ganetic.evolution.ledger import trial_result
 from ganetic.evolution.listener import Listener, Silence, snapshot_of
 from ganetic.evolution.results import JOURNAL
@@ -72,7 +72,7 @@ def calibrate(
     if steps is not None and steps < 1:
         raise UserError(f"steps is {steps}; expected at least 1")
     directory = None if directory is None else Path(directory)
-    space, data = on_data(space, data or space.data, runtime, listener)
+    space, data = as_known(space, data or space.data, runtime, listener)
     found = {}
     for proxy in space.proxies:
         materials = runtime.materials(proxy.data or data, proxy.spec, listener)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganetic.data import resolved, size_of, with_size
+from ganetic.errors import typed
 from ganetic.evolution.choice_store import KeptChoice
 from ganetic.evolution.choose import choose, conditions_of, find_choice, first_of
 from ganetic.evolution.listener import Listener
@@ -25,7 +26,7 @@ def is_chosen(space: SearchSpace, data: str) -> bool:
 
 
 def on_data(space: SearchSpace, data: str, runtime: Runtime, listener: Listener) -> tuple[SearchSpace, str]:
-    """The space with the proxies that are used on a data set, and the data set with the size that is used.
+    """The space with the proxies that a search uses on a data set, and the data set with the size that is used.
 
     Where the proxies are to be chosen and no choice is in the cache, it is made first.
 
@@ -42,6 +43,28 @@ def on_data(space: SearchSpace, data: str, runtime: Runtime, listener: Listener)
         return as_fixed(space), data
     kept = choose(space, data, runtime, listener, advice=LEFT_OUT)
     return with_choice(space, kept), kept.data
+
+
+def as_known(space: SearchSpace, data: str, runtime: Runtime, listener: Listener) -> tuple[SearchSpace, str]:
+    """Like `on_data`, for whoever wants to train a few losses: a choice is used where there is one, and never made.
+
+    Args:
+        space: a search space.
+        data: name of the data set.
+        runtime: where.
+        listener: who watches.
+
+    Raises:
+        UserError: the data cannot be loaded.
+    """
+    if not is_chosen(space, data):
+        return as_fixed(space), data
+    if kept := find_choice(conditions_of(space, data, runtime), resolved(data)):
+        listener.log(f"{data}: the proxy that was chosen there, {kept.choice.chosen.name} ({kept.place})")
+        return with_choice(space, kept), kept.data
+    command = typed("ganetic", "calibrate", "--choose", "--data", data)
+    listener.log(f"{data}: no proxy was chosen there; trained on the space's own; `{command}` chooses one")
+    return as_fixed(space), data
 
 
 def with_choice(space: SearchSpace, kept: KeptChoice) -> SearchSpace:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ganetic.errors import UserError
-from ganetic.evolution.chosen import on_data
+from ganetic.evolution.chosen import as_known
 from ganetic.evolution.individual import seed_trace
 from ganetic.evolution.ledger import describe, trial_result
 from ganetic.evolution.listener import Listener, Silence, Snapshot
@@ -80,7 +80,7 @@ def score(
     name, formula = resolve_loss(loss)
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
-    space, data = on_data(space, data or space.data, runtime, listener)
+    space, data = as_known(space, data or space.data, runtime, listener)
     proxy = space.proxies[0]
     if len(space.proxies) > 1:
         listener.log(

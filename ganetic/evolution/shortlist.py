@@ -45,7 +45,7 @@ class Schedule(Config):
     """Steps of the worse end of the gap."""
     steps: Steps = 400
     """Of a training."""
-    every: Steps = 50
+    every: Steps = 100
     """Steps between two measurements."""
     seeds: tuple[int, ...] = (2, 3)
     """Of each loss: in the first round, and more in each that follows."""

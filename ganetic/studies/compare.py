@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ganetic.errors import UserError, unknown
-from ganetic.evolution.chosen import as_begun, on_data
+from ganetic.evolution.chosen import as_begun, as_known
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
@@ -72,7 +72,7 @@ def compare(
     _refuse_other_content(folder)
     if (begun := begun_settings(folder / JOURNAL, "comparison")) is not None:
         space, data = as_begun(space, data, begun.proxies, begun.data)
-    space, data = on_data(space, data, runtime, listener)
+    space, data = as_known(space, data, runtime, listener)
     materials = runtime.materials_of(space, data, listener)
     settings = Settings(
         kind="comparison",

@@ -102,17 +102,20 @@ def test_a_dry_run_says_what_would_be_chosen(capsys: Capture, trainings: Trainin
     assert not trainings.payloads
 
 
-def test_comparisons_scores_and_calibrations_choose_first_unless_told_otherwise(
+def test_comparisons_scores_and_calibrations_use_a_choice_but_make_none(
     capsys: Capture, trainings: Trainings
 ) -> None:
     at = ["--space", "small.toml", "--data", "digits"]
     assert run_command(["score", "bce", *at, "--seeds", "1", "--proxy", "fixed"]) == 0
+    assert run_command(["score", "bce", *at, "--seeds", "1"]) == 0
     assert not trainings.of_the_choice
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "`ganetic calibrate --choose --data digits` chooses one" in said
+    assert run_command(["calibrate", *at, "--choose"]) == 0
     assert run_command(["compare", "bce", "hinge", *at, "--seeds", "1", "-o", "study"]) == 0
     chosen = len(trainings.of_the_choice)
     assert chosen
     assert trainings.payloads[-1]["proxy"]["upsampling"] == "resize"
-    assert "--proxy fixed" in capsys.readouterr().err.replace("\n", " ")
     assert trainings.payloads[-1]["materials"] == "main"
     for path in Path("cache").rglob("choice.json"):
         path.rename(path.with_suffix(".away"))

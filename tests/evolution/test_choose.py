@@ -108,7 +108,7 @@ def test_the_best_setting_wins_and_is_found_again_at_once(trainings: Trainings) 
     assert len(trainings.of_the_choice) == kept.choice.conditions.most_trainings == 7 * 4 + 3 * 6
     assert [sifting.rounds(number) for number in sifting.merits] == [1, 2, 2, 2, 1, 1, 1]  # of equal ones the first
     assert {one["seed"] for one in trainings.of_the_choice} == {400, 401, 402, 403, 404}
-    assert all(one["checkpoints"] == list(range(50, 401, 50)) for one in trainings.of_the_choice)
+    assert all(one["checkpoints"] == [100, 200, 300, 400] for one in trainings.of_the_choice)
     assert set(told.phases) == {"choosing"}
     assert any("46 trainings of 400 steps" in line for line in told.lines)
     assert kept.place is not None
@@ -221,7 +221,11 @@ def test_a_search_chooses_first_stores_what_was_chosen_and_never_chooses_again(
     assert len(trainings.of_the_choice) == before
 
 
-def test_score_uses_the_choice(trainings: Trainings) -> None:
+def test_score_uses_a_choice_but_makes_none(trainings: Trainings) -> None:
+    score("bce", DATA, 2, SPACE, trainings.runtime)
+    assert not trainings.of_the_choice
+    assert "upsampling" not in trainings.payloads[-1]["proxy"]
+    choose(SPACE, DATA, trainings.runtime, Silence())
     score("bce", DATA, 2, SPACE, trainings.runtime)
     assert all(one["proxy"]["upsampling"] == "resize" for one in trainings.payloads[-2:])
     count = len(trainings.payloads)
