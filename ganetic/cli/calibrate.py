@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from ganetic.cli.app import app, console
-from ganetic.cli.options import Address, Data, Download, GpusPerTrial, Inception, Json, Window, Workers, windowed
+from ganetic.cli.options import (
+    Address,
+    Data,
+    Download,
+    Features,
+    GpusPerTrial,
+    Inception,
+    Json,
+    Sha256,
+    Window,
+    Workers,
+    windowed,
+)
 
 
 @app.command()
@@ -30,6 +42,8 @@ def calibrate(
     gpus_per_trial: GpusPerTrial = 0.0,
     download: Download = False,
     inception_weights: Inception = None,
+    features: Features = None,
+    sha256: Sha256 = None,
     json: Json = False,
 ) -> None:
     """Measure the noise of a proxy, and what follows from it.
@@ -40,12 +54,12 @@ def calibrate(
     from ganetic.evolution.calibration import calibrate as measure
     from ganetic.evolution.calibration_store import check_export, export
     from ganetic.evolution.runtime import Runtime
-    from ganetic.evolution.space import load_space
+    from ganetic.evolution.space import load_space, with_features
     from ganetic.pages.calibration import calibration_page, calibration_record
     from ganetic.progress.search import listener_for
     from ganetic.report import print_text, to_json
 
-    loaded = load_space(space)
+    loaded = with_features(load_space(space), features, sha256)
     data = windowed(data, loaded.data, window)
     if output is not None:
         check_export(output, len(loaded.proxies))

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganetic.data import ImageSet, load_images, partition
+from ganetic.data.varied import refuse_alike
 from ganetic.errors import UserError
 from ganetic.gan.dcgan import SIZES, Generator, initialise
-from ganetic.metrics.extractor import FeatureSource
 from ganetic.metrics.features import to_uint8
-from ganetic.metrics.inception import load_inception
 from ganetic.metrics.yardstick import Extractor, Yardstick, yardstick
+from ganetic.proxy.choice import choose_features
 from ganetic.proxy.spec import ProxySpec
 from ganetic.reproducible import random_stream, reproducible
 
@@ -29,11 +29,13 @@ class Materials(Yardstick):
         images: uint8 ``(N, H, W, C)``, the images that train GANs.
         start_fd: distance of an untrained generator.
         shared: empty, or a sentence that says which roles share images.
+        notes: why these features, in sentences, where they were chosen for the images.
     """
 
     images: NDArray[np.uint8]
     start_fd: float
     shared: str
+    notes: tuple[str, ...] = ()
 
 
 def load_for(proxy: ProxySpec, data: str, download: bool = False) -> ImageSet:
@@ -53,12 +55,12 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
 
     Args:
         images: the set.
-        proxy: of its settings, the number of images of a distance, and the nets for ``start_fd``.
+        proxy: of its settings, the features and the number of images of a distance, and the nets for ``start_fd``.
         inception_weights: InceptionV3 weights in torch-fidelity's format, to measure distances in its features.
 
     Raises:
-        UserError: the nets do not take images of this size, the weights cannot be read, or real images cannot be told
-            from an untrained generator's.
+        UserError: the nets do not take images of this size, the images are too few or all alike, the weights cannot be
+            read, no features measure the images, or real ones cannot be told from an untrained generator's.
     """
     side = images.images.shape[1]
     if side not in SIZES:
@@ -66,31 +68,23 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
             f"{images.name}: images of {side}×{side} pixels; the nets take {', '.join(map(str, SIZES))}; resize them"
         )
     parts = partition(images, proxy.images)
-    source = _feature_source(proxy, inception_weights)
-    measure = yardstick(images, (parts.features, parts.reference, parts.floor), source, device_for_trials())
+    refuse_alike(images)
+    chosen = choose_features(proxy, images, parts, inception_weights, device_for_trials())
+    roles = (parts.features, parts.reference, parts.floor)
+    measure = yardstick(chosen.images, roles, chosen.source, device_for_trials())
     start_fd = _start_fd(measure, proxy, images.images.shape[1:])
     if not 0 < measure.floor_fd < start_fd:
         raise UserError(
             f"{images.name}: an untrained generator's images (distance {start_fd:.3g}) are as near to the reference as "
             f"other images of the set ({measure.floor_fd:.3g}); expected a set of at least some hundred varied images"
         )
-    return Materials(**vars(measure), images=images.images[parts.gan], start_fd=start_fd, shared=parts.shared)
-
-
-def _feature_source(proxy: ProxySpec, inception_weights: Path | None) -> FeatureSource | None:
-    """The net in whose features distances are measured; None for the small CNN that learns from the data."""
-    if inception_weights is not None:
-        if proxy.features != "cnn":
-            raise UserError(
-                f'features "{proxy.features}" and InceptionV3 weights are two metrics; expected one of them: leave '
-                "--inception-weights out, or the key features"
-            )
-        return load_inception(inception_weights)
-    if proxy.features == "cnn":
-        return None
-    from ganetic.metrics.imagenet import ImageNetFeatures  # noqa: PLC0415 - only those who ask for it need the wheel
-
-    return ImageNetFeatures()
+    return Materials(
+        **vars(measure),
+        images=images.images[parts.gan],
+        start_fd=start_fd,
+        shared=parts.shared,
+        notes=chosen.notes,
+    )
 
 
 def device_for_trials() -> str:
