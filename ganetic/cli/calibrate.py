@@ -48,14 +48,16 @@ def calibrate(
 ) -> None:
     """Measure the noise of a proxy, and what follows from it.
 
-    Trains the published losses, once for each data set and proxy, and keeps the result for searches. Stopped, the same
-    command goes on.
+    Plants faults in real images and says which features rank them. Trains the published losses, once for each data set
+    and proxy, and keeps the result for searches. Stopped, the same command goes on.
     """
     from ganetic.evolution.calibration import calibrate as measure
     from ganetic.evolution.calibration_store import check_export, export
     from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.self_tests import self_tests_of
     from ganetic.evolution.space import load_space, with_features
     from ganetic.pages.calibration import calibration_page, calibration_record
+    from ganetic.pages.self_test import self_test_page, self_test_record
     from ganetic.progress.search import listener_for
     from ganetic.report import print_text, to_json
 
@@ -66,6 +68,7 @@ def calibrate(
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     with closing(listener_for(console(stderr=True))) as listener:
         try:
+            tested = self_tests_of(loaded, data, runtime, listener)
             found = measure(loaded, data, seeds, runtime, listener)
         except KeyboardInterrupt:
             listener.log("what has ended is kept; the same command goes on with it")
@@ -77,9 +80,12 @@ def calibrate(
             paths = export(found.values(), output)
     finally:  # files first; and where they cannot be written, it is shown
         if json:
-            typer.echo(to_json({name: calibration_record(kept, measured) for name, kept in found.items()}))
+            record = {name: calibration_record(kept, measured) for name, kept in found.items()}
+            typer.echo(to_json({name: {**one, **self_test_record(tested.get(name))} for name, one in record.items()}))
         else:
-            for kept in found.values():
+            for name, kept in found.items():
+                if name in tested:
+                    print_text(console(), self_test_page(tested[name]))
                 print_text(console(), calibration_page(kept, measured))
     for path in paths:
         typer.echo(path, err=json)

@@ -20,10 +20,10 @@ def cluster_labels(images: NDArray[np.uint8]) -> NDArray[np.int64]:
         images: uint8 ``(N, H, W, C)``.
     """
     clusters = min(CLUSTERS, len({hash(image.tobytes()) for image in images}))
-    return clusters_of(images.reshape(len(images), -1) / np.float32(255), clusters)
+    return clusters_of(images.reshape(len(images), -1).astype(np.float32) / 255, clusters)
 
 
-def clusters_of(points: NDArray[np.float32], clusters: int = CLUSTERS) -> NDArray[np.int64]:
+def clusters_of(points: NDArray[np.floating], clusters: int = CLUSTERS) -> NDArray[np.int64]:
     """Return the number of each point's cluster, int64 ``(N,)``: k-means on the first 32 principal components.
 
     Args:

@@ -6,6 +6,7 @@ from pathlib import Path
 from ganetic.errors import did_you_mean
 from ganetic.metrics.backbone import ARCHITECTURES, load_backbone
 from ganetic.metrics.extractor import FeatureSource
+from ganetic.metrics.weights_file import DIGEST
 
 AUTO = "auto"
 CNN = "cnn"
@@ -55,6 +56,17 @@ def checked_features(text: str) -> str:
     if not file:
         raise ValueError(f"names no file; expected {architecture}:FILE, a file of weights")
     return f"{architecture}:{Path(file).expanduser().absolute()}"
+
+
+def checked_digest(text: str) -> str:
+    """Return the digest of a file in hex, or its beginning; empty for any.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if text and not DIGEST.fullmatch(text):
+        raise ValueError("expected 8 to 64 hex digits, as `sha256sum FILE` prints them")
+    return text.lower()
 
 
 def is_file(features: str) -> bool:

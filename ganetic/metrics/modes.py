@@ -14,7 +14,7 @@ OFF = 0.2
 LEAST_TOLD = 0.5
 """Classes serve as modes where a small net gets this share of what guessing misses."""
 SIGMAS = 3.0
-"""Labels mean nothing where a net beats guessing by less than so many standard errors."""
+"""Labels mean nothing where a net beats guessing by no more than so many standard errors."""
 
 Indices = NDArray[np.int64]
 
@@ -65,7 +65,7 @@ class LabelCheck:
     @property
     def mean_nothing(self) -> bool:
         """Whether guessing would do as well."""
-        return self.right < self.chance + SIGMAS * self.error
+        return self.right <= self.chance + SIGMAS * self.error
 
     @property
     def are_modes(self) -> bool:
@@ -108,7 +108,7 @@ def modes_of(images: NDArray[np.uint8], labels: Indices | None, others: NDArray[
         labels: ``(P,)``, where they are modes.
         others: features ``(P, F)`` of another net than the metric's, for clusters; None for pixels.
     """
-    points = images.reshape(len(images), -1) / np.float32(255) if others is None else others
+    points = images.reshape(len(images), -1).astype(np.float32) / 255 if others is None else others
     if labels is not None and (modes := Modes.of("labels", labels, points)).dropped.any():
         return modes
     if others is None:

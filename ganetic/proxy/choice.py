@@ -84,9 +84,10 @@ def best_of(tests: Iterable[tuple[str, SelfTest]], images: ImageSet) -> tuple[st
     best = max(fit, key=lambda name: _score_a_second(name, found[name]))
     if not found[best].passed:
         return best, f"features: {best}, which {found[best].complaint}, and sees all else; more images would help"
-    cheaper = next((name for name, test in found.items() if not test.passed), None)
-    if cheaper is not None:
-        return best, f"features: {best}, as {cheaper} {found[cheaper].complaint}"
+    cheaper = [name for name in CANDIDATES if name in found][: list(CANDIDATES).index(best)]
+    failed = [name for name in cheaper if not found[name].passed]
+    if failed:
+        return best, f"features: {best}, as {failed[-1]} {found[failed[-1]].complaint}"
     return best, f"features: {best}, which pass the self-test and see most a second"
 
 

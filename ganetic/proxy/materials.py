@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganetic.data import ImageSet, load_images, partition
+from ganetic.data import ImageSet, Partition, load_images, partition
 from ganetic.data.varied import refuse_alike
 from ganetic.errors import UserError
 from ganetic.gan.dcgan import SIZES, Generator, initialise
@@ -62,13 +62,7 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
         UserError: the nets do not take images of this size, the images are too few or all alike, the weights cannot be
             read, no features measure the images, or real ones cannot be told from an untrained generator's.
     """
-    side = images.images.shape[1]
-    if side not in SIZES:
-        raise UserError(
-            f"{images.name}: images of {side}×{side} pixels; the nets take {', '.join(map(str, SIZES))}; resize them"
-        )
-    parts = partition(images, proxy.images)
-    refuse_alike(images)
+    parts = roles_of(images, proxy)
     chosen = choose_features(proxy, images, parts, inception_weights, device_for_trials())
     roles = (parts.features, parts.reference, parts.floor)
     measure = yardstick(chosen.images, roles, chosen.source, device_for_trials())
@@ -85,6 +79,22 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
         shared=parts.shared,
         notes=chosen.notes,
     )
+
+
+def roles_of(images: ImageSet, proxy: ProxySpec) -> Partition:
+    """Divide a set among its roles, if it is fit for trials.
+
+    Raises:
+        UserError: the nets do not take images of this size, or they are too few or all alike.
+    """
+    side = images.images.shape[1]
+    if side not in SIZES:
+        raise UserError(
+            f"{images.name}: images of {side}×{side} pixels; the nets take {', '.join(map(str, SIZES))}; resize them"
+        )
+    parts = partition(images, proxy.images)
+    refuse_alike(images)
+    return parts
 
 
 def device_for_trials() -> str:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ganetic.config import Config
 from ganetic.gan.profiles import ProfileName
-from ganetic.metrics.feature_names import CNN, checked_features, is_file
+from ganetic.metrics.feature_names import CNN, checked_digest, checked_features, is_file
 
 Steps = Annotated[int, Field(ge=1)]
 
@@ -37,9 +37,7 @@ class ProxySpec(Config):
     those of EfficientNet-Lite0, which see more where the data is a few hundred images (``imagenet32`` and
     ``imagenet64`` say at how many pixels a side); ``auto``, whichever of them passes the self-test on the data at least
     cost; or ``ARCHITECTURE:FILE``, those of a torchvision net with the weights in a file."""
-    features_sha256: Annotated[
-        str, Field(pattern=r"^([0-9a-fA-F]{8,64})?$", exclude_if=lambda digest: digest == "")
-    ] = ""
+    features_sha256: Annotated[str, AfterValidator(checked_digest), Field(exclude_if=lambda digest: digest == "")] = ""
     """The digest that the file of `features` must have, or its first 8 digits or more; empty for any."""
     images: Annotated[int, Field(ge=64, le=50_000)] = 2000
     """Images that a Fréchet distance compares with as many real ones; fewer where the data has not twice as many."""
