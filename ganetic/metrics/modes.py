@@ -100,7 +100,7 @@ def dropped_modes(groups: Indices, points: NDArray[np.floating]) -> NDArray[np.b
     return np.isin(groups, values[ends[int(np.argmin(away))]])
 
 
-def modes_of(images: NDArray[np.uint8], labels: Indices | None, others: NDArray[np.float32] | None = None) -> Modes:
+def modes_of(images: NDArray[np.uint8], labels: Indices | None, others: NDArray[np.floating] | None = None) -> Modes:
     """Find the modes of images: their classes, or where that leaves nothing to drop, clusters.
 
     Args:

@@ -16,7 +16,7 @@ IMAGES = np.random.default_rng(0).integers(60, 200, (20, 28, 28, 1), dtype=np.ui
 @pytest.mark.parametrize("fault", PIXEL_FAULTS)
 def test_stronger_faults_change_pixels_more(fault: str) -> None:
     changed = [faulty(IMAGES, fault, strength) for strength in (0.0, *FAULTS[fault])]
-    assert all((one.dtype, one.shape) == (np.uint8, IMAGES.shape) for one in changed)
+    assert all(one.dtype == np.uint8 and one.shape == IMAGES.shape for one in changed)
     assert np.array_equal(changed[0], IMAGES)
     sizes = [float((one.astype(float) - IMAGES).std()) for one in changed]
     assert sizes == sorted(set(sizes))
@@ -54,6 +54,7 @@ def test_copies_are_of_a_few() -> None:
 
 def test_untrained_images_are_the_same_each_time() -> None:
     images = untrained_images(7, (28, 28, 3))
-    assert (images.dtype, images.shape) == (np.uint8, (7, 28, 28, 3))
+    assert images.dtype == np.uint8
+    assert images.shape == (7, 28, 28, 3)
     assert np.array_equal(images, untrained_images(7, (28, 28, 3)))
     assert len(np.unique(images.reshape(7, -1), axis=0)) == 7

@@ -102,7 +102,7 @@ def test_auto_on_digits(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def saved(images: NDArray[np.uint8], labels: NDArray[np.int64] | None = None) -> ImageSet:
     arrays = {"images": images} if labels is None else {"images": images, "labels": labels}
-    np.savez("set.npz", **arrays)  # type: ignore[arg-type]
+    np.savez("set.npz", **arrays)
     return load_images("npz:set.npz")
 
 
