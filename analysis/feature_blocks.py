@@ -30,13 +30,13 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 from torch import Tensor
 
 from ganetic.data import ImageSet, load_images
 from ganetic.errors import UserError, run_script
 from ganetic.metrics.clusters import cluster_labels
+from ganetic.metrics.faults import blurred, checkered, noisy
 from ganetic.metrics.features import DIMENSIONS, OwnExtractor, build_feature_net, features, train_feature_net
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.imagenet import WIDTHS, ImageNetFeatures
@@ -102,22 +102,9 @@ class Seen:
 
 def faulty(images: Images, fault: str, strength: float, seed: int) -> Images:
     """Plant a fault of the pixels in uint8 images ``(N, H, W, C)``."""
-    pixels = images.astype(np.float64)
     if fault == "blur":
-        changed = gaussian_filter(pixels, (0, strength, strength, 0))
-    elif fault == "noise":
-        changed = pixels + np.random.default_rng(seed).normal(0, strength, pixels.shape)
-    else:
-        changed = pixels + strength * _grid(pixels.shape[1])[:, :, np.newaxis]
-    rounded: Images = changed.round().clip(0, 255).astype(np.uint8)
-    return rounded
-
-
-def _grid(side: int) -> NDArray[np.float64]:
-    """A pattern of period 4, of mean 0 and sd 1: two stride-2 layers whose kernels overlap unevenly."""
-    tile = np.random.default_rng(0).normal(size=(4, 4))
-    tile = (tile - tile.mean()) / tile.std()
-    return np.tile(tile, (side // 4 + 1, side // 4 + 1))[:side, :side]
+        return blurred(images, strength)
+    return noisy(images, strength, seed) if fault == "noise" else checkered(images, strength)
 
 
 def chosen(fault: str, strength: float, others: Indices, labels: Indices, random: np.random.Generator) -> Indices:

@@ -111,6 +111,11 @@ def test_bad_times(text: str) -> None:
         (["search", "missing.toml"], ["missing.toml: cannot be read"]),
         (["search", "--data", "mnits"], ['"mnits"', 'did you mean "mnist']),
         (["search", "--data", "npz:missing.npz"], ["missing.npz"]),
+        (["search", "--features", "imagnet"], ["--features", 'did you mean "imagenet"?']),
+        (["search", "--features", "resnet19:a.pt"], ["--features", 'did you mean "resnet18"?']),
+        (["search", "--sha256", "01234567"], ["--sha256", "are in no file"]),
+        (["search", "--features", "resnet18:a.pt", "--sha256", "zz"], ["expected 8 to 64 hex digits"]),
+        (["compare", "all", "--features", "imagnet"], ["--features", 'did you mean "imagenet"?']),
         (["score", "bcee"], ['unknown loss "bcee"', 'did you mean "bce"?']),
         (["score", "pwo(p, 2)"], ['unknown operator "pwo"']),
         (["score", "add(p"], ["ends too early"]),
@@ -338,3 +343,16 @@ def test_interrupt_is_one_line(capsys: Capture, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("ganetic.report.losses_table", interrupted)
     assert run_command(["losses"]) == 130
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("pretended")
+def test_a_run_keeps_the_features_that_were_asked_for(in_folder: Path, capsys: Capture) -> None:
+    Path("small.toml").write_text(SPACE_TOML)
+    assert run_command(["search", "small.toml", "--run", "run", "--features", "auto", "--max-trials", "8"]) == 0
+    begun = open_run(Path("run"))
+    assert "digits: features: imagenet32, as cnn " in " ".join(capsys.readouterr().err.split())
+    assert begun.config.metric == "fd@digits-efflite0-b4b10@32/64"
+    assert begun.config.space.proxies[0].features == "auto"
+    assert run_command(["resume", "run", "--max-trials", "12"]) == 0
+    assert open_run(Path("run")).asked == 12

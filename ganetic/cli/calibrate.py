@@ -12,10 +12,12 @@ from ganetic.cli.options import (
     Address,
     Data,
     Download,
+    Features,
     GpusPerTrial,
     Inception,
     Json,
     Proxy,
+    Sha256,
     Window,
     Workers,
     windowed,
@@ -60,22 +62,27 @@ def calibrate(
     gpus_per_trial: GpusPerTrial = 0.0,
     download: Download = False,
     inception_weights: Inception = None,
+    features: Features = None,
+    sha256: Sha256 = None,
     json: Json = False,
 ) -> None:
     """Measure the noise of a proxy, and what follows from it.
 
-    Trains the published losses, once for each data set and proxy, and keeps the result for searches. Stopped, the same
-    command goes on. With --choose it says which settings of a proxy suit the data, and keeps that, too.
+    Plants faults in real images and says which features rank them. Trains the published losses, once for each data set
+    and proxy, and keeps the result for searches. Stopped, the same command goes on. With --choose it says which
+    settings of a proxy suit the data, and keeps that, too.
     """
     from ganetic.evolution.calibration import calibrate as measure
     from ganetic.evolution.calibration_store import check_export, export
     from ganetic.evolution.runtime import Runtime
-    from ganetic.evolution.space import load_space
+    from ganetic.evolution.self_tests import self_tests_of
+    from ganetic.evolution.space import load_space, with_features
     from ganetic.pages.calibration import calibration_page, calibration_record
+    from ganetic.pages.self_test import self_test_page, self_test_record
     from ganetic.progress.search import listener_for
     from ganetic.report import print_text, to_json
 
-    loaded = with_proxy(load_space(space), proxy)
+    loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
     data = windowed(data, loaded.data, window)
     if choose:
         given = {"--seeds": seeds, "--output": output, "--proxy": proxy}
@@ -90,6 +97,7 @@ def calibrate(
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     with closing(listener_for(console(stderr=True))) as listener:
         try:
+            tested = self_tests_of(loaded, data, runtime, listener)
             found = measure(loaded, data, seeds, runtime, listener)
         except KeyboardInterrupt:
             listener.log("what has ended is kept; the same command goes on with it")
@@ -101,9 +109,12 @@ def calibrate(
             paths = export(found.values(), output)
     finally:  # files first; and where they cannot be written, it is shown
         if json:
-            typer.echo(to_json({name: calibration_record(kept, measured) for name, kept in found.items()}))
+            record = {name: calibration_record(kept, measured) for name, kept in found.items()}
+            typer.echo(to_json({name: {**one, **self_test_record(tested.get(name))} for name, one in record.items()}))
         else:
-            for kept in found.values():
+            for name, kept in found.items():
+                if name in tested:
+                    print_text(console(), self_test_page(tested[name]))
                 print_text(console(), calibration_page(kept, measured))
     for path in paths:
         typer.echo(path, err=json)

@@ -11,10 +11,12 @@ from ganetic.cli.options import (
     Address,
     Data,
     Download,
+    Features,
     GpusPerTrial,
     Inception,
     Json,
     Proxy,
+    Sha256,
     Window,
     Workers,
     windowed,
@@ -35,17 +37,19 @@ def score(
     gpus_per_trial: GpusPerTrial = 0.0,
     download: Download = False,
     inception_weights: Inception = None,
+    features: Features = None,
+    sha256: Sha256 = None,
     json: Json = False,
 ) -> None:
     """Train one loss on a few seeds; no evolution."""
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.score import score as train
-    from ganetic.evolution.space import load_space
+    from ganetic.evolution.space import load_space, with_features
     from ganetic.progress.search import listener_for
     from ganetic.report import print_text, score_page, score_record, to_json
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    loaded = with_proxy(load_space(space), proxy)
+    loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
     data = windowed(data, loaded.data, window)
     with closing(listener_for(console(stderr=True))) as listener:
         scored = train(loss, data, seeds, loaded, runtime, listener)

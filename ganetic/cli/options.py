@@ -30,6 +30,11 @@ Inception = Annotated[
     Path | None,
     typer.Option(metavar="PATH", help="InceptionV3 weights: measure the FID instead of the small net's distance."),
 ]
+Features = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Measure in features of auto, cnn, imagenet or ARCHITECTURE:FILE."),
+]
+Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="The digest that the file of --features must have.")]
 RunArgument = Annotated[
     Path | None, typer.Argument(metavar="RUN", help="Directory of a run; by default the latest under runs/.")
 ]

@@ -13,12 +13,14 @@ from ganetic.cli.options import (
     Address,
     Data,
     Download,
+    Features,
     GpusPerTrial,
     Inception,
     Json,
     MaxTrials,
     Proxy,
     RunArgument,
+    Sha256,
     TimeBudget,
     Window,
     Workers,
@@ -49,6 +51,8 @@ def search(
     time_budget: TimeBudget = None,
     download: Download = False,
     inception_weights: Inception = None,
+    features: Features = None,
+    sha256: Sha256 = None,
     random: Annotated[
         bool, typer.Option("--random", help="A random search: children have no parents; all else is the same.")
     ] = False,
@@ -60,14 +64,14 @@ def search(
     """
     from ganetic.evolution import run as runs
     from ganetic.evolution.runtime import Runtime
-    from ganetic.evolution.space import load_space
+    from ganetic.evolution.space import load_space, with_features
     from ganetic.progress.search import listener_for
     from ganetic.report import to_json
 
     budget = seconds_of(time_budget)
     runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
-    chosen = load_space(space).randomised() if random else load_space(space)
-    chosen = with_proxy(chosen, proxy)
+    chosen = with_features(with_proxy(load_space(space), proxy), features, sha256)
+    chosen = chosen.randomised() if random else chosen
     data = windowed(data, chosen.data, window)
     if dry_run:
         typer.echo(to_json(runs.plan(chosen, data, seed, runtime)))

@@ -12,11 +12,13 @@ from ganetic.cli.options import (
     Address,
     Data,
     Download,
+    Features,
     GpusPerTrial,
     Inception,
     Json,
     Proxy,
     RunArgument,
+    Sha256,
     Window,
     Workers,
     windowed,
@@ -53,6 +55,8 @@ def compare(
     gpus_per_trial: GpusPerTrial = 0.0,
     download: Download = False,
     inception_weights: Inception = None,
+    features: Features = None,
+    sha256: Sha256 = None,
     json: Json = False,
 ) -> None:
     """Compare losses in pairs: equal seeds and steps for all.
@@ -60,12 +64,12 @@ def compare(
     Interrupted or killed, it goes on where it was when it is called again with -o DIR.
     """
     from ganetic.evolution.runtime import Runtime
-    from ganetic.evolution.space import load_space
+    from ganetic.evolution.space import load_space, with_features
     from ganetic.progress.search import listener_for
     from ganetic.studies.compare import compare as study
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    loaded = with_proxy(load_space(space), proxy)
+    loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
     data = windowed(data, loaded.data, window)
     with closing(listener_for(console(stderr=True))) as listener:
         try:

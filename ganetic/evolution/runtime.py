@@ -57,6 +57,8 @@ class Runtime:
         listener.log(f"preparing {data}: feature net and reference statistics, once for each data set")
         weights = None if self.inception_weights is None else Path(self.inception_weights)
         materials = prepare(images, proxy, weights)
+        for note in materials.notes:
+            listener.log(f"{data}: {note}")
         listener.log(
             f"{materials.protocol}: untrained generator {materials.start_fd:.4g}, "
             f"real images against real ones {materials.floor_fd:.3g}. {materials.shared}".rstrip()

@@ -205,6 +205,26 @@ class SearchSpace(Config):
         return self
 
 
+def with_features(space: SearchSpace, features: str | None, sha256: str | None = None) -> SearchSpace:
+    """The space with other features in every proxy.
+
+    Args:
+        space: the space.
+        features: see `ganetic.proxy.spec.ProxySpec.features`; None for each proxy's own.
+        sha256: the digest of their file; None for any.
+
+    Raises:
+        UserError: there are no such features, or they are in no file and have a digest.
+    """
+    if features is None and sha256 is None:
+        return space
+    given = {} if features is None else {"features": features, "features_sha256": ""}
+    given |= {} if sha256 is None else {"features_sha256": sha256}
+    where = "--features" if features is not None else "--sha256"
+    proxies = (validate({**proxy.model_dump(), **given}, SpaceProxy, where) for proxy in space.proxies)
+    return space.model_copy(update={"proxies": tuple(proxies)})
+
+
 def _check_names(space: SearchSpace) -> None:
     for place, given, allowed in (
         ("operators", space.operators, tuple(OPERATORS)),

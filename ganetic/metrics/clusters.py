@@ -19,14 +19,23 @@ def cluster_labels(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     Args:
         images: uint8 ``(N, H, W, C)``.
     """
+    clusters = min(CLUSTERS, len({hash(image.tobytes()) for image in images}))
+    return clusters_of(images.reshape(len(images), -1).astype(np.float32) / 255, clusters)
+
+
+def clusters_of(points: NDArray[np.floating], clusters: int = CLUSTERS) -> NDArray[np.int64]:
+    """Return the number of each point's cluster, int64 ``(N,)``: k-means on the first 32 principal components.
+
+    Args:
+        points: ``(N, F)``.
+        clusters: how many, at most as many as there are distinct points.
+    """
     from sklearn.cluster import KMeans  # noqa: PLC0415  (takes a second to import)
     from sklearn.decomposition import PCA  # noqa: PLC0415
 
-    clusters = min(CLUSTERS, len({hash(image.tobytes()) for image in images}))
     if clusters == 1:
-        return np.zeros(len(images), np.int64)
-    pixels = images.reshape(len(images), -1).astype(np.float32) / 255
-    components = min(COMPONENTS, len(pixels), pixels.shape[1])
-    projected = PCA(components, svd_solver="randomized", random_state=0).fit_transform(pixels)
+        return np.zeros(len(points), np.int64)
+    components = min(COMPONENTS, *points.shape)
+    projected = PCA(components, svd_solver="randomized", random_state=0).fit_transform(points)
     found = KMeans(clusters, n_init=4, random_state=0).fit_predict(projected)
     return np.unique(found, return_inverse=True)[1].astype(np.int64)

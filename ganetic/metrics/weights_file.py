@@ -28,7 +28,8 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     SafetensorError,
 )
-_DIGEST = re.compile("[0-9a-fA-F]{8,64}")
+DIGEST = re.compile("[0-9a-fA-F]{8,64}")
+"""A sha256, or its first 8 digits or more."""
 _NESTED = ("state_dict", "model")
 """Under which names checkpoints keep the state beside optimisers and counters."""
 
@@ -52,7 +53,7 @@ def read_state(path: Traversable, remedy: str, sha256: str | None = None) -> tup
     Raises:
         UserError: the file is missing, is another one, or holds more than tensors, or the digest is none.
     """
-    if sha256 is not None and not _DIGEST.fullmatch(sha256):
+    if sha256 is not None and not DIGEST.fullmatch(sha256):
         raise UserError(
             f'sha256 "{sha256[:70]}" is none; expected 8 to 64 hex digits, as `sha256sum {path}` prints them'
         )

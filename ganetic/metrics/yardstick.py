@@ -97,7 +97,7 @@ def yardstick(
         device: where to measure.
     """
     learnt, compared, others = roles
-    weights = _feature_net(images, learnt)
+    weights = feature_net(images, learnt)
     with reproducible():
         extractor = Extractor(weights, inception, device)
         real = torch.tensor(images.images[compared])
@@ -125,7 +125,8 @@ def budget(images: int) -> str:
     return f"{images // 1000}k" if images % 1000 == 0 else str(images)
 
 
-def _feature_net(images: ImageSet, learnt: Indices) -> Weights:
+def feature_net(images: ImageSet, learnt: Indices) -> Weights:
+    """Train the feature net of a set on some of its images, or find it in the cache; clusters stand for labels."""
     pixels = images.images[learnt]
     labels = cluster_labels(pixels) if images.labels is None else images.labels[learnt]
     return cached_feature_net(pixels, labels, cache_directory() / "features")[0]

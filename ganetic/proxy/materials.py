@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ganetic.data import ImageSet, load_images, partition
+from ganetic.data import ImageSet, Partition, load_images, partition
+from ganetic.data.varied import refuse_alike
 from ganetic.errors import UserError
 from ganetic.gan.dcgan import SIZES, Generator, initialise
-from ganetic.metrics.extractor import FeatureSource
 from ganetic.metrics.features import to_uint8
-from ganetic.metrics.inception import load_inception
 from ganetic.metrics.yardstick import Extractor, Yardstick, yardstick
+from ganetic.proxy.choice import choose_features
 from ganetic.proxy.modes import Modes, modes_of
 from ganetic.proxy.spec import ProxySpec
 from ganetic.reproducible import random_stream, reproducible
@@ -31,12 +31,14 @@ class Materials(Yardstick):
         start_fd: distance of an untrained generator.
         shared: empty, or a sentence that says which roles share images.
         modes: what tells a mode collapse; None for thresholds that were set on digits.
+        notes: why these features, in sentences, where they were chosen for the images.
     """
 
     images: NDArray[np.uint8]
     start_fd: float
     shared: str
     modes: Modes | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_for(proxy: ProxySpec, data: str, download: bool = False) -> ImageSet:
@@ -56,21 +58,17 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
 
     Args:
         images: the set.
-        proxy: of its settings, the number of images of a distance, and the nets for ``start_fd``.
+        proxy: of its settings, the features and the number of images of a distance, and the nets for ``start_fd``.
         inception_weights: InceptionV3 weights in torch-fidelity's format, to measure distances in its features.
 
     Raises:
-        UserError: the nets do not take images of this size, the weights cannot be read, or real images cannot be told
-            from an untrained generator's.
+        UserError: the nets do not take images of this size, the images are too few or all alike, the weights cannot be
+            read, no features measure the images, or real ones cannot be told from an untrained generator's.
     """
-    side = images.images.shape[1]
-    if side not in SIZES:
-        raise UserError(
-            f"{images.name}: images of {side}×{side} pixels; the nets take {', '.join(map(str, SIZES))}; resize them"
-        )
-    parts = partition(images, proxy.images)
-    source = _feature_source(proxy, inception_weights)
-    measure = yardstick(images, (parts.features, parts.reference, parts.floor), source, device_for_trials())
+    parts = roles_of(images, proxy)
+    chosen = choose_features(proxy, images, parts, inception_weights, device_for_trials())
+    roles = (parts.features, parts.reference, parts.floor)
+    measure = yardstick(chosen.images, roles, chosen.source, device_for_trials())
     start_fd = _start_fd(measure, proxy, images.images.shape[1:])
     if not 0 < measure.floor_fd < start_fd:
         raise UserError(
@@ -82,24 +80,25 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
         images=images.images[parts.gan],
         start_fd=start_fd,
         shared=parts.shared,
-        modes=modes_of(images, parts, device_for_trials()) if proxy.counts_modes else None,
+        modes=modes_of(chosen.images, parts, device_for_trials()) if proxy.counts_modes else None,
+        notes=chosen.notes,
     )
 
 
-def _feature_source(proxy: ProxySpec, inception_weights: Path | None) -> FeatureSource | None:
-    """The net in whose features distances are measured; None for the small CNN that learns from the data."""
-    if inception_weights is not None:
-        if proxy.features != "cnn":
-            raise UserError(
-                f'features "{proxy.features}" and InceptionV3 weights are two metrics; expected one of them: leave '
-                "--inception-weights out, or the key features"
-            )
-        return load_inception(inception_weights)
-    if proxy.features == "cnn":
-        return None
-    from ganetic.metrics.imagenet import ImageNetFeatures  # noqa: PLC0415 - only those who ask for it need the wheel
+def roles_of(images: ImageSet, proxy: ProxySpec) -> Partition:
+    """Divide a set among its roles, if it is fit for trials.
 
-    return ImageNetFeatures()
+    Raises:
+        UserError: the nets do not take images of this size, or they are too few or all alike.
+    """
+    side = images.images.shape[1]
+    if side not in SIZES:
+        raise UserError(
+            f"{images.name}: images of {side}×{side} pixels; the nets take {', '.join(map(str, SIZES))}; resize them"
+        )
+    parts = partition(images, proxy.images)
+    refuse_alike(images)
+    return parts
 
 
 def generator_of(proxy: ProxySpec, size: int, channels: int) -> Generator:

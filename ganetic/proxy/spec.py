@@ -1,12 +1,13 @@
 """What a trial is told: the proxy's settings, the loss, the seed and the budget."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ganetic.config import Config
 from ganetic.gan.profiles import ProfileName
 from ganetic.gan.upsampling import Upsampling
+from ganetic.metrics.feature_names import CNN, checked_digest, checked_features, is_file
 
 Steps = Annotated[int, Field(ge=1)]
 
@@ -32,9 +33,13 @@ class ProxySpec(Config):
     ema_decay: Annotated[float, Field(ge=0, lt=1, exclude_if=lambda decay: decay == 0)] = 0.0
     """Decay rate of the averaged generator, batch norm's statistics included, which is measured; 0 measures the trained
     generator itself. It is (1 + step) / (10 + step) where that is less."""
-    features: Annotated[Literal["cnn", "imagenet"], Field(exclude_if=lambda name: name == "cnn")] = "cnn"
-    """In which features a distance is measured: those of a small CNN that learns from the data, or those of
-    EfficientNet-Lite0, trained on ImageNet, which see more where the data is a few hundred images."""
+    features: Annotated[str, AfterValidator(checked_features), Field(exclude_if=lambda name: name == CNN)] = CNN
+    """In which features a distance is measured: ``cnn``, those of a small CNN that learns from the data; ``imagenet``,
+    those of EfficientNet-Lite0, which see more where the data is a few hundred images (``imagenet32`` and
+    ``imagenet64`` say at how many pixels a side); ``auto``, whichever of them passes the self-test on the data at least
+    cost; or ``ARCHITECTURE:FILE``, those of a torchvision net with the weights in a file."""
+    features_sha256: Annotated[str, AfterValidator(checked_digest), Field(exclude_if=lambda digest: digest == "")] = ""
+    """The digest that the file of `features` must have, or its first 8 digits or more; empty for any."""
     images: Annotated[int, Field(ge=64, le=50_000)] = 2000
     """Images that a Fréchet distance compares with as many real ones; fewer where the data has not twice as many."""
     # Left out where it is off: specs written without it stay what they were, and calibrations keep their keys.
@@ -53,6 +58,15 @@ class ProxySpec(Config):
         digits, so that its runs stay what they were.
         """
         return self.ema_decay > 0 or self.features != "cnn"
+
+    @model_validator(mode="after")
+    def _digest_of_a_file(self) -> Self:
+        if self.features_sha256 and not is_file(self.features):
+            raise ValueError(
+                f'features_sha256 is given, but features "{self.features}" are in no file; leave it out, or name '
+                "ARCHITECTURE:FILE"
+            )
+        return self
 
 
 class KillRule(Config):

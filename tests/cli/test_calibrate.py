@@ -4,11 +4,15 @@ from pathlib import Path
 import pytest
 
 from ganetic.cli import run_command
-from ganetic.evolution import calibration_store
+from ganetic.evolution import calibration_store, self_tests
 from ganetic.evolution.calibration_store import read_calibration
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.self_tests import SetTests
+from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, SerialExecutor
+from ganetic.metrics.faults import FAULTS
+from ganetic.metrics.self_test import FaultSeen, SelfTest
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import ProxySpec
 from tests.evolution.fakes import MATERIALS
@@ -24,6 +28,26 @@ stop = { max_trials = 40 }
 """
 TWO = "[[proxies]]\n[[proxies]]\nname = 'bare'\nbatch_norm = false\n"
 
+TESTED = SetTests(
+    data="nothing",
+    tests={
+        "cnn": SelfTest(
+            features="cnn64",
+            images=100,
+            modes="labels",
+            seen=tuple(FaultSeen(fault=fault, order=0.8, steps=(-0.1, 0.0, 0.0), noise=0.2) for fault in FAULTS),
+        ),
+        "radimagenet_densenet121": SelfTest(
+            features="radimagenet_densenet121-01234567@64",
+            images=100,
+            modes="labels",
+            seen=tuple(FaultSeen(fault=fault, order=1.0, steps=(1.5, 2.0, 3.0), noise=0.1) for fault in FAULTS),
+        ),
+    },
+    notes=("no classes: clusters stand for them",),
+    choice="features: imagenet32, as cnn orders noise at 0.8 (expected 0.9)",
+)
+
 Capture = pytest.CaptureFixture[str]
 
 
@@ -37,7 +61,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def executor(self: Runtime, context: Context, steps: int) -> Executor:
         return SerialExecutor(pretend, context)
 
+    def tests_of(space: SearchSpace, *given: object) -> dict[str, SetTests]:
+        return {proxy.name: TESTED for proxy in space.proxies}
+
     monkeypatch.setattr(Runtime, "materials", materials)
+    monkeypatch.setattr(self_tests, "self_tests_of", tests_of)
     monkeypatch.setattr(Runtime, "executor", executor)
     monkeypatch.setattr(calibration_store, "shipped_folder", lambda: tmp_path / "package")
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
@@ -55,6 +83,9 @@ def test_prints_a_page_and_keeps_the_calibration(folder: Path, capsys: Capture) 
     path = Path("".join(lines[lines.index("", len(lines) - 4) + 1 :]))
     assert len(read_calibration(path).seeds) == 2
     assert all(len(line) <= 80 for line in lines if "/" not in line[:1])
+    assert "fails                    noise          0.80      -  -0.10      -  fails" in lines
+    assert "passes                   noise          1.00      6   1.50     3%" in lines
+    assert "auto: imagenet32, as cnn orders noise at 0.8 (expected 0.9)" in lines
     assert "training 10 published losses on 2 seeds for 300 steps" in first.err
     assert run_command(["calibrate", "--space", "one.toml", "--seeds", "2"]) == 0
     second = capsys.readouterr()
@@ -69,6 +100,10 @@ def test_json_is_all_that_stands_on_stdout(capsys: Capture) -> None:
     assert record["bare"]["proxy"]["batch_norm"] is False
     assert record["main"]["steps"] == 300
     assert record["main"]["first_rung"] == 200
+    tested = record["main"]["self_test"]
+    assert tested["features"]["cnn"]["verdict"] == "fails"
+    assert tested["features"]["cnn"]["seen"][0]["least_seen"] is None
+    assert tested["auto"] == TESTED.choice
 
 
 def test_writes_a_copy(folder: Path, capsys: Capture) -> None:
@@ -96,6 +131,9 @@ def test_a_copy_in_the_package_is_used_from_then_on(folder: Path, capsys: Captur
     [
         (["--space", "nowhere.toml"], "nowhere.toml"),
         (["--space", "one.toml", "--seeds", "0"], "--seeds"),
+        (["--space", "one.toml", "--features", "imagnet"], 'did you mean "imagenet"'),
+        (["--space", "one.toml", "--features", "resnet18:a.pt", "--sha256", "abc"], "--features: features_sha256 is"),
+        (["--space", "one.toml", "--sha256", "01234567"], "--sha256: features_sha256 is given, but"),
         (["--space", "one.toml", "-o", "nowhere/out.json"], "the folder nowhere does not exist"),
         (["--space", "two.toml", "-o", "out.json"], "the space has 2 proxies; name a folder"),
     ],

@@ -102,9 +102,7 @@ def test_a_dry_run_says_what_would_be_chosen(capsys: Capture, trainings: Trainin
     assert not trainings.payloads
 
 
-def test_comparisons_scores_and_calibrations_use_a_choice_but_make_none(
-    capsys: Capture, trainings: Trainings
-) -> None:
+def test_comparisons_scores_and_calibrations_use_a_choice_but_make_none(capsys: Capture, trainings: Trainings) -> None:
     at = ["--space", "small.toml", "--data", "digits"]
     assert run_command(["score", "bce", *at, "--seeds", "1", "--proxy", "fixed"]) == 0
     assert run_command(["score", "bce", *at, "--seeds", "1"]) == 0
