@@ -6,7 +6,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, field_validator, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, field_validator, model_validator
 
 from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
@@ -16,7 +16,11 @@ from ganetic.loss.formula import VARIABLES, Form, Slot
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
 from ganetic.loss.screen import VANISHING_BOUND
+from ganetic.metrics.feature_names import AUTO, CNN, checked_features
 from ganetic.proxy.spec import KillRule, ProxySpec
+
+EMA_DECAY = 0.98
+"""Of a proxy in a file that names none. In 400 steps the ramp has not yet come there (docs/fitness.md)."""
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -205,6 +209,31 @@ class SearchSpace(Config):
         return self
 
 
+class FileProxy(SpaceProxy):
+    """A proxy in a space's file, where another fitness is the default than in the records of runs.
+
+    A record that names neither an average nor features is one of the first runs, of a trained generator in the
+    features of the small CNN. A file that names neither asks for what docs/fitness.md shows to be better.
+    """
+
+    ema_decay: Annotated[float, Field(ge=0, lt=1, exclude_if=lambda decay: decay == 0)] = EMA_DECAY
+    """See `ganetic.proxy.spec.ProxySpec.ema_decay`."""
+    features: Annotated[str, AfterValidator(checked_features), Field(exclude_if=lambda name: name == CNN)] = AUTO
+    """See `ganetic.proxy.spec.ProxySpec.features`."""
+
+
+class SpaceFile(SearchSpace):
+    """A search space as its file describes it."""
+
+    proxies: Annotated[tuple[FileProxy, ...], Field(min_length=1)] = (FileProxy(),)
+    """See `SearchSpace.proxies`."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """The space itself."""
+        return SearchSpace.model_validate(self.model_dump())
+
+
 def with_features(space: SearchSpace, features: str | None, sha256: str | None = None) -> SearchSpace:
     """The space with other features in every proxy.
 
@@ -312,10 +341,10 @@ def load_space(source: str | Path) -> SearchSpace:
     """
     shipped = shipped_spaces()
     if str(source) in shipped:
-        return read_toml(shipped[str(source)], SearchSpace)
+        return read_toml(shipped[str(source)], SpaceFile).space
     path = Path(source)
     if path.suffix == ".toml" or path.exists():
         if path.is_dir():
             raise UserError(f"{path}: a directory; expected a search space (a TOML file)")
-        return read_toml(path, SearchSpace)
+        return read_toml(path, SpaceFile).space
     raise unknown("search space", str(source), shipped)
