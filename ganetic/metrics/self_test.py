@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from scipy.stats import spearmanr
 from torch import Tensor
 
@@ -52,6 +52,13 @@ class FaultSeen(Config):
     noise: Annotated[Number, Field(ge=0)]
     """Sd between divisions, without what a division adds to all strengths alike: losses of a search are compared with
     the same real images."""
+
+    @model_validator(mode="after")
+    def _of_the_table(self) -> Self:
+        strengths = FAULTS.get(self.fault)
+        if strengths is None or len(self.steps) != len(strengths):
+            raise ValueError(f"{self.fault} with {len(self.steps)} strengths is not in the table")
+        return self
 
     @property
     def range(self) -> float:

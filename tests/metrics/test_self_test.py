@@ -178,7 +178,8 @@ def test_tests_are_kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     keep_self_test(place, test)
     assert read_self_test(place) == test
     assert [one.name for one in place.parent.iterdir()] == [place.name]
-    for damage in (b"", b"{}", place.read_bytes()[:-50], b"\xff\xfe"):
+    whole = place.read_bytes()
+    for damage in (b"", b"{}", whole[:-50], b"\xff\xfe", whole.replace(b"blur", b"blurr")):
         place.write_bytes(damage)
         assert read_self_test(place) is None
     monkeypatch.setenv("GANETIC_CACHE", "/dev/null/nowhere")
