@@ -35,6 +35,8 @@ from ganetic.studies.compare import Comparison, compare
 ARMS = ("base", "proxies")
 NET, IMAGES = "paper", "images"
 """The places that no search saw."""
+FIRST_FITNESS = {"ema_decay": 0.0, "features": "cnn", "images": 2000}
+"""Of the searches that are compared, which are older than the averaged generator and ImageNet's features."""
 FOLDER = "transfer"
 
 
@@ -70,7 +72,7 @@ def cards(runs: dict[str, Run], folder: Path) -> list[Path]:
 def places(space: SearchSpace, data: str) -> SearchSpace:
     """The space of a search on two proxies, with a net and with images besides that it does not know."""
     main = space.proxies[0]
-    net = load_space("paper").proxies[0].model_copy(update={"name": NET})
+    net = load_space("paper").proxies[0].model_copy(update={"name": NET, **FIRST_FITNESS})
     images = main.model_copy(update={"name": IMAGES, "data": data})
     return SearchSpace.model_validate(
         {**space.model_dump(mode="json"), "proxies": [one.model_dump() for one in (*space.proxies, net, images)]}

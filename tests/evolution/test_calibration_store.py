@@ -9,6 +9,8 @@ from ganetic.evolution import calibration_store
 from ganetic.evolution.calibration_record import Calibration, Conditions
 from ganetic.evolution.calibration_store import FILE, Kept, check_export, export, find, keep, read_calibration
 from ganetic.evolution.space import load_space
+from ganetic.metrics.imagenet import ImageNetFeatures
+from ganetic.metrics.yardstick import budget
 from ganetic.proxy.spec import ProxySpec
 from tests.evolution.planted import CHECKPOINTS, calibration_of, conditions
 
@@ -153,7 +155,7 @@ def test_the_spaces_on_the_embedded_digits_find_a_shipped_calibration(name: str,
     images = load_images(space.data)
     for proxy in space.proxies:
         asked = Conditions(
-            metric=f"fd@{images.name}-cnn64/{proxy.images // 1000}k",
+            metric=f"fd@{images.name}-{ImageNetFeatures().protocol}/{budget(proxy.images)}",
             data=f"{images.name}:{images.fingerprint[:12]}",
             proxy=proxy.spec,
             checkpoints=(space.rungs[-1].steps,),
