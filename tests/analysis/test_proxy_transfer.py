@@ -6,7 +6,7 @@ import pytest
 from analysis.proxy_transfer import main, places, rows
 from analysis.search_power import arm_space, arms, run_arm
 from ganetic.errors import UserError
-from ganetic.evolution.space import load_space
+from ganetic.proxy.spec import ProxySpec
 from ganetic.studies.compare import open_comparison
 from tests.evolution.fakes import SPACE, runtime
 
@@ -43,7 +43,7 @@ def test_the_places_left_out_are_a_net_and_images() -> None:
     space = places(arm_space(SPACE, arms(SPACE)["proxies"]), "npz:xrays.npz")
     by_name = {proxy.name: proxy for proxy in space.proxies}
     assert list(by_name) == ["main", "plain", "paper", "images"]
-    assert by_name["paper"].spec == load_space("paper").proxies[0].spec
+    assert by_name["paper"].spec == ProxySpec(width=32, batch=16)
     assert by_name["images"].spec == by_name["main"].spec and by_name["images"].data == "npz:xrays.npz"
 
 
