@@ -49,6 +49,8 @@ SWINGING = "swinging"
 SEEDS = range(70_000, 70_008)
 STEPS, EVERY = 400, 50
 DECAYS = (0.95, 0.98, 0.99)
+WATCHED_DECAY = 0.98
+"""Whose last images are kept, beside those of the trained generator."""
 IMAGES = 500
 SPEC = ProxySpec(width=32, batch=16, images=IMAGES)
 NETS = {"i32": ImageNetFeatures(side=32), "i64": ImageNetFeatures(side=64)}
