@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from ganetic.errors import UserError
 from ganetic.evolution.breeding import Breeder
 from ganetic.evolution.evolution import child_stream
-from ganetic.evolution.space import SearchSpace, load_space, read_space, shipped_spaces
+from ganetic.evolution.space import EMA_DECAY, SearchSpace, load_space, read_space, shipped_spaces
 from tests.evolution.fakes import SPACE
 
 SHIPPED = sorted(shipped_spaces())
@@ -145,6 +145,31 @@ def test_defaults_of_a_form() -> None:
     logit = changed(form="logit")
     assert logit.tree_names == ("d_real", "d_fake", "g_fake")
     assert logit.tree_variables == ("d",)
+
+
+def test_a_file_that_says_nothing_asks_for_the_present_fitness_and_a_record_for_the_first(tmp_path: Path) -> None:
+    text = (SPACES / "quick.toml").read_text(encoding="utf-8")
+    silent = re.sub(r"^(ema_decay|features) = .*\n", "", text, flags=re.M)
+    path = tmp_path / "mine.toml"
+    path.write_text(silent, encoding="utf-8")
+    space = load_space(path)
+    assert (space.proxies[0].features, space.proxies[0].ema_decay) == ("auto", EMA_DECAY)
+    assert space.proxies == load_space("quick").proxies
+    record = {**space.model_dump(mode="json"), "proxies": [{"name": "main", "width": 32, "batch": 16}]}
+    first = SearchSpace.model_validate(record).proxies[0]
+    assert (first.features, first.ema_decay, first.counts_modes) == ("cnn", 0.0, False)
+    path.write_text(re.sub(r"\[\[proxies\]\].*?(?=\[stop\])", "", text, flags=re.S), encoding="utf-8")
+    assert load_space(path).proxies[0].features == "auto"
+
+
+@pytest.mark.parametrize("keys", ['ema_decay = 0\nfeatures = "cnn"\n', "ema_decay = 0.0\n"])
+def test_a_file_can_ask_for_the_first_fitness(keys: str, tmp_path: Path) -> None:
+    text = (SPACES / "quick.toml").read_text(encoding="utf-8")
+    path = tmp_path / "first.toml"
+    path.write_text(re.sub(r"^ema_decay = .*\nfeatures = .*\n", keys, text, flags=re.M), encoding="utf-8")
+    proxy = load_space(path).proxies[0]
+    assert proxy.ema_decay == 0
+    assert proxy.features == ("cnn" if "cnn" in keys else "auto")
 
 
 def test_the_copy_of_a_space_reads_back_equal(tmp_path: Path) -> None:
