@@ -16,8 +16,9 @@ SEEN = 0.95
 """Share of these draws that decides: what a threshold must catch."""
 LEAST_GONE = 0.2
 """Share of the real images in the modes that are left out; a smaller share is not looked for."""
-STARVED_LEAST = 0.1
-"""Least that `missing` must say of half of the modes, in that share of draws, for a net to count them."""
+STARVED_LEAST = LEAST_GONE
+"""Least that `missing` must say of half of the modes, in that share of draws, for a net to count them: a net that says
+less than what is gone does not tell the modes apart, and thresholds from it would flag any generator."""
 MARGIN = 0.6
 """Share of what half of the modes scored, in that share of draws, from which on modes count as left out.
 Of the five published losses on six sets no averaged generator with varied images reaches it: see docs/fitness.md."""
