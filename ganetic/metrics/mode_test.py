@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganetic.metrics.diversity import Diversity, missing
+from ganetic.metrics.diversity import SPREAD_LEAST, Diversity, missing
 
 DRAWS = 20
 """Times that half of the modes are left out."""
@@ -21,8 +21,6 @@ STARVED_LEAST = 0.1
 MARGIN = 0.6
 """Share of what half of the modes scored, in that share of draws, from which on modes count as left out.
 Of the five published losses on six sets no averaged generator with varied images reaches it: see docs/fitness.md."""
-SPREAD_LEAST = 0.25
-"""Mean distance between two generated images' features, as a share of the real one, below which all are alike."""
 APART_LEAST = 0.1
 """Median distance of a generated image's features to those of the nearest other, as a share of the real one, below
 which they are copies of a few."""

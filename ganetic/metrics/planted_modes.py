@@ -20,7 +20,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Modes:
+class PlantedModes:
     """Which images are of which mode, and which of them a faulty generator does not make.
 
     Attributes:
@@ -34,9 +34,9 @@ class Modes:
     dropped: NDArray[np.bool_]
 
     @staticmethod
-    def of(name: str, groups: Indices, points: NDArray[np.floating]) -> "Modes":
+    def of(name: str, groups: Indices, points: NDArray[np.floating]) -> "PlantedModes":
         """Choose what is dropped; see `dropped_modes`."""
-        return Modes(name, groups, dropped_modes(groups, points))
+        return PlantedModes(name, groups, dropped_modes(groups, points))
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,9 @@ def dropped_modes(groups: Indices, points: NDArray[np.floating]) -> NDArray[np.b
     return np.isin(groups, values[ends[int(np.argmin(away))]])
 
 
-def modes_of(images: NDArray[np.uint8], labels: Indices | None, others: NDArray[np.floating] | None = None) -> Modes:
+def planted_modes(
+    images: NDArray[np.uint8], labels: Indices | None, others: NDArray[np.floating] | None = None
+) -> PlantedModes:
     """Find the modes of images: their classes, or where that leaves nothing to drop, clusters.
 
     Args:
@@ -109,8 +111,8 @@ def modes_of(images: NDArray[np.uint8], labels: Indices | None, others: NDArray[
         others: features ``(P, F)`` of another net than the metric's, for clusters; None for pixels.
     """
     points = images.reshape(len(images), -1).astype(np.float32) / 255 if others is None else others
-    if labels is not None and (modes := Modes.of("labels", labels, points)).dropped.any():
+    if labels is not None and (modes := PlantedModes.of("labels", labels, points)).dropped.any():
         return modes
     if others is None:
-        return Modes.of("clusters of pixels", cluster_labels(images), points)
-    return Modes.of("clusters of ImageNet features", clusters_of(others), points)
+        return PlantedModes.of("clusters of pixels", cluster_labels(images), points)
+    return PlantedModes.of("clusters of ImageNet features", clusters_of(others), points)
