@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganetic.metrics.clusters import clusters_of
 from ganetic.metrics.faults import FAULTS
 from ganetic.metrics.planted_modes import LabelCheck, PlantedModes, dropped_modes, planted_modes
 from ganetic.metrics.self_test import FEW, FaultSeen, PlantedImages, pool, self_test, summed_up
@@ -186,3 +187,8 @@ def test_tests_are_kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
         assert read_self_test(place) is None
     monkeypatch.setenv("GANETIC_CACHE", "/dev/null/nowhere")
     keep_self_test(self_test_file("abc", np.arange(9), "features", labels=True), test)
+
+
+def test_fewer_distinct_points_than_clusters_make_fewer_without_a_word() -> None:
+    points = (np.arange(60) % 3)[:, np.newaxis].astype(np.float32)
+    assert sorted(np.bincount(clusters_of(points))) == [20, 20, 20]  # warnings are errors in these tests
