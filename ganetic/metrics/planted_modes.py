@@ -11,6 +11,9 @@ SHARE = 0.4
 """Of the images that are dropped, as nearly as whole classes allow …"""
 OFF = 0.2
 """… and at most so far from it."""
+IN_PAIRS = 0.5
+"""Share of the images that are dropped, and of the others, whose modes hold another one: each side of a comparison gets
+half of a mode."""
 LEAST_TOLD = 0.5
 """Classes serve as modes where a small net gets this share of what guessing misses."""
 SIGMAS = 3.0
@@ -35,8 +38,12 @@ class PlantedModes:
 
     @staticmethod
     def of(name: str, groups: Indices, points: NDArray[np.floating]) -> "PlantedModes":
-        """Choose what is dropped; see `dropped_modes`."""
-        return PlantedModes(name, groups, dropped_modes(groups, points))
+        """Choose what is dropped, see `dropped_modes`; nothing where modes of single images leave little to halve."""
+        dropped = dropped_modes(groups, points)
+        counts = np.bincount(groups)[groups]
+        if not all((counts[side] > 1).mean() >= IN_PAIRS for side in (dropped, ~dropped) if side.any()):
+            dropped = np.zeros_like(dropped)
+        return PlantedModes(name, groups, dropped)
 
 
 @dataclass(frozen=True)

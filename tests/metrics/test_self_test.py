@@ -144,6 +144,8 @@ def test_dropped_modes_are_neighbours_and_two_fifths() -> None:
 def test_classes_of_which_too_few_can_be_dropped_give_way_to_clusters() -> None:
     rare = (np.arange(512) < 10).astype(np.int64)
     assert planted_modes(IMAGES, rare).name == "clusters of pixels"
+    single = np.where(LABELS == 1, 1, np.arange(len(LABELS)) + 2)  # half of a mode of one image is none
+    assert planted_modes(IMAGES, single).name == "clusters of pixels"
     assert planted_modes(IMAGES, None, np.random.default_rng(0).normal(size=(512, 5))).name.startswith("clusters of Im")
 
 
