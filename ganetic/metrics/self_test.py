@@ -18,7 +18,7 @@ from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.planted_modes import PlantedModes
 from ganetic.reproducible import reproducible
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the same images and features would give other results; it is part of the cache's key."""
 MOST_IMAGES = 500
 """Of each side of a comparison …"""
