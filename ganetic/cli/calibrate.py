@@ -74,6 +74,7 @@ def calibrate(
     """
     from ganetic.evolution.calibration import calibrate as measure
     from ganetic.evolution.calibration_store import check_export, export
+    from ganetic.evolution.chosen import as_known
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.self_tests import self_tests_of
     from ganetic.evolution.space import load_space, with_features
@@ -97,6 +98,7 @@ def calibrate(
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     with closing(listener_for(console(stderr=True))) as listener:
         try:
+            loaded, data = as_known(loaded, data or loaded.data, runtime, listener)  # perhaps at another size
             tested = self_tests_of(loaded, data, runtime, listener)
             found = measure(loaded, data, seeds, runtime, listener)
         except KeyboardInterrupt:

@@ -1,5 +1,7 @@
 """Whether images differ from one another, and are more than noise."""
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -8,6 +10,8 @@ from ganetic.errors import UserError
 
 LEAST_DIFFERENT = 64
 """Different images in a set that is fit for a search."""
+MOST_ALIKE = 0.5
+"""Share of a set that may be one and the same image."""
 LEAST_SD = 1.0
 """Grey levels by which a pixel differs from image to image, root mean square over the pixels."""
 _LOOKED_AT = 2_000
@@ -17,14 +21,19 @@ def refuse_alike(images: ImageSet) -> None:
     """Refuse a set of one image, again and again.
 
     Raises:
-        UserError: it has too few different images, or they hardly differ.
+        UserError: it has too few different images, most are one and the same, or they hardly differ.
     """
     count = len(images.images)
-    different = len({hash(image.tobytes()) for image in images.images})
-    if different < LEAST_DIFFERENT:
+    copies = Counter(hash(image.tobytes()) for image in images.images)
+    if len(copies) < LEAST_DIFFERENT:
         raise UserError(
-            f"{images.name}: {different} of {count} images differ from one another; expected at least "
+            f"{images.name}: {len(copies)} of {count} images differ from one another; expected at least "
             f"{LEAST_DIFFERENT} different ones; leave the copies out, and bring more"
+        )
+    if (most := max(copies.values())) > MOST_ALIKE * count:
+        raise UserError(
+            f"{images.name}: {most} of {count} images are one and the same; expected at most {MOST_ALIKE:.0%}; leave "
+            "the copies out, and bring more"
         )
     some = images.images[:: -(-count // _LOOKED_AT)].astype(np.float32)
     sd = float(np.sqrt(some.var(0).mean()))

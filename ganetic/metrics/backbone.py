@@ -123,7 +123,7 @@ def load_backbone(architecture: str, path: Path, sha256: str | None = None, side
     if architecture not in ARCHITECTURES:
         raise unknown("architecture", architecture, ARCHITECTURES)
     row = ARCHITECTURES[architecture]
-    state, digest = read_state(path, f"expected weights of {architecture} as .safetensors or by torch.save", sha256)
+    state, digest = read_state(path, f"bring weights of {architecture} as .safetensors or by torch.save", sha256)
     net = _headless(row)
     found = {_torchvision_name(name, row, net): value for name, value in state.items()}
     if len(found) < len(state):

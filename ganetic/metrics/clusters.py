@@ -1,5 +1,7 @@
 """Labels for data that has none: clusters that the feature net can learn instead of classes."""
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,14 +30,17 @@ def clusters_of(points: NDArray[np.floating], clusters: int = CLUSTERS) -> NDArr
 
     Args:
         points: ``(N, F)``.
-        clusters: how many, at most as many as there are distinct points.
+        clusters: how many; where there are fewer distinct points, as many as these.
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415  (takes a second to import)
     from sklearn.decomposition import PCA  # noqa: PLC0415
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
 
     if clusters == 1:
         return np.zeros(len(points), np.int64)
     components = min(COMPONENTS, *points.shape)
     projected = PCA(components, svd_solver="randomized", random_state=0).fit_transform(points)
-    found = KMeans(clusters, n_init=4, random_state=0).fit_predict(projected)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters make fewer clusters
+        found = KMeans(clusters, n_init=4, random_state=0).fit_predict(projected)
     return np.unique(found, return_inverse=True)[1].astype(np.int64)

@@ -13,7 +13,7 @@ CLASS_OCCURS = 0.01
 DIVERGENCE_MOST = 1.0
 """Kullback-Leibler divergence of the generated classes from the real ones, in nats."""
 SPREAD_LEAST = 0.25
-"""Mean distance between two generated images' features, as a share of the real one."""
+"""Mean distance between two generated images' features, as a share of the real one, below which all are alike."""
 
 STARVED = 0.25
 """Share of its real share below which a class is as good as missing."""

@@ -53,9 +53,12 @@ def checked_features(text: str) -> str:
         return text
     if architecture not in ARCHITECTURES:
         raise ValueError(f"{expected}{did_you_mean(architecture, ARCHITECTURES)}")
-    if not file:
+    if not file or "\0" in file:
         raise ValueError(f"names no file; expected {architecture}:FILE, a file of weights")
-    return f"{architecture}:{Path(file).expanduser().absolute()}"
+    try:
+        return f"{architecture}:{Path(file).expanduser().absolute()}"
+    except RuntimeError:
+        raise ValueError(f"{file.partition('/')[0]} is nobody's home; expected {architecture}:FILE") from None
 
 
 def checked_digest(text: str) -> str:

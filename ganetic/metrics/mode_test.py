@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import poisson
 from torch import Tensor
 
-from ganetic.metrics.diversity import Diversity, missing
+from ganetic.metrics.diversity import SPREAD_LEAST, STARVED, Diversity, missing
 
 DRAWS = 20
 """Times that half of the modes are left out."""
@@ -19,14 +20,17 @@ LEAST_GONE = 0.2
 STARVED_LEAST = LEAST_GONE
 """Least that `missing` must say of half of the modes, in that share of draws, for a net to count them: a net that says
 less than what is gone does not tell the modes apart, and thresholds from it would flag any generator."""
+CHANCE_MOST = 0.5
+"""Share of the threshold that chance may starve of varied images: more is expected where modes hold an image or two."""
 MARGIN = 0.6
 """Share of what half of the modes scored, in that share of draws, from which on modes count as left out.
 Of the five published losses on six sets no averaged generator with varied images reaches it: see docs/fitness.md."""
-SPREAD_LEAST = 0.25
-"""Mean distance between two generated images' features, as a share of the real one, below which all are alike."""
 APART_LEAST = 0.1
 """Median distance of a generated image's features to those of the nearest other, as a share of the real one, below
 which they are copies of a few."""
+SAME = 1e-5
+"""Distance, as a share of the mean one, up to which two real images are one and the same."""
+_ROWS = 4096  # of distances at a time: all those of 50,000 images take 10 GB
 
 Floats = NDArray[np.float32]
 Classes = NDArray[np.int64]
@@ -45,7 +49,7 @@ class ModeTest:
     Attributes:
         features: float32 ``(N, F)`` of real images.
         classes: int64 ``(N,)``, the mode of each.
-        nearest: float64 ``(N,)``, ln of the distance to the nearest other one.
+        nearest: float64 ``(N,)``, ln of the distance to the nearest other one that is not the same.
         real: how varied they are.
         apart: the median distance to the nearest other one.
         starved_from: the share from which on modes count as starved; infinite where the net does not see half of the
@@ -73,7 +77,8 @@ class ModeTest:
 
     def gap(self, generated: Tensor) -> float:
         """How much farther generated features ``(N, F)`` are from some modes than from others, in ln of a distance."""
-        distances = torch.cdist(torch.from_numpy(self.features), generated.float().cpu()).min(1).values
+        real, others = torch.from_numpy(self.features), generated.float().cpu()
+        distances = torch.cat([torch.cdist(rows, others).min(1).values for rows in torch.split(real, _ROWS)])
         farther = np.log(np.maximum(distances.double().numpy(), 1e-12)) - self.nearest
         medians = sorted(np.median(farther[self.classes == mode]) for mode in np.unique(self.classes))
         half = len(medians) // 2
@@ -99,6 +104,8 @@ def mode_test(
 ) -> ModeTest:
     """Leave half of the modes out of real images, again and again, and see what that scores.
 
+    The net counts no modes where they hold so few images that chance alone starves many of them.
+
     Args:
         reference: features and classes of the real images that generated ones are compared with.
         others: those of other real images, ``(M, F)`` and ``(M,)``.
@@ -108,32 +115,43 @@ def mode_test(
     """
     features, classes = reference
     real = Diversity.of(features, classes, count)
-    distances = _to_nearest(features)
     test = ModeTest(
         features=features.float().cpu().numpy(),
         classes=classes.cpu().numpy(),
-        nearest=np.log(np.maximum(distances, 1e-12)),
+        nearest=np.log(np.maximum(_to_nearest(features, SAME * real.spread), 1e-12)),
         real=real,
-        apart=float(np.median(distances)),
+        apart=apart(features),
         starved_from=math.inf,
         gap_from=math.inf,
     )
-    scores = []
-    for kept in _halves(modes, size):
-        chosen = torch.from_numpy(kept)
-        seen = Diversity.of(others[0][chosen], others[1][chosen], count)
-        scores.append((test.starved(seen), test.gap(others[0][chosen])))
+    scores = [_scores(test, others, kept) for kept in _halves(modes, size)]
     if not scores:
         return test
     starved, gap = (float(least) for least in np.quantile(scores, 1 - SEEN, axis=0))
     if starved < STARVED_LEAST or gap <= 0:
         return test
+    if missing_by_chance(real, size) >= CHANCE_MOST * MARGIN * starved:
+        return test
     return replace(test, starved_from=MARGIN * starved, gap_from=MARGIN * gap)
+
+
+def missing_by_chance(real: Diversity, size: int) -> float:
+    """About what `missing` says of so many varied images, if their counts are Poisson's around the real ones."""
+    assert real.shares is not None
+    expected = size * real.shares
+    fewest = np.ceil(STARVED * expected)
+    return float((real.shares * poisson.cdf(fewest - 1, expected)).sum())
 
 
 def apart(features: Tensor) -> float:
     """The median distance of features ``(N, F)`` to the nearest other one."""
     return float(np.median(_to_nearest(features)))
+
+
+def _scores(test: ModeTest, others: tuple[Tensor, Tensor], drawn: Classes) -> tuple[float, float]:
+    """The starved share and the gap of some of the other real images."""
+    features, classes = (part[torch.from_numpy(drawn)] for part in others)
+    return test.starved(Diversity.of(features, classes, _modes(test.real))), test.gap(features)
 
 
 def _halves(modes: Classes, size: int) -> list[Classes]:
@@ -148,9 +166,15 @@ def _halves(modes: Classes, size: int) -> list[Classes]:
     return drawn
 
 
-def _to_nearest(features: Tensor) -> NDArray[np.float64]:
-    distances = torch.cdist(features.float(), features.float(), compute_mode="donot_use_mm_for_euclid_dist")
-    return distances.fill_diagonal_(torch.inf).min(1).values.double().cpu().numpy()
+def _to_nearest(features: Tensor, same: float = -1.0) -> NDArray[np.float64]:
+    """The distance of each of some features ``(N, F)`` to the nearest other one that is farther than ``same``."""
+    points = features.float()
+    nearest = []
+    for start in range(0, len(points), _ROWS):
+        distances = torch.cdist(points[start : start + _ROWS], points, compute_mode="donot_use_mm_for_euclid_dist")
+        distances.diagonal(start).fill_(torch.inf)
+        nearest.append(distances.masked_fill_(distances <= same, torch.inf).min(1).values)
+    return torch.cat(nearest).double().cpu().numpy()
 
 
 def _modes(real: Diversity) -> int:

@@ -15,10 +15,10 @@ from ganetic.config import Config
 from ganetic.metrics.extractor import FeatureExtractor
 from ganetic.metrics.faults import FAULTS, PIXEL_FAULTS, faulty, untrained_images, with_others, without_modes
 from ganetic.metrics.frechet import FeatureStatistics
-from ganetic.metrics.modes import Modes
+from ganetic.metrics.planted_modes import PlantedModes
 from ganetic.reproducible import reproducible
 
-VERSION = 1
+VERSION = 2
 """Changes whenever the same images and features would give other results; it is part of the cache's key."""
 MOST_IMAGES = 500
 """Of each side of a comparison …"""
@@ -167,7 +167,7 @@ def pool(candidates: Indices) -> Indices:
 
 
 @reproducible()
-def self_test(images: PlantedImages, extractor: FeatureExtractor, modes: Modes) -> SelfTest:
+def self_test(images: PlantedImages, extractor: FeatureExtractor, modes: PlantedModes) -> SelfTest:
     """Plant every fault in one half of real images and measure its distance to the other half.
 
     Both sides have equally many images. The halves are drawn anew a few times; what the features of each image are is
@@ -215,7 +215,7 @@ class _Features:
     untrained: Tensor
 
 
-def _distances(seen: _Features, fault: str, modes: Modes, seed: int) -> list[float]:
+def _distances(seen: _Features, fault: str, modes: PlantedModes, seed: int) -> list[float]:
     """Ln fd of no fault and of each strength, in one division."""
     strengths = (0.0, *FAULTS[fault])
     random = np.random.default_rng(seed)
@@ -229,7 +229,7 @@ def _distances(seen: _Features, fault: str, modes: Modes, seed: int) -> list[flo
     return [float(np.log(max(reference.distance_to(sample), 1e-12))) for sample in samples]
 
 
-def _sample(seen: _Features, fault: str, strength: float, others: Indices, modes: Modes) -> Tensor:
+def _sample(seen: _Features, fault: str, strength: float, others: Indices, modes: PlantedModes) -> Tensor:
     """The features of images with a fault, made of others than those that they are compared with."""
     if fault == "modes":
         return seen.plain[without_modes(others, modes.dropped, strength)]

@@ -19,7 +19,7 @@ from ganetic.plots.pareto import Protocol, draw_pareto
 from ganetic.plots.progress import draw_progress
 from ganetic.plots.samples import SIDE, draw_samples
 from ganetic.plots.style import check_format, save
-from ganetic.proxy.materials import load_for, prepare
+from ganetic.proxy.materials import load_for, roles_of
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import NonFiniteError, sample_images
 
@@ -136,13 +136,14 @@ def _samples(run: Run) -> Figure:
     It may be one of the few on which the loss does not stay finite; then it is the next one.
     """
     card, space = pick_card(run), run.config.space
-    images = load_for(space.proxies[0].spec, space.proxies[0].data or run.config.data)
-    materials = prepare(images, space.proxies[0].spec)
+    proxy = space.proxies[0].spec
+    images = load_for(proxy, space.proxies[0].data or run.config.data)
+    training = images.images[roles_of(images, proxy).gan]
     for number in range(space.finals.seeds):
         seed = training_seed(run.config.seed, "final", number)
-        trial = TrialSpec(formula=card.formula.text, seed=seed, steps=space.finals.steps, proxy=space.proxies[0].spec)
+        trial = TrialSpec(formula=card.formula.text, seed=seed, steps=space.finals.steps, proxy=proxy)
         with suppress(NonFiniteError):
-            generated = sample_images(trial, materials, SIDE * SIDE)
+            generated = sample_images(trial, training, SIDE * SIDE)
             break
     else:
         raise UserError(f"{run.directory}: #{card.provenance.individual} stays finite on none of the final seeds")

@@ -15,7 +15,7 @@ from ganetic.metrics.extractor import FeatureSource
 from ganetic.metrics.feature_names import AUTO, CANDIDATES, CNN, source_of
 from ganetic.metrics.features import OwnExtractor, build_feature_net, features, weights_hash
 from ganetic.metrics.inception import load_inception
-from ganetic.metrics.modes import LabelCheck, Modes, modes_of
+from ganetic.metrics.planted_modes import LabelCheck, PlantedModes, planted_modes
 from ganetic.metrics.self_test import PlantedImages, SelfTest, pool, self_test
 from ganetic.metrics.self_test_cache import keep_self_test, read_self_test, self_test_file
 from ganetic.metrics.yardstick import feature_net
@@ -189,10 +189,10 @@ class SelfTests:
             self._planted[key] = PlantedImages.of(self.images.images[chosen])
         return self._planted[key]
 
-    def _modes(self, chosen: Indices, is_own: bool) -> Modes:
+    def _modes(self, chosen: Indices, is_own: bool) -> PlantedModes:
         """The modes of the images, in another representation than the metric's."""
         pixels = self.images.images[chosen]
         labels = None if self._labels is None else self._labels[chosen]
         other = source_of("imagenet32") if is_own else None
         seen = None if other is None else other.build(self.device)(torch.tensor(pixels)).cpu().numpy()
-        return modes_of(pixels, labels, seen)
+        return planted_modes(pixels, labels, seen)

@@ -94,7 +94,8 @@ def roles_of(images: ImageSet, proxy: ProxySpec) -> Partition:
     side = images.images.shape[1]
     if side not in SIZES:
         raise UserError(
-            f"{images.name}: images of {side}×{side} pixels; the nets take {', '.join(map(str, SIZES))}; resize them"
+            f"{images.name}: images of {side}×{side} pixels; the nets take {', '.join(map(str, SIZES))}; resize them, "
+            "as ?size=28 behind the name of the data set does"
         )
     parts = partition(images, proxy.images)
     refuse_alike(images)

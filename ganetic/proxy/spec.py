@@ -57,7 +57,7 @@ class ProxySpec(Config):
         The first fitness, of a trained generator in the features of the small CNN, keeps those that were set on
         digits, so that its runs stay what they were.
         """
-        return self.ema_decay > 0 or self.features != "cnn"
+        return self.ema_decay > 0 or self.features != CNN
 
     @model_validator(mode="after")
     def _digest_of_a_file(self) -> Self:

@@ -77,14 +77,14 @@ class Training:
 
     Args:
         spec: loss, seed and settings.
-        materials: the images.
+        images: uint8 ``(N, H, W, C)`` that it trains on.
         device: where to train.
     """
 
-    def __init__(self, spec: TrialSpec, materials: Materials, device: str) -> None:
-        proxy, (size, channels) = spec.proxy, materials.images.shape[2:]
+    def __init__(self, spec: TrialSpec, images: NDArray[np.uint8], device: str) -> None:
+        proxy, (size, channels) = spec.proxy, images.shape[2:]
         self._device = device
-        self._images = torch.tensor(materials.images, device=device)
+        self._images = torch.tensor(images, device=device)
         self._latent, self._batch, self._learning_rate = proxy.latent, proxy.batch, proxy.learning_rate
         self._loss = GanLoss(Formula.from_text(spec.formula))
         self.generator = generator_of(proxy, size, channels)
@@ -98,7 +98,7 @@ class Training:
         rates = (proxy.learning_rate, proxy.beta1, proxy.beta2)
         self._optimisers = (adam(self.generator, *rates), adam(discriminator, *rates))
         self._latents = random_stream(spec.seed, "latents")
-        self._order = Order(len(materials.images), proxy.batch, random_stream(spec.seed, "order"))
+        self._order = Order(len(images), proxy.batch, random_stream(spec.seed, "order"))
         self._profile = PROFILES.get(proxy.augmentation)
         self._changes = random_stream(spec.seed, "diffaugment")
         self._losses = torch.zeros((), dtype=torch.float64, device=device)
@@ -175,7 +175,7 @@ def run_trial(spec: TrialSpec, materials: Materials) -> TrialResult:
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     with reproducible():
-        training = Training(spec, materials, device)
+        training = Training(spec, materials.images, device)
         traces = Traces(spec, materials, training)
         try:
             state, reason = _train_and_judge(spec, materials, training, traces)
@@ -241,14 +241,19 @@ class Traces:
         return self._materials.reference.distance_to(self.extractor.distance_features(images))
 
 
-def sample_images(spec: TrialSpec, materials: Materials, count: int) -> NDArray[np.uint8]:
-    """Train as a trial does and return images ``(count, H, W, C)`` of the final generator.
+def sample_images(spec: TrialSpec, images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """Train as a trial does and return images ``(count, H, W, C)`` of the final generator, averaged if trials do that.
+
+    Args:
+        spec: loss, seed and settings.
+        images: uint8 ``(N, H, W, C)`` that it trains on; in which features trials are measured does not matter.
+        count: how many to draw.
 
     Raises:
         NonFiniteError: the training did not stay finite.
     """
     with reproducible():
-        training = Training(spec, materials, device_for_trials())
+        training = Training(spec, images, device_for_trials())
         training.advance(spec.steps)
         latents = torch.randn(count, spec.proxy.latent, generator=random_stream(spec.seed, "evaluation"))
         return training.images(latents).cpu().numpy()

@@ -2,11 +2,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ganetic.cli import run_command
+from ganetic.evolution import self_tests
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.self_tests import SetTests
+from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import ProxySpec
@@ -42,6 +46,7 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
 
     monkeypatch.setattr(Runtime, "materials", materials)
     monkeypatch.setattr(Runtime, "executor", executor)
+    monkeypatch.setattr(self_tests, "self_tests_of", lambda *given: {})
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
@@ -125,6 +130,24 @@ def test_comparisons_scores_and_calibrations_use_a_choice_but_make_none(capsys: 
     assert trainings.payloads[-1]["proxy"]["upsampling"] == "resize"
     assert run_command(["score", "bce", *at, "--seeds", "1"]) == 0
     assert len(trainings.of_the_choice) == chosen
+
+
+def test_a_calibration_is_of_the_size_that_was_chosen(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tested = []
+
+    def tests_of(space: SearchSpace, data: str, *given: object) -> dict[str, SetTests]:
+        tested.append((data, space.proxies[0].upsampling))
+        return {}
+
+    monkeypatch.setattr(self_tests, "self_tests_of", tests_of)
+    np.savez("large.npz", images=np.random.default_rng(0).integers(0, 256, (150, 84, 84), dtype=np.uint8))
+    at = ["--space", "small.toml", "--data", "npz:large.npz"]
+    assert run_command(["calibrate", *at, "--choose"]) == 0
+    assert run_command(["calibrate", *at, "--seeds", "1"]) == 0
+    assert tested == [(f"npz:{tmp_path}/large.npz?size=28", "resize")]
+    assert capsys.readouterr().err.count("the proxy that was chosen there") == 1
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ NOISE = RANDOM.integers(0, 256, (200, 28, 28), dtype=np.uint8)
     [
         (np.repeat(NOISE[:1], 200, axis=0), "1 of 200 images differ from one another; expected at least 64"),
         (np.resize(NOISE[:30], NOISE.shape), "30 of 200 images differ"),
+        (NOISE[np.maximum(np.arange(200) - 101, 0)], "102 of 200 images are one and the same; expected at most 50%"),
         (NOISE[:1] // 2 + RANDOM.integers(0, 2, NOISE.shape, dtype=np.uint8), "0.5 of 255 grey levels from image to"),
     ],
 )

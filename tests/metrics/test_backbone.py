@@ -144,7 +144,7 @@ def test_files_that_are_refused_in_one_line(state: State, tmp_path: Path) -> Non
         assert "\n" not in str(caught.value)
 
     refused('unknown architecture "resnet5"; expected one of .* did you mean "resnet50"?', architecture="resnet5")
-    refused(r"weights\.pt: no such file; expected weights of mobilenet_v3_small")
+    refused(r"weights\.pt: no such file; bring weights of mobilenet_v3_small")
     saved(tmp_path, {"x": Harm(tmp_path / "harm")})
     refused("not a file of weights only")
     assert not (tmp_path / "harm").exists()

@@ -36,6 +36,8 @@ def test_a_file_is_at_an_absolute_place(in_folder: Path) -> None:
         ("resnet18", 'did you mean "resnet18"'),
         ("resnet19:a.pt", 'did you mean "resnet18"'),
         ("resnet18:", "names no file"),
+        ("resnet18:a\0b", "names no file"),
+        ("resnet18:~nobody-of-this-name/a.pt", "~nobody-of-this-name is nobody's home"),
         ("", "expected one of auto, cnn"),
     ],
 )

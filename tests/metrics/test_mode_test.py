@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganetic.metrics.diversity import Diversity
-from ganetic.metrics.mode_test import ModeTest, apart, mode_test
+from ganetic.metrics.diversity import Diversity, missing
+from ganetic.metrics.mode_test import ModeTest, apart, missing_by_chance, mode_test
 
 MODES, SIZE = 6, 240
 
@@ -79,3 +79,47 @@ def test_the_starved_share_is_of_real_images(test: ModeTest) -> None:
 def test_apart_is_the_median_distance_to_the_nearest() -> None:
     features = torch.tensor([[0.0], [1.0], [3.0], [6.0]])
     assert apart(features) == 1.5
+
+
+def few_each(seed: int, modes: int, first: int = 0) -> tuple[Tensor, Tensor]:
+    """Images of many modes that lie far apart, from one on."""
+    random = np.random.default_rng(seed)
+    drawn = random.integers(first, modes, SIZE)
+    features = 8 * np.eye(modes)[drawn] + random.normal(size=(SIZE, modes))
+    return torch.tensor(features, dtype=torch.float32), torch.tensor(drawn)
+
+
+@pytest.mark.parametrize("modes", [20, 60, 240, 480])
+def test_real_images_of_many_modes_are_not_told(modes: int) -> None:
+    others = few_each(1, modes)
+    test = mode_test(few_each(0, modes), others, others[1].numpy(), SIZE, modes)
+    assert sum(test.collapsed(*few_each(seed, modes)) for seed in range(2, 22)) <= 1
+    assert test.counts == (modes < SIZE / 2)
+    assert not test.counts or sum(test.collapsed(*few_each(seed, modes, modes // 2)) for seed in range(2, 22)) >= 19
+
+
+def test_chance_starves_modes_of_few_images() -> None:
+    for modes in (10, 60):
+        real, drawn = (Diversity.of(*few_each(seed, modes), modes) for seed in (0, 1))
+        assert real.shares is not None
+        assert drawn.shares is not None
+        assert missing_by_chance(real, SIZE) == pytest.approx(missing(drawn.shares, real.shares), abs=0.1)
+
+
+def test_images_that_occur_twice_make_no_gap() -> None:
+    others, (features, classes) = images(1), images(0)
+    of_one_mode = torch.where(classes == 0)[0]
+    twice = features.clone()
+    twice[of_one_mode[1::2]] = features[of_one_mode[::2]][: len(of_one_mode) // 2]
+    once = mode_test((features, classes), others, others[1].numpy(), SIZE, MODES)
+    test = mode_test((twice, classes), others, others[1].numpy(), SIZE, MODES)
+    assert test.gap_from == pytest.approx(once.gap_from, abs=0.1)
+    assert test.gap(images(4)[0]) < 1
+
+
+def test_distances_are_the_same_by_parts(test: ModeTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganetic.metrics.mode_test._ROWS", 50)
+    others = images(1)
+    parts = mode_test(images(0), others, others[1].numpy(), SIZE, MODES)
+    assert np.array_equal(parts.nearest, test.nearest)
+    assert (parts.apart, parts.gap_from) == pytest.approx((test.apart, test.gap_from))

@@ -6,8 +6,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganetic.metrics.clusters import clusters_of
 from ganetic.metrics.faults import FAULTS
-from ganetic.metrics.modes import LabelCheck, Modes, dropped_modes, modes_of
+from ganetic.metrics.planted_modes import LabelCheck, PlantedModes, dropped_modes, planted_modes
 from ganetic.metrics.self_test import FEW, FaultSeen, PlantedImages, pool, self_test, summed_up
 from ganetic.metrics.self_test_cache import keep_self_test, read_self_test, self_test_file
 
@@ -52,7 +53,7 @@ def blobs(count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 IMAGES, LABELS = blobs(512)
 PLANTED = PlantedImages.of(IMAGES)
-MODES = modes_of(IMAGES, LABELS)
+MODES = planted_modes(IMAGES, LABELS)
 
 
 def test_features_that_see_pass_and_blind_ones_do_not() -> None:
@@ -74,12 +75,12 @@ def test_a_test_is_the_same_each_time_whatever_was_drawn_before() -> None:
     first = self_test(PLANTED, Statistics(), MODES)
     torch.manual_seed(3)
     np.random.default_rng(3).random()
-    again = self_test(PlantedImages.of(IMAGES), Statistics(), modes_of(IMAGES, LABELS))
+    again = self_test(PlantedImages.of(IMAGES), Statistics(), planted_modes(IMAGES, LABELS))
     assert again == first
 
 
 def test_a_fault_of_no_images_is_left_out() -> None:
-    nothing = Modes("labels", LABELS, np.zeros(len(LABELS), np.bool_))
+    nothing = PlantedModes("labels", LABELS, np.zeros(len(LABELS), np.bool_))
     test = self_test(PLANTED, Statistics(), nothing)
     assert "modes" not in [one.fault for one in test.seen]
     assert test.modes == "none"
@@ -87,13 +88,15 @@ def test_a_fault_of_no_images_is_left_out() -> None:
 
 def test_small_sets_can_be_tested() -> None:
     images, labels = blobs(64)
-    test = self_test(PlantedImages.of(images), Statistics(), modes_of(images, labels))
+    test = self_test(PlantedImages.of(images), Statistics(), planted_modes(images, labels))
     assert test.images == (64 - FEW) // 2
 
 
 def test_images_that_are_all_alike_have_no_order() -> None:
     images = np.full((64, 28, 28, 1), 9, np.uint8)
-    test = self_test(PlantedImages.of(images), Statistics(), Modes("none", np.zeros(64, int), np.zeros(64, bool)))
+    test = self_test(
+        PlantedImages.of(images), Statistics(), PlantedModes("none", np.zeros(64, int), np.zeros(64, bool))
+    )
     assert not test.passed
 
 
@@ -140,8 +143,10 @@ def test_dropped_modes_are_neighbours_and_two_fifths() -> None:
 
 def test_classes_of_which_too_few_can_be_dropped_give_way_to_clusters() -> None:
     rare = (np.arange(512) < 10).astype(np.int64)
-    assert modes_of(IMAGES, rare).name == "clusters of pixels"
-    assert modes_of(IMAGES, None, np.random.default_rng(0).normal(size=(512, 5))).name.startswith("clusters of Im")
+    assert planted_modes(IMAGES, rare).name == "clusters of pixels"
+    single = np.where(LABELS == 1, 1, np.arange(len(LABELS)) + 2)  # half of a mode of one image is none
+    assert planted_modes(IMAGES, single).name == "clusters of pixels"
+    assert planted_modes(IMAGES, None, np.random.default_rng(0).normal(size=(512, 5))).name.startswith("clusters of Im")
 
 
 def test_labels_that_are_guessed() -> None:
@@ -184,3 +189,8 @@ def test_tests_are_kept(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
         assert read_self_test(place) is None
     monkeypatch.setenv("GANETIC_CACHE", "/dev/null/nowhere")
     keep_self_test(self_test_file("abc", np.arange(9), "features", labels=True), test)
+
+
+def test_fewer_distinct_points_than_clusters_make_fewer_without_a_word() -> None:
+    points = (np.arange(60) % 3)[:, np.newaxis].astype(np.float32)
+    assert sorted(np.bincount(clusters_of(points))) == [20, 20, 20]  # warnings are errors in these tests

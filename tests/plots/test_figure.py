@@ -78,7 +78,7 @@ def test_samples_of_a_loss_that_is_not_finite_on_every_seed(tmp_path: Path, monk
     run = new_small_run(tmp_path / "run")
     seeds: list[int] = []
 
-    def fails(trial: TrialSpec, materials: object, count: int) -> NDArray[np.uint8]:
+    def fails(trial: TrialSpec, images: object, count: int) -> NDArray[np.uint8]:
         seeds.append(trial.seed)
         if len(seeds) < 2 or seeds[-1] == seeds[0]:
             raise NonFiniteError("losses at step 10")
@@ -88,12 +88,30 @@ def test_samples_of_a_loss_that_is_not_finite_on_every_seed(tmp_path: Path, monk
     plot(run, "samples", tmp_path / "figure.png")
     assert len(seeds) == 2 and (tmp_path / "figure.png").is_file()
 
-    def never(trial: TrialSpec, materials: object, count: int) -> NDArray[np.uint8]:
+    def never(trial: TrialSpec, images: object, count: int) -> NDArray[np.uint8]:
         raise NonFiniteError("losses at step 10")
 
     monkeypatch.setattr("ganetic.plots.figure.sample_images", never)
     with pytest.raises(UserError, match="stays finite on none of the final seeds"):
         plot(run, "samples", tmp_path / "other.png")
+
+
+def test_samples_need_none_of_the_features_that_the_run_was_measured_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_small_run(tmp_path / "run")
+    proxies = (SpaceProxy(images=64, ema_decay=0.9, features="resnet18:/nowhere/a.pt"),)
+    space = run.config.space.model_copy(update={"proxies": proxies})
+    run.config = run.config.model_copy(update={"space": space})
+    trained = []
+
+    def sample(trial: TrialSpec, images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+        trained.append((trial.proxy.ema_decay, images.shape[1:]))
+        return images[:count]
+
+    monkeypatch.setattr("ganetic.plots.figure.sample_images", sample)
+    plot(run, "samples", tmp_path / "figure.png")
+    assert trained == [(0.9, (32, 32, 1))]
 
 
 def test_unknown_kind(tmp_path: Path) -> None:

@@ -189,11 +189,11 @@ def test_a_spec_without_augmentation_is_written_as_before_there_was_any() -> Non
 
 
 def test_samples_are_those_of_the_trial(materials: Materials) -> None:
-    first = sample_images(spec(), materials, 6)
+    first = sample_images(spec(), materials.images, 6)
     assert first.shape == (6, 28, 28, 1)
     assert first.dtype == np.uint8
-    assert np.array_equal(first, sample_images(spec(), materials, 6))
-    assert not np.array_equal(first, sample_images(spec(seed=1), materials, 6))
+    assert np.array_equal(first, sample_images(spec(), materials.images, 6))
+    assert not np.array_equal(first, sample_images(spec(seed=1), materials.images, 6))
 
 
 def test_an_averaged_generator_is_measured_and_changes_nothing_of_the_training(materials: Materials) -> None:
@@ -205,8 +205,8 @@ def test_an_averaged_generator_is_measured_and_changes_nothing_of_the_training(m
     assert found.trace[0] == own.trace[0]
     assert [step for step, _ in found.trace] == [0, 5, 10, 20]
     assert all(mean != raw for mean, raw in zip(found.trace[1:], found.raw_trace[1:], strict=True))
-    drawn = sample_images(spec(proxy=averaged), materials, 4)
-    assert not np.array_equal(drawn, sample_images(spec(), materials, 4))
+    drawn = sample_images(spec(proxy=averaged), materials.images, 4)
+    assert not np.array_equal(drawn, sample_images(spec(), materials.images, 4))
 
 
 def test_a_spec_without_an_average_is_written_as_before() -> None:

@@ -39,7 +39,7 @@ def defaults() -> Iterator[Callable[[str], None]]:
 def trial() -> list[object]:
     materials = prepare(load_images("digits"), PROXY)
     result = run_trial(TRIAL, materials)
-    return [materials.start_fd, result.trace, sample_images(TRIAL, materials, 4).tolist()]
+    return [materials.start_fd, result.trace, sample_images(TRIAL, materials.images, 4).tolist()]
 
 
 def training(model: str, run: Path) -> list[object]:

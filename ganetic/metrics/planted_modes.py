@@ -11,6 +11,9 @@ SHARE = 0.4
 """Of the images that are dropped, as nearly as whole classes allow …"""
 OFF = 0.2
 """… and at most so far from it."""
+IN_PAIRS = 0.5
+"""Share of the images that are dropped, and of the others, whose modes hold another one: each side of a comparison gets
+half of a mode."""
 LEAST_TOLD = 0.5
 """Classes serve as modes where a small net gets this share of what guessing misses."""
 SIGMAS = 3.0
@@ -20,7 +23,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Modes:
+class PlantedModes:
     """Which images are of which mode, and which of them a faulty generator does not make.
 
     Attributes:
@@ -34,9 +37,13 @@ class Modes:
     dropped: NDArray[np.bool_]
 
     @staticmethod
-    def of(name: str, groups: Indices, points: NDArray[np.floating]) -> "Modes":
-        """Choose what is dropped; see `dropped_modes`."""
-        return Modes(name, groups, dropped_modes(groups, points))
+    def of(name: str, groups: Indices, points: NDArray[np.floating]) -> "PlantedModes":
+        """Choose what is dropped, see `dropped_modes`; nothing where modes of single images leave little to halve."""
+        dropped = dropped_modes(groups, points)
+        counts = np.bincount(groups)[groups]
+        if not all((counts[side] > 1).mean() >= IN_PAIRS for side in (dropped, ~dropped) if side.any()):
+            dropped = np.zeros_like(dropped)
+        return PlantedModes(name, groups, dropped)
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,9 @@ def dropped_modes(groups: Indices, points: NDArray[np.floating]) -> NDArray[np.b
     return np.isin(groups, values[ends[int(np.argmin(away))]])
 
 
-def modes_of(images: NDArray[np.uint8], labels: Indices | None, others: NDArray[np.floating] | None = None) -> Modes:
+def planted_modes(
+    images: NDArray[np.uint8], labels: Indices | None, others: NDArray[np.floating] | None = None
+) -> PlantedModes:
     """Find the modes of images: their classes, or where that leaves nothing to drop, clusters.
 
     Args:
@@ -109,8 +118,8 @@ def modes_of(images: NDArray[np.uint8], labels: Indices | None, others: NDArray[
         others: features ``(P, F)`` of another net than the metric's, for clusters; None for pixels.
     """
     points = images.reshape(len(images), -1).astype(np.float32) / 255 if others is None else others
-    if labels is not None and (modes := Modes.of("labels", labels, points)).dropped.any():
+    if labels is not None and (modes := PlantedModes.of("labels", labels, points)).dropped.any():
         return modes
     if others is None:
-        return Modes.of("clusters of pixels", cluster_labels(images), points)
-    return Modes.of("clusters of ImageNet features", clusters_of(others), points)
+        return PlantedModes.of("clusters of pixels", cluster_labels(images), points)
+    return PlantedModes.of("clusters of ImageNet features", clusters_of(others), points)
