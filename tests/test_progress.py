@@ -115,6 +115,17 @@ def test_plain_progress_prints_a_line_every_ten_seconds_and_at_every_phase() -> 
     assert "20/240 trials" in lines[1] and "120 trials/min" in lines[1]
 
 
+def test_a_second_round_of_a_phase_is_shown_as_the_first_is() -> None:
+    file = io.StringIO()
+    progress = PlainProgress(Console(file=file, width=80))
+    for target in (80, 30):
+        for tenths in range(450):
+            progress.update(snapshot(finished=tenths // 20, seconds=tenths / 10, phase="choosing", target=target))
+    lines = [line for line in file.getvalue().splitlines() if line.startswith("choosing")]
+    assert [line.split("/")[1].split()[0] for line in lines] == ["80"] * 5 + ["30"] * 5
+    assert all("30 trials/min" in line for line in (lines[4], lines[9]))
+
+
 def test_plain_line_is_one_line_with_the_whole_formula() -> None:
     line = plain_line(snapshot(), Pace())
     assert "\n" not in line

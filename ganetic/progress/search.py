@@ -37,7 +37,7 @@ class Pace:
 
     def update(self, snapshot: Snapshot) -> None:
         """Take the next snapshot into account."""
-        if self._origin is None or self._origin.phase != snapshot.phase:
+        if self._latest is None or begins_anew(self._latest, snapshot):
             self._origin = snapshot
         self._latest = snapshot
 
@@ -57,6 +57,11 @@ class Pace:
         if rate is None or latest is None or latest.target is None:
             return None
         return max(0, latest.target - latest.finished) / rate
+
+
+def begins_anew(before: Snapshot, after: Snapshot) -> bool:
+    """Return whether a snapshot is of another phase, or of another round of the same one, whose time began again."""
+    return before.phase != after.phase or after.elapsed_seconds < before.elapsed_seconds
 
 
 class RichProgress(Listener):
@@ -101,16 +106,17 @@ class PlainProgress(Listener):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._pace = Pace()
-        self._phase = ""
+        self._latest: Snapshot | None = None
         self._printed_at = 0.0  # seconds within the phase
 
     def update(self, snapshot: Snapshot) -> None:
         """Print a line if it is time for one."""
         self._pace.update(snapshot)
         due = snapshot.elapsed_seconds - self._printed_at >= LINE_SECONDS
-        if due or snapshot.phase != self._phase:
-            self._phase, self._printed_at = snapshot.phase, snapshot.elapsed_seconds
+        if due or self._latest is None or begins_anew(self._latest, snapshot):
+            self._printed_at = snapshot.elapsed_seconds
             self._print(plain_line(snapshot, self._pace))
+        self._latest = snapshot
 
     def log(self, message: str) -> None:
         """Print a line."""
