@@ -113,6 +113,11 @@ def test_noise_is_refused(cache: Path, in_folder: Path) -> None:
         prepare(saved(noise), AUTO)
 
 
+def test_a_set_that_begins_with_one_image_again_and_again_is_no_noise(tiny_images: ImageSet, in_folder: Path) -> None:
+    pixels = tiny_images.images
+    choice.refuse_noise(saved(np.concatenate([np.repeat(pixels[:1], 600, axis=0), pixels])))
+
+
 @pytest.mark.parametrize("features", ["auto", "cnn"])
 def test_one_image_repeated_is_refused_before_anything_is_trained(
     tiny_images: ImageSet, in_folder: Path, monkeypatch: pytest.MonkeyPatch, features: str
