@@ -76,10 +76,18 @@ class ModeTest:
         return missing(generated.shares, self.real.shares)
 
     def gap(self, generated: Tensor) -> float:
-        """How much farther generated features ``(N, F)`` are from some modes than from others, in ln of a distance."""
-        real, others = torch.from_numpy(self.features), generated.float().cpu()
-        distances = torch.cat([torch.cdist(rows, others).min(1).values for rows in torch.split(real, _ROWS)])
-        farther = np.log(np.maximum(distances.double().numpy(), 1e-12)) - self.nearest
+        """How much farther generated features ``(N, F)`` are from some modes than from others, in ln of a distance.
+
+        Those that are the same as a real one are passed over, as the same real ones are: in a set whose images occur
+        several times the modes that are left out on purpose would else lie infinitely farther than others.
+        """
+        others, same = generated.double().cpu(), SAME * self.real.spread
+        nearest = []
+        for rows in torch.split(torch.from_numpy(self.features).double(), _ROWS):
+            distances = torch.cdist(rows, others)
+            nearest.append(distances.masked_fill_(distances <= same, torch.inf).min(1).values)
+        found = torch.cat(nearest).numpy()
+        farther = _finite_logs(found, same) - self.nearest
         medians = sorted(np.median(farther[self.classes == mode]) for mode in np.unique(self.classes))
         half = len(medians) // 2
         return float(np.mean(medians[-half:]) - np.mean(medians[:half])) if half else 0.0
@@ -118,7 +126,7 @@ def mode_test(
     test = ModeTest(
         features=features.float().cpu().numpy(),
         classes=classes.cpu().numpy(),
-        nearest=np.log(np.maximum(_to_nearest(features, SAME * real.spread), 1e-12)),
+        nearest=_finite_logs(_to_nearest(features, SAME * real.spread), SAME * real.spread),
         real=real,
         apart=apart(features),
         starved_from=math.inf,
@@ -164,6 +172,12 @@ def _halves(modes: Classes, size: int) -> list[Classes]:
         if len(left) and len(left) <= (1 - LEAST_GONE) * len(modes):
             drawn.append(random.choice(left, size, replace=len(left) < size))
     return drawn
+
+
+def _finite_logs(distances: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Ln of distances, of which those that are infinite, as all images are the same, count as the least."""
+    logs: NDArray[np.float64] = np.log(np.maximum(np.where(np.isinf(distances), least, distances), 1e-12))
+    return logs
 
 
 def _to_nearest(features: Tensor, same: float = -1.0) -> NDArray[np.float64]:

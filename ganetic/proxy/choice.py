@@ -22,6 +22,7 @@ from ganetic.metrics.yardstick import feature_net
 from ganetic.proxy.spec import ProxySpec
 
 _NOISE = 0.05
+_LOOKED_AT = 500
 _REMEDY = (
     'bring more or larger images, or a net for such images (features = "ARCHITECTURE:FILE"), or choose features '
     'yourself, such as "imagenet"'
@@ -60,7 +61,7 @@ def choose_features(
         return FeatureChoice(load_inception(inception_weights), images)
     if proxy.features != AUTO:
         return FeatureChoice(source_of(proxy.features, proxy.features_sha256), images)
-    _refuse_noise(images)
+    refuse_noise(images)
     tests = SelfTests(images, parts, device)
     name, why = best_of(tests.until_settled(), tests.images)
     return FeatureChoice(source_of(name), tests.images, (*tests.notes, why))
@@ -91,8 +92,14 @@ def best_of(tests: Iterable[tuple[str, SelfTest]], images: ImageSet) -> tuple[st
     return best, f"features: {best}, which pass the self-test and see most a second"
 
 
-def _refuse_noise(images: ImageSet) -> None:
-    correlation = neighbour_correlation(images.images[:500])
+def refuse_noise(images: ImageSet) -> None:
+    """Refuse images whose pixels have nothing to do with their neighbours.
+
+    Raises:
+        UserError: they are such images.
+    """
+    spread = -(-len(images.images) // _LOOKED_AT)  # the first ones may all be alike
+    correlation = neighbour_correlation(images.images[::spread])
     if abs(correlation) < _NOISE:
         raise UserError(
             f"{images.name}: these images look like noise: neighbouring pixels correlate by {correlation:.2f}; "

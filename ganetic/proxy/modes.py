@@ -1,6 +1,6 @@
 """The modes of a set, and the net that counts them in generated images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from ganetic.data import ImageSet, Partition, cache_directory
 from ganetic.metrics.clusters import cluster_labels
 from ganetic.metrics.features import Weights, build_feature_net, cached_feature_net, features
 from ganetic.metrics.mode_test import Classes, ModeTest, mode_test
+from ganetic.metrics.planted_modes import LabelCheck
 from ganetic.reproducible import reproducible
 
 OTHERS_MOST = 4000
@@ -36,22 +37,32 @@ class Modes:
 
 
 def modes_of(images: ImageSet, parts: Partition, device: str) -> Modes:
-    """Find modes that the small CNN can count: classes by the labels, or else clusters of the pixels.
+    """Find modes that the small CNN can count: classes by the labels, if these mean anything, or else clusters.
 
     Args:
         images: the set.
         parts: its roles: what trains the net, what is compared with, and what modes are left out of.
         device: where to look.
     """
-    found = None
-    if images.labels is not None:
-        found = _look(images, parts, images.labels, "classes", device)
-        if found.test.counts:
-            return found
-    clusters = np.full(len(images.images), -1, np.int64)
-    clusters[parts.features] = cluster_labels(images.images[parts.features])
-    modes = _look(images, parts, clusters, "clusters", device)
-    return found if found is not None and not modes.test.counts else modes
+    if images.labels is None:
+        return _clusters(images, parts, device)
+    classes = _look(images, parts, images.labels, "classes", device)
+    # Labels that mean nothing are learnt by heart, and counted among the images that they were learnt from.
+    check = LabelCheck.of(classes.test.classes, images.labels[parts.reference])
+    if check.mean_nothing:
+        clusters = _clusters(images, parts, device)
+        return replace(clusters, note=f"the labels cannot be learnt ({check.text}); {clusters.note}")
+    if classes.test.counts:
+        return classes
+    clusters = _clusters(images, parts, device)
+    return clusters if clusters.test.counts else classes
+
+
+def _clusters(images: ImageSet, parts: Partition, device: str) -> Modes:
+    """Clusters of the pixels as modes."""
+    labels = np.full(len(images.images), -1, np.int64)
+    labels[parts.features] = cluster_labels(images.images[parts.features])
+    return _look(images, parts, labels, "clusters", device)
 
 
 @reproducible()

@@ -62,6 +62,14 @@ def test_a_net_that_sees_no_modes_counts_none() -> None:
     assert not test.collapsed(others, blind)
 
 
+def test_a_net_to_which_all_is_the_same_counts_none() -> None:
+    same = torch.zeros(SIZE, 16), images(0)[1]
+    test = mode_test(same, same, same[1].numpy(), SIZE, MODES)
+    assert not test.counts
+    assert not test.collapsed(*images(2))
+    assert test.gap(same[0]) == 0
+
+
 def test_modes_that_hold_little_are_not_looked_for() -> None:
     reference, others = images(0), images(1)
     rare = (np.arange(SIZE) == 0).astype(np.int64)  # one image of the other class
@@ -115,6 +123,16 @@ def test_images_that_occur_twice_make_no_gap() -> None:
     test = mode_test((twice, classes), others, others[1].numpy(), SIZE, MODES)
     assert test.gap_from == pytest.approx(once.gap_from, abs=0.1)
     assert test.gap(images(4)[0]) < 1
+
+
+def test_a_set_whose_images_all_occur_twice_has_the_gap_of_one_where_they_occur_once(test: ModeTest) -> None:
+    features, classes = images(0)
+    other_features, other_classes = images(1)
+    both = torch.cat([features, other_features]), torch.cat([classes, other_classes])
+    twice = mode_test((features, classes), both, both[1].numpy(), SIZE, MODES)
+    assert twice.gap_from == pytest.approx(test.gap_from, abs=0.1)
+    assert all(twice.collapsed(*images(seed, modes=MODES // 2)) for seed in range(2, 22))
+    assert np.isfinite(twice.gap(features[:1].repeat(SIZE, 1)))
 
 
 def test_distances_are_the_same_by_parts(test: ModeTest, monkeypatch: pytest.MonkeyPatch) -> None:

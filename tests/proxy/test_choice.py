@@ -12,9 +12,10 @@ from ganetic.data import ImageSet, load_images, partition
 from ganetic.errors import UserError
 from ganetic.evolution.space import load_space, with_features
 from ganetic.metrics.faults import FAULTS
+from ganetic.metrics.feature_names import source_of
 from ganetic.metrics.self_test import FaultSeen, SelfTest
 from ganetic.proxy import choice
-from ganetic.proxy.choice import SelfTests, best_of
+from ganetic.proxy.choice import SelfTests, best_of, choose_features
 from ganetic.proxy.materials import prepare
 from ganetic.proxy.spec import ProxySpec
 from tests.proxy.conftest import TINY
@@ -112,6 +113,11 @@ def test_noise_is_refused(cache: Path, in_folder: Path) -> None:
         prepare(saved(noise), AUTO)
 
 
+def test_a_set_that_begins_with_one_image_again_and_again_is_no_noise(tiny_images: ImageSet, in_folder: Path) -> None:
+    pixels = tiny_images.images
+    choice.refuse_noise(saved(np.concatenate([np.repeat(pixels[:1], 600, axis=0), pixels])))
+
+
 @pytest.mark.parametrize("features", ["auto", "cnn"])
 def test_one_image_repeated_is_refused_before_anything_is_trained(
     tiny_images: ImageSet, in_folder: Path, monkeypatch: pytest.MonkeyPatch, features: str
@@ -135,6 +141,14 @@ def test_labels_that_mean_nothing_give_way_to_clusters(cache: Path) -> None:
     kept = SelfTests(digits, partition(digits, 500), "cpu")
     assert kept.images is digits
     assert kept.notes == ()
+
+
+def test_with_inception_weights_auto_tests_nothing(tiny_images: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = source_of("imagenet32")
+    monkeypatch.setattr(choice, "load_inception", lambda path: weights)
+    monkeypatch.setattr(SelfTests, "of", None)
+    found = choose_features(AUTO, tiny_images, partition(tiny_images, 64), Path("inception.pth"), "cpu")
+    assert (found.source, found.images, found.notes) == (weights, tiny_images, ())
 
 
 def test_sets_of_one_class_have_clusters(tiny_images: ImageSet, cache: Path, in_folder: Path) -> None:
