@@ -51,6 +51,7 @@ METRICS = (
     "i64 raw",
     "i64 0.98",
 )
+BEFORE_AND_AFTER = ("cnn raw", "i32 0.98")
 RATIO = 0.9
 MOST_SEEDS = 200
 
@@ -145,25 +146,27 @@ def common_seeds(rows: Rows, name: str) -> list[int]:
 
 
 def main() -> None:
-    """Print a table a set."""
+    """Print what was before and what is now, then all metrics of each set."""
     if len(sys.argv) != 2:
         raise UserError("expected the folder of the trainings")
     rows, console = read(Path(sys.argv[1])), Console(width=130)
-    drawn: Table | None = None
-    for name, metric in product(SETS, METRICS):
+    sets = [name for name in SETS if len(common_seeds(rows, name)) >= 2]
+    console.print(_table(rows, list(product(sets, BEFORE_AND_AFTER)), "before and after"))
+    for name in sets:
+        console.print()
+        console.print(_table(rows, [(name, metric) for metric in METRICS], name))
+
+
+def _table(rows: Rows, wanted: Sequence[tuple[str, str]], title: str) -> Table:
+    drawn = Table(title=f"{title}, {len(LOSSES) - 1} losses", box=None, pad_edge=False)
+    for number, (name, metric) in enumerate(wanted):
         seeds = common_seeds(rows, name)
-        if len(seeds) < 2:
-            continue
-        if metric == METRICS[0]:
-            drawn = Table(title=f"{name}: {len(seeds)} seeds of {len(LOSSES) - 1} losses", box=None, pad_edge=False)
         values = describe(rows, name, metric, seeds)
-        assert drawn is not None
-        if metric == METRICS[0]:
-            for head in ("metric", *values):
-                drawn.add_column(head, justify="left" if head == "metric" else "right")
-        drawn.add_row(metric, *(f"{value:.3g}" for value in values.values()))
-        if metric == METRICS[-1]:
-            console.print(drawn)
+        if number == 0:
+            for head in ("set", "seeds", "metric", *values):
+                drawn.add_column(head, justify="left" if head in ("set", "metric") else "right", no_wrap=True)
+        drawn.add_row(name.partition("?")[0], str(len(seeds)), metric, *(f"{value:.3g}" for value in values.values()))
+    return drawn
 
 
 if __name__ == "__main__":
