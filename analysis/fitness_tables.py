@@ -103,8 +103,9 @@ def seeds_to_detect(noise_sd: float) -> float:
     return math.inf
 
 
-def describe(rows: Rows, name: str, metric: str, seeds: Sequence[int]) -> dict[str, float]:
-    """All columns of one set and metric."""
+def describe(rows: Rows, name: str, metric: str) -> dict[str, float]:
+    """All columns of one set and metric, over the seeds that all losses have."""
+    seeds = common_seeds(rows, name)
     last, earlier = (table_at(rows, name, metric, step, seeds) for step in (STEPS, 300))
     parts = spread(last)
     trainings = [row for loss in LOSSES if loss != SWINGING for row in _of(rows, name, loss, seeds)]
@@ -160,8 +161,7 @@ def main() -> None:
 def _table(rows: Rows, wanted: Sequence[tuple[str, str]], title: str) -> Table:
     drawn = Table(title=f"{title}, {len(LOSSES) - 1} losses", box=None, pad_edge=False)
     for number, (name, metric) in enumerate(wanted):
-        seeds = common_seeds(rows, name)
-        values = describe(rows, name, metric, seeds)
+        values, seeds = describe(rows, name, metric), common_seeds(rows, name)
         if number == 0:
             for head in ("set", "seeds", "metric", *values):
                 drawn.add_column(head, justify="left" if head in ("set", "metric") else "right", no_wrap=True)
