@@ -18,7 +18,7 @@ def test_the_present_fitness_is_better_on_every_set() -> None:
         before, after = (describe(rows, name, metric) for metric in ("cnn raw", "i32 0.98"))
         assert after["up"] < before["up"] / 2
         assert after["sd"] < before["sd"]
-        assert after["s/n"] > before["s/n"]
+        assert after["noise"] < before["noise"]
         assert after["cpu.9"] < before["cpu.9"]
         assert after["far"] == 0
 
