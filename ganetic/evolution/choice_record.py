@@ -24,6 +24,8 @@ class ChoiceConditions(Config):
     """Of these images, in pixels."""
     inception: bool
     """Whether distances were measured in InceptionV3's features, whatever the proxies say."""
+    weights: Annotated[str, Field(exclude_if=lambda digest: digest == "")] = ""
+    """First digits of the SHA-256 of the weights in whose features distances were measured; empty without a file."""
     schedule: Schedule
     """What the settings were tried with."""
     settings: Annotated[tuple[Setting, ...], Field(min_length=1)]

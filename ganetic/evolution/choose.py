@@ -4,6 +4,7 @@ A choice is made once for each data set, first proxy and shortlist, and kept in 
 `ganetic.evolution.shortlist` for what is tried, and `ganetic.evolution.halving` for how it is sifted.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
+from ganetic.metrics.feature_names import file_of
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.proxy.trial import TrialState
@@ -88,9 +90,18 @@ def conditions_of(
         data=look.data,
         side=look.side,
         inception=runtime.inception_weights is not None,
+        weights=_digest(runtime.inception_weights or file_of(first.features)),
         schedule=schedule or Schedule(),
         settings=shortlist(first, look.count, look.channels, look.size, look.other_size, profile),
     )
+
+
+def _digest(path: Path | str | None) -> str:
+    """The beginning of a file's digest; empty where there is no file, which whoever reads it will say."""
+    try:
+        return "" if path is None else hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    except OSError:
+        return ""
 
 
 def first_of(space: SearchSpace) -> ProxySpec:

@@ -77,6 +77,11 @@ def is_file(features: str) -> bool:
     return ":" in features
 
 
+def file_of(features: str) -> Path | None:
+    """The file that features come from; None where they come from none."""
+    return Path(features.partition(":")[2]) if is_file(features) else None
+
+
 def source_of(features: str, sha256: str = "") -> FeatureSource | None:
     """Return where features come from; None for the small CNN that learns from the data.
 

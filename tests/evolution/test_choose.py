@@ -12,7 +12,7 @@ import pytest
 from ganetic.errors import UserError
 from ganetic.evolution import runtime as runtime_module
 from ganetic.evolution.choice_store import choice_directory, read_choice
-from ganetic.evolution.choose import choose
+from ganetic.evolution.choose import choose, conditions_of
 from ganetic.evolution.chosen import is_chosen, on_data
 from ganetic.evolution.listener import Listener, Silence, Snapshot
 from ganetic.evolution.results import open_run
@@ -129,6 +129,19 @@ def test_another_schedule_profile_or_first_proxy_is_another_choice(trainings: Tr
     others = [without, choose(wider, DATA, trainings.runtime, Silence(), schedule=SCHEDULE)]
     assert without.choice.chosen.name == "resize"
     assert len({kept.place, *(one.place for one in others)}) == 3
+
+
+def test_other_weights_in_the_same_file_are_another_choice(trainings: Trainings, tmp_path: Path) -> None:
+    file = tmp_path / "weights.pth"
+    keys = []
+    for content in (b"first", b"second", b"first"):
+        file.write_bytes(content)
+        proxies = (SpaceProxy(features=f"resnet18:{file}"),)
+        keys.append(conditions_of(SPACE.model_copy(update={"proxies": proxies}), DATA, trainings.runtime).key)
+    assert keys[0] == keys[2] != keys[1]
+    file.unlink()
+    assert conditions_of(SPACE.model_copy(update={"proxies": proxies}), DATA, trainings.runtime).weights == ""
+    assert "weights" not in conditions_of(SPACE, DATA, trainings.runtime).model_dump()
 
 
 @pytest.mark.parametrize("ended", [0, 5, 28, 33])
