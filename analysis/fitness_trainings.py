@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganetic.data import load_images
+from ganetic.data import load_images, partition
 from ganetic.errors import UserError, run_script
 from ganetic.gan.ema import EMA
 from ganetic.loss.library import LIBRARY
@@ -77,20 +77,16 @@ class Metrics:
     """Every metric of one set."""
 
     def __init__(self, name: str) -> None:
-        self.materials = prepare(load_images(place(name)), SPEC)
+        images = load_images(place(name))
+        self.materials = prepare(images, SPEC)
         self._extractor = Extractor(self.materials.weights, None, "cpu")
         self._nets = {key: net.build("cpu") for key, net in NETS.items()}
-        real = torch.tensor(load_images(place(name)).images[self._roles(name)])
+        real = torch.tensor(images.images[partition(images, IMAGES).reference])
         self.statistics = {key: FeatureStatistics.of(net(real)) for key, net in self._nets.items()}
         floor = torch.tensor(self.materials.images[: len(real)])
         self.floors = {"cnn": self.materials.floor_fd} | {
             key: self.statistics[key].distance_to(net(floor)) for key, net in self._nets.items()
         }
-
-    def _roles(self, name: str) -> Any:
-        from ganetic.data import partition  # noqa: PLC0415
-
-        return partition(load_images(place(name)), IMAGES).reference
 
     def fd(self, images: torch.Tensor, nets: tuple[str, ...]) -> dict[str, float]:
         """Distances of uint8 images, by the name of the features."""

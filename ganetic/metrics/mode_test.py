@@ -20,6 +20,9 @@ LEAST_GONE = 0.2
 STARVED_LEAST = LEAST_GONE
 """Least that `missing` must say of half of the modes, in that share of draws, for a net to count them: a net that says
 less than what is gone does not tell the modes apart, and thresholds from it would flag any generator."""
+GAP_LEAST = math.log(1.25)
+"""Least gap that half of the modes must leave, in that share of draws, likewise: clusters of a texture without modes
+leave a smaller one, and varied images of a generator often a larger one than such a threshold."""
 CHANCE_MOST = 0.5
 """Share of the threshold that chance may starve of varied images: more is expected where modes hold an image or two."""
 MARGIN = 0.6
@@ -136,7 +139,7 @@ def mode_test(
     if not scores:
         return test
     starved, gap = (float(least) for least in np.quantile(scores, 1 - SEEN, axis=0))
-    if starved < STARVED_LEAST or gap <= 0:
+    if starved < STARVED_LEAST or gap < GAP_LEAST:
         return test
     if missing_by_chance(real, size) >= CHANCE_MOST * MARGIN * starved:
         return test

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganetic.metrics.diversity import Diversity, missing
-from ganetic.metrics.mode_test import ModeTest, apart, missing_by_chance, mode_test
+from ganetic.metrics.mode_test import STARVED_LEAST, ModeTest, apart, missing_by_chance, mode_test
 
 MODES, SIZE = 6, 240
 
@@ -68,6 +68,18 @@ def test_a_net_to_which_all_is_the_same_counts_none() -> None:
     assert not test.counts
     assert not test.collapsed(*images(2))
     assert test.gap(same[0]) == 0
+
+
+def test_parts_of_one_cloud_are_no_modes() -> None:
+    def cloud(seed: int) -> tuple[Tensor, Tensor]:
+        features = np.random.default_rng(seed).normal(size=(SIZE, 16))
+        return torch.tensor(features, dtype=torch.float32), torch.tensor((features[:, :2] > 0) @ [1, 2])
+
+    others = cloud(1)
+    test = mode_test(cloud(0), others, others[1].numpy(), SIZE, 4)
+    assert not test.counts
+    half = others[1] < 2
+    assert test.starved(Diversity.of(others[0][half], others[1][half], 4)) > STARVED_LEAST
 
 
 def test_modes_that_hold_little_are_not_looked_for() -> None:
