@@ -26,6 +26,8 @@ WITHIN = 0.9
 CEILING_MARGIN = 1.15
 LEAST_CEILING = 0.05
 
+METRIC = 44
+"""Characters of a metric's name under an axis."""
 _LINE = 108
 """Characters of a formula under the figure."""
 
@@ -119,7 +121,7 @@ def _draw_front(
     best = published.sort_values("fd").drop_duplicates("name")  # of those that a search found again and again
     _label(axes, ((best, ORANGE), (shown[shown["name"] == ""], BLUE)))
     plain_log_ticks(axes, "x")
-    axes.set_xlabel(f"{protocol.metric}  (real against real: {protocol.floor_fd:.1f})")
+    axes.set_xlabel(f"{shorten(protocol.metric, METRIC)}  (real against real: {protocol.floor_fd:.1f})")
     axes.set_ylabel("instability")
     axes.set_title(f"Search: {protocol.search}")
     _legend_below(axes)
@@ -175,7 +177,7 @@ def _draw_finals(axes: Axes, finals: pd.DataFrame, values: pd.DataFrame, protoco
     axes.set_xscale("log")
     plain_log_ticks(axes, "x")
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"{protocol.metric}: mean, range and each seed")
+    axes.set_xlabel(shorten(protocol.metric, METRIC))
     axes.set_title(f"Finals on fresh seeds: {protocol.finals}")
     _finals_legend(axes)
 
@@ -186,8 +188,9 @@ def _row_label(row: dict[Hashable, Any]) -> str:
 
 
 def _finals_legend(axes: Axes) -> None:
-    axes.plot([], [], "o-", color=BLUE, label="found")
+    axes.plot([], [], "o-", color=BLUE, label="found: mean, range")
     axes.plot([], [], "s-", color=ORANGE, label="published")
+    axes.scatter([], [], marker="|", color="black", s=80, label="each seed")
     _legend_below(axes)
 
 

@@ -92,7 +92,9 @@ def plain_log_ticks(axes: Axes, which: str) -> None:
     if high / low < 3:
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     else:
-        axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7) if high / low < 30 else (1, 3)))
+        # Numbers of four digits and more stand too close in the finer of these.
+        fine = (1, 2, 3, 5) if high >= 1000 else (1, 1.5, 2, 3, 4, 5, 7)
+        axis.set_major_locator(LogLocator(subs=fine if high / low < 30 else (1, 3)))
     axis.minorticks_off()
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
