@@ -1,5 +1,6 @@
 """Frozen, documented configuration models, read from TOML with one-line errors."""
 
+import json
 import tomllib
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -34,6 +35,24 @@ def read_toml(path: Path | Traversable, model: type[ConfigT]) -> ConfigT:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
+    return validate(data, model, where=str(path))
+
+
+def read_json(path: Path | Traversable, model: type[ConfigT], remedy: str) -> ConfigT:
+    """Read a JSON file that this package wrote into a validated model.
+
+    Args:
+        path: the file.
+        model: what it holds.
+        remedy: what to do where it cannot be read.
+
+    Raises:
+        UserError: the file cannot be read, is not JSON, or does not fit the model.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; {remedy}") from None
     return validate(data, model, where=str(path))
 
 

@@ -1,13 +1,12 @@
 """Where calibrations are kept: those that come with the package, then those of this user's cache."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from ganetic.config import validate
+from ganetic.config import read_json
 from ganetic.data import cache_directory
 from ganetic.errors import UserError
 from ganetic.evolution.calibration_record import Calibration, Conditions
@@ -106,11 +105,7 @@ def read_calibration(path: Traversable) -> Calibration:
     Raises:
         UserError: it cannot be read, or is none.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}; remove it to compute it again") from None
-    return validate(data, Calibration, where=str(path))
+    return read_json(path, Calibration, "remove it to compute it again")
 
 
 def _read(places: Iterator[Traversable]) -> Iterator[Kept]:

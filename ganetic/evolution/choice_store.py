@@ -1,15 +1,13 @@
 """Where choices of proxies are kept: a folder each in this user's cache, with the journals while they are made."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ganetic.config import validate
+from ganetic.config import read_json
 from ganetic.data import cache_directory
-from ganetic.errors import UserError
 from ganetic.evolution.choice_record import Choice, ChoiceConditions
 from ganetic.evolution.listener import Listener
 from ganetic.files import is_writable
@@ -48,11 +46,7 @@ def read_choice(path: Path) -> Choice:
     Raises:
         UserError: it cannot be read, or is none.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}; remove it to choose again") from None
-    return validate(data, Choice, where=str(path))
+    return read_json(path, Choice, "remove it to choose again")
 
 
 @contextmanager

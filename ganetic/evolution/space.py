@@ -1,6 +1,5 @@
 """Search spaces: what is searched, how, and on which proxy; read from TOML."""
 
-import json
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, FiniteFloat, field_validator, model_validator
 
-from ganetic.config import Config, read_toml, validate
+from ganetic.config import Config, read_json, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
 from ganetic.evolution.seeds import SEEDS_A_ROLE
 from ganetic.loss.expression import Call, depth, node_count, variables_of, walk
@@ -326,11 +325,7 @@ def read_space(path: Path) -> SearchSpace:
     Raises:
         UserError: it cannot be read or is not valid.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read: {error}; restore it, or start a new run") from None
-    return validate(data, SearchSpace, where=str(path))
+    return read_json(path, SearchSpace, "restore it, or start a new run")
 
 
 def load_space(source: str | Path) -> SearchSpace:
