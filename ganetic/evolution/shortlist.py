@@ -1,6 +1,6 @@
 """The settings of which `ganetic calibrate --choose` chooses a proxy, and what they are tried with.
 
-All constants of the choice stand here. Raise `VERSION` when the meaning of one changes: choices in a cache are kept
+All constants of the choice stand here. Raise `VERSION` when one or the diagnosis changes: choices in a cache are kept
 under all of them.
 """
 
@@ -14,7 +14,7 @@ from ganetic.config import Config
 from ganetic.gan.profiles import ProfileName
 from ganetic.proxy.spec import ProxySpec, Steps
 
-VERSION = 1
+VERSION = 2
 
 BASE_DECAY = 0.98
 """Of the averaged generator, where the space's first proxy has none."""
