@@ -1,15 +1,17 @@
-"""Records the bank of losses: every loss of `analysis/bank_losses.txt` on six seeds, with full traces.
+"""Records a bank of losses: those of `analysis/bank_losses.txt` on several seeds, with full traces.
 
-    python analysis/record_bank.py DIRECTORY [--workers N]     trains, on all cores by default
-    python analysis/record_bank.py DIRECTORY --export          writes ganetic/studies/bank_mnist5k.npz
+    python analysis/record_bank.py BANK DIRECTORY [--workers N]     trains, on all cores by default
+    python analysis/record_bank.py BANK DIRECTORY --export          writes ganetic/studies/bank_BANK.npz
 
-Stopped at any moment, it goes on where it was. Losses are recorded in blocks of ten, in the order of the file. Of each
-block all losses train on two seeds first, and then on four more, but for those that the first seed shows not to train:
-whose last Fréchet distance is above half of the untrained generator's. No trial is stopped early. The export holds the
-blocks that are complete, and may be made while later ones are recorded.
+BANK is `mnist5k`, of digits, or `pneumonia`, of the chest X-rays pneumoniamnist28, which lie in the folder that
+GANETIC_DATA names. Stopped at any moment, it goes on where it was. Losses are recorded in blocks of ten, in the order
+of the file. Of each block all losses train on a seed or two first, and then on the others, but for those that the first
+seed shows not to train: whose last Fréchet distance is above half of the untrained generator's. No trial is stopped
+early. The export holds the blocks that are complete, and may be made while later ones are recorded.
 """
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from textwrap import indent
 import numpy as np
 import pandas as pd
 
-from ganetic.data import load_images
+from ganetic.data import ImageSet, load_images
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.ledger import trial_result
 from ganetic.evolution.seeds import training_seed
@@ -39,23 +41,77 @@ from ganetic.reproducible import versions
 from ganetic.studies.bank import NOT_RECORDED, Bank
 
 LOSSES = Path(__file__).with_name("bank_losses.txt")
-SHIPPED = Path(__file__).parents[1] / "ganetic" / "studies" / "bank_mnist5k.npz"
-CARD = SHIPPED.with_suffix(".md")
+STUDIES = Path(__file__).parents[1] / "ganetic" / "studies"
 TOLD = ("width", "batch", "learning_rate", "batch_norm")
 BEGIN, END = "<!-- printed -->", "<!-- end -->"
 """Around the lines of the card that the export writes."""
-DATA = "mnist5k"
-PROXY = ProxySpec(width=32, batch=16)
-"""What tells losses apart best for its time, see `analysis/proxies.py`; the proxy of the space `paper`."""
-STEPS, EVERY = 400, 50
 RUN_SEED = 900
 """No search uses it, so that the bank's seeds have chosen nothing."""
-FIRST_SEEDS, SEEDS = 2, 6
 BLOCK = 10
 UNTRAINED_SHARE = 0.5
-"""A loss whose first seed ends above this share of the untrained generator's distance gets no more than two seeds."""
+"""A loss whose first seed ends above this share of the untrained generator's distance gets no more than the first."""
 WALL_SECONDS = 900.0
 PROGRESS_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a bank is recorded.
+
+    Attributes:
+        name: of the bank.
+        data: name of the data set, in which ``{}`` is the folder that GANETIC_DATA names.
+        proxy: what the losses are trained on.
+        steps: of a training.
+        every: steps between two measurements.
+        first_seeds: on how many seeds every loss is trained.
+        seeds: on how many those that train are.
+        most: how many losses of the file are recorded.
+    """
+
+    name: str
+    data: str
+    proxy: ProxySpec
+    steps: int
+    every: int
+    first_seeds: int
+    seeds: int
+    most: int
+
+    @property
+    def shipped(self) -> Path:
+        """Where the package keeps the bank."""
+        return STUDIES / f"bank_{self.name}.npz"
+
+    @property
+    def card(self) -> Path:
+        """What is said of it."""
+        return self.shipped.with_suffix(".md")
+
+    def load(self) -> ImageSet:
+        """Load the images.
+
+        Raises:
+            UserError: GANETIC_DATA does not name them.
+        """
+        folder = os.environ.get("GANETIC_DATA", "")
+        if "{}" in self.data and not folder:
+            raise UserError("GANETIC_DATA is not set; expected the folder of pneumoniamnist28")
+        return load_images(self.data.format(folder))
+
+
+RECIPES = {
+    # What tells losses apart best for its time, see `analysis/proxies.py`; the first proxy of the space `paper`.
+    "mnist5k": Recipe("mnist5k", "mnist5k", ProxySpec(width=32, batch=16), 400, 50, 2, 6, 650),
+    # The same net in the present fitness. Of the file's losses those that the bank of digits holds, so that the two
+    # banks can be compared, at a rate at which BCE is better there than at the digits'.
+    "pneumonia": Recipe(
+        "pneumonia",
+        "npz:{}/pneumoniamnist28/pneumoniamnist28.npz",
+        ProxySpec(width=32, batch=16, learning_rate=1e-3, ema_decay=0.98, features="imagenet32", images=1000),
+        400, 100, 1, 3, 290,
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,32 +135,32 @@ def blocks(losses: Sequence[Entry]) -> Iterator[tuple[int, Sequence[Entry]]]:
         yield number, losses[start : start + BLOCK]
 
 
-def cells(losses: Sequence[Entry], seeds: range) -> list[Cell]:
+def cells(recipe: Recipe, losses: Sequence[Entry], seeds: range) -> list[Cell]:
     """A job for each loss and seed, loss after loss."""
     return [
-        Cell(loss.number, loss.text, trial(loss, seed).model_dump(mode="json", exclude_none=True))
+        Cell(loss.number, loss.text, trial(recipe, loss, seed).model_dump(mode="json", exclude_none=True))
         for loss in losses
         for seed in seeds
     ]
 
 
-def trial(loss: Entry, seed: int) -> TrialSpec:
+def trial(recipe: Recipe, loss: Entry, seed: int) -> TrialSpec:
     """The training of a loss on one of the bank's seeds, which are counted from 0."""
     return TrialSpec(
         formula=loss.text,
         seed=training_seed(RUN_SEED, "search", seed),
-        steps=STEPS,
-        checkpoints=tuple(range(EVERY, STEPS + 1, EVERY)),
-        proxy=PROXY,
+        steps=recipe.steps,
+        checkpoints=tuple(range(recipe.every, recipe.steps + 1, recipe.every)),
+        proxy=recipe.proxy,
     )
 
 
-def trains(first: Record) -> bool:
+def trains(recipe: Recipe, first: Record) -> bool:
     """Whether the record of a loss's first seed earns it all seeds."""
     if first.record is None:
         return False
     result = TrialResult.model_validate(first.record)
-    return result.steps == STEPS and result.trace[-1][1] <= UNTRAINED_SHARE * result.trace[0][1]
+    return result.steps == recipe.steps and result.trace[-1][1] <= UNTRAINED_SHARE * result.trace[0][1]
 
 
 def paths(directory: Path, block: int) -> tuple[Path, Path]:
@@ -112,12 +168,12 @@ def paths(directory: Path, block: int) -> tuple[Path, Path]:
     return directory / f"block-{block:03d}-first.db", directory / f"block-{block:03d}-rest.db"
 
 
-def that_train(losses: Sequence[Entry], first: Sequence[Record]) -> list[Entry]:
+def that_train(recipe: Recipe, losses: Sequence[Entry], first: Sequence[Record]) -> list[Entry]:
     """The losses of a block that earn all seeds, from the records of their first ones."""
-    return [loss for place, loss in enumerate(losses) if trains(first[FIRST_SEEDS * place])]
+    return [loss for place, loss in enumerate(losses) if trains(recipe, first[recipe.first_seeds * place])]
 
 
-def record(directory: Path, losses: Sequence[Entry], materials: Materials, executor: Executor) -> None:
+def record(recipe: Recipe, directory: Path, losses: Sequence[Entry], materials: Materials, executor: Executor) -> None:
     """Train all blocks, one after the other."""
     made_with = versions()
     meta = {
@@ -126,15 +182,19 @@ def record(directory: Path, losses: Sequence[Entry], materials: Materials, execu
         "features": materials.features_hash,
         "start_fd": materials.start_fd,
         "floor_fd": materials.floor_fd,
-        "model": f"dcgan{materials.images.shape[1]}-w{PROXY.width}",
+        "model": f"dcgan{materials.images.shape[1]}-w{recipe.proxy.width}",
         "made_with": {key: made_with[key] for key in ("torch", "machine", "processor", "device")},
     }
     for number, block in blocks(losses):
         first_path, rest_path = paths(directory, number)
         first = run_grid(
-            first_path, meta, cells(block, range(FIRST_SEEDS)), executor, Printer(f"block {number}, first")
+            first_path,
+            meta,
+            cells(recipe, block, range(recipe.first_seeds)),
+            executor,
+            Printer(f"block {number}, first"),
         )
-        left = cells(that_train(block, first), range(FIRST_SEEDS, SEEDS))
+        left = cells(recipe, that_train(recipe, block, first), range(recipe.first_seeds, recipe.seeds))
         run_grid(rest_path, meta, left, executor, Printer(f"block {number}, rest"))
 
 
@@ -157,20 +217,21 @@ class Printer:
         )
 
 
-def complete(directory: Path, losses: Sequence[Entry]) -> Iterator[tuple[Entry, list[Record]]]:
+def complete(recipe: Recipe, directory: Path, losses: Sequence[Entry]) -> Iterator[tuple[Entry, list[Record]]]:
     """The losses of the complete blocks with their records, in order of seeds."""
     for number, block in blocks(losses):
         first_path, rest_path = paths(directory, number)
-        first = ended(first_path, cells(block, range(FIRST_SEEDS)))
+        count = recipe.first_seeds
+        first = ended(first_path, cells(recipe, block, range(count)))
         if first is None:
             return
-        more = that_train(block, first)
-        rest = ended(rest_path, cells(more, range(FIRST_SEEDS, SEEDS)))
+        more = that_train(recipe, block, first)
+        rest = ended(rest_path, cells(recipe, more, range(count, recipe.seeds)))
         if rest is None:
             return
-        records = {loss.number: first[FIRST_SEEDS * place :][:FIRST_SEEDS] for place, loss in enumerate(block)}
+        records = {loss.number: first[count * place :][:count] for place, loss in enumerate(block)}
         for place, loss in enumerate(more):
-            added = SEEDS - FIRST_SEEDS
+            added = recipe.seeds - count
             records[loss.number] += rest[added * place :][:added]
         yield from ((loss, records[loss.number]) for loss in block)
 
@@ -194,15 +255,15 @@ def ended(path: Path, expected: Sequence[Cell]) -> list[Record] | None:
     return records
 
 
-def collected(directory: Path, losses: Sequence[Entry]) -> Bank:
+def collected(recipe: Recipe, directory: Path, losses: Sequence[Entry]) -> Bank:
     """The bank of what is recorded."""
-    steps = [0, *range(EVERY, STEPS + 1, EVERY)]
-    found = list(complete(directory, losses))
+    steps = [0, *range(recipe.every, recipe.steps + 1, recipe.every)]
+    found = list(complete(recipe, directory, losses))
     if not found:
         raise UserError(f"{directory}: holds no complete block of losses yet; let it be recorded first")
-    fd = np.full((len(found), SEEDS, len(steps)), np.nan)
-    outcomes = np.full((len(found), SEEDS), NOT_RECORDED, dtype="<U20")
-    seconds = np.full((len(found), SEEDS), np.nan)
+    fd = np.full((len(found), recipe.seeds, len(steps)), np.nan)
+    outcomes = np.full((len(found), recipe.seeds), NOT_RECORDED, dtype="<U20")
+    seconds = np.full((len(found), recipe.seeds), np.nan)
     for row, (_, records) in enumerate(found):
         for seed, one in enumerate(records):
             result = trial_result(one.state, one.record, one.seconds)
@@ -211,8 +272,8 @@ def collected(directory: Path, losses: Sequence[Entry]) -> Bank:
             for step, value in result.trace:
                 fd[row, seed, steps.index(step)] = value
     meta, _, _ = read_grid(paths(directory, 0)[0])
-    seeds = [training_seed(RUN_SEED, "search", seed) for seed in range(SEEDS)]
-    about = {**meta, "proxy": PROXY.model_dump(mode="json"), "seeds": seeds}
+    seeds = [training_seed(RUN_SEED, "search", seed) for seed in range(recipe.seeds)]
+    about = {**meta, "proxy": recipe.proxy.model_dump(mode="json"), "seeds": seeds}
     return Bank.of(described([loss for loss, _ in found]), steps, fd, outcomes, seconds, about)
 
 
@@ -233,36 +294,39 @@ def described(losses: Sequence[Entry]) -> pd.DataFrame:
 
 def main() -> None:
     """Record or export."""
-    parser = argparse.ArgumentParser(description="Records the bank of losses.")
+    parser = argparse.ArgumentParser(description="Records a bank of losses.")
+    parser.add_argument("bank", choices=RECIPES, help="which")
     parser.add_argument("directory", type=Path, help="where the journals are, or will be")
     parser.add_argument("--workers", type=int, help="trials at once; by default one a core")
     parser.add_argument("--export", action="store_true", help="write the shipped file from what is recorded")
     arguments = parser.parse_args()
+    recipe = RECIPES[arguments.bank]
+    losses = entries()[: recipe.most]
     if arguments.export:
-        export(arguments.directory)
+        export(recipe, arguments.directory, losses)
         return
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    materials = prepare(load_images(DATA), PROXY)
+    materials = prepare(recipe.load(), recipe.proxy)
     with (
         run_lock(arguments.directory),
         RayExecutor(work, materials, workers=arguments.workers, wall_seconds=WALL_SECONDS) as executor,
     ):
-        record(arguments.directory, entries(), materials, executor)
+        record(recipe, arguments.directory, losses, materials, executor)
 
 
-def export(directory: Path) -> None:
+def export(recipe: Recipe, directory: Path, losses: Sequence[Entry]) -> None:
     """Write the shipped file, and what is in it into the data card; print that."""
-    bank = collected(directory, entries())
-    bank.save(SHIPPED)
-    content = summary(bank)
-    card = CARD.read_text(encoding="utf-8")
+    bank = collected(recipe, directory, losses)
+    bank.save(recipe.shipped)
+    content = summary(recipe, bank)
+    card = recipe.card.read_text(encoding="utf-8")
     before, rest = card.split(BEGIN)
     after = rest.split(END)[1]
-    write_whole(CARD, f"{before}{BEGIN}\n{indent(content, '    ')}\n{END}{after}")
+    write_whole(recipe.card, f"{before}{BEGIN}\n{indent(content, '    ')}\n{END}{after}")
     print(content)
 
 
-def summary(bank: Bank) -> str:
+def summary(recipe: Recipe, bank: Bank) -> str:
     """How much of what there is."""
     table = bank.losses
     lines = [f"{'origin':14}{'losses':>8}{'viable':>8}{'trainings':>11}{'failed':>8}{'best fd':>9}"]
@@ -273,7 +337,7 @@ def summary(bank: Bank) -> str:
     proxy = ", ".join(f"{key} {value}" for key, value in bank.about["proxy"].items() if key in TOLD)
     lines.append(f"{bank.metric}, {bank.about['model']}: {proxy}; {bank.steps[-1]} steps")
     lines.append(f"untrained generator {bank.start_fd:.1f}, real images {bank.floor_fd:.2f}")
-    lines.append(f"{hours:.1f} hours of training on one thread; {SHIPPED.stat().st_size / 1024:.0f} KB")
+    lines.append(f"{hours:.1f} hours of training on one thread; {recipe.shipped.stat().st_size / 1024:.0f} KB")
     return "\n".join(lines)
 
 

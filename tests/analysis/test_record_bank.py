@@ -16,6 +16,7 @@ from tests.analysis.scripts import script
 from tests.evolution.fakes import MATERIALS
 
 record_bank: Any = script("record_bank")
+DIGITS = record_bank.RECIPES["mnist5k"]
 LOSSES = record_bank.entries()[:12]
 TRAINED: Counter[tuple[str, int]] = Counter()
 
@@ -48,7 +49,7 @@ def record(directory: Path, jobs: int | None = None) -> None:
     TRAINED.clear()
     with SerialExecutor(work, None) as executor:
         try:
-            record_bank.record(directory, LOSSES, MATERIALS, executor)
+            record_bank.record(DIGITS, directory, LOSSES, MATERIALS, executor)
         except KeyboardInterrupt:
             raise Killed from None
 
@@ -72,29 +73,27 @@ def test_a_recording_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_only_whole_blocks_are_exported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no complete block"):
-        record_bank.collected(tmp_path, LOSSES)
+        record_bank.collected(DIGITS, tmp_path, LOSSES)
     with pytest.raises(Killed):
         record(tmp_path, 42)
-    found = record_bank.collected(tmp_path, LOSSES)
+    found = record_bank.collected(DIGITS, tmp_path, LOSSES)
     assert len(found.losses) == record_bank.BLOCK
     record(tmp_path)
-    assert len(record_bank.collected(tmp_path, LOSSES).losses) == len(LOSSES)
+    assert len(record_bank.collected(DIGITS, tmp_path, LOSSES).losses) == len(LOSSES)
 
 
 def test_an_export_is_a_bank_and_says_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(tmp_path)
-    monkeypatch.setattr(record_bank, "SHIPPED", tmp_path / "bank.npz")
-    monkeypatch.setattr(record_bank, "CARD", tmp_path / "bank.md")
-    monkeypatch.setattr(record_bank, "entries", lambda: LOSSES)
-    record_bank.CARD.write_text(f"before {record_bank.BEGIN}\nold\n{record_bank.END} after")
+    monkeypatch.setattr(record_bank, "STUDIES", tmp_path)
+    DIGITS.card.write_text(f"before {record_bank.BEGIN}\nold\n{record_bank.END} after")
     for _ in range(2):
-        record_bank.export(tmp_path)
-    card = record_bank.CARD.read_text()
+        record_bank.export(DIGITS, tmp_path, LOSSES)
+    card = DIGITS.card.read_text()
     assert card.startswith("before ")
     assert card.endswith(" after")
     assert "old" not in card
     assert "library" in card
-    exported = bank(tmp_path / "bank.npz")
+    exported = bank(DIGITS.shipped)
     assert exported.losses["text"].tolist() == [loss.text for loss in LOSSES]
     assert exported.losses["viable"].tolist() == [loss.number % 2 == 0 for loss in LOSSES]
     np.testing.assert_allclose(exported.fd[2, :, -1], [72, 73, 74, 75, 76, 77])
@@ -104,7 +103,7 @@ def test_an_export_is_a_bank_and_says_what_it_holds(tmp_path: Path, monkeypatch:
 def test_another_list_of_losses_is_refused(tmp_path: Path) -> None:
     record(tmp_path)
     with pytest.raises(UserError, match="restore that file"):
-        record_bank.collected(tmp_path, [*LOSSES[2:10], *LOSSES[:2]])
+        record_bank.collected(DIGITS, tmp_path, [*LOSSES[2:10], *LOSSES[:2]])
 
 
 def test_the_list_of_losses_is_one_of_distinct_losses_with_the_library_first() -> None:
