@@ -2,9 +2,11 @@
 
 from typing import Literal
 
-Role = Literal["search", "final", "confirmation", "calibration", "choice"]
+Role = Literal["search", "final", "confirmation", "calibration", "choice", "tuning"]
 
-_OFFSETS: dict[Role, int] = {"search": 0, "final": 100, "confirmation": 200, "calibration": 300, "choice": 400}
+_OFFSETS: dict[Role, int] = {
+    "search": 0, "final": 100, "confirmation": 200, "calibration": 300, "choice": 400, "tuning": 500,
+}  # fmt: skip
 SEEDS_A_ROLE = 100
 
 
@@ -15,7 +17,7 @@ def training_seed(run_seed: int, role: Role, number: int) -> int:
 
     Args:
         run_seed: of the whole run.
-        role: ``search`` seeds choose the finalists, ``final`` seeds the winner,
+        role: ``search`` seeds choose the finalists, ``tuning`` seeds the rates of each, ``final`` seeds the winner,
             ``confirmation`` seeds nothing; ``choice`` seeds choose a proxy and ``calibration`` seeds measure its noise:
             they are of no run, and their run seed is 0.
         number: counts a role's seeds from 0, below 100.
