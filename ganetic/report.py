@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ganetic.errors import UserError, typed
 from ganetic.evolution.results import EXHAUSTED, Run
+from ganetic.evolution.space import Genes
 from ganetic.files import whole
 from ganetic.loss.card import LossCard, card_text
 from ganetic.loss.export import latex, python_module
@@ -62,6 +63,7 @@ def run_record(run: Run) -> Record:
         "timing_affected": run.timing_affected,
         "rejections": dict(run.rejections()),
         "front": records(run.front()),
+        **({"tuning": records(run.tuning())} if run.config.space.genes else {}),
         "finals": records(run.finals()),
     }
 
@@ -86,19 +88,31 @@ def run_page(run: Run) -> RenderableType:
     finals = run.finals()
     if len(finals):
         parts += [Text(), finals_table(finals, run.final_values())]
+    if (genes := run.config.space.genes) and len(finals):
+        parts.append(Text(tuned_line(run.tuning(), genes)))
     return Group(*parts)
+
+
+def tuned_line(tuning: pd.DataFrame, genes: Genes) -> str:
+    """Say how the rates of the contestants of the finals were chosen."""
+    rates, beta1s = (sorted(tuning[name].unique()) for name in ("learning_rate", "beta1"))
+    named = (
+        f"learning rate {', '.join(f'{rate:g}' for rate in rates)}; β₁ {', '.join(f'{beta1:g}' for beta1 in beta1s)}"
+    )
+    seeds = f"{genes.tuning_seeds} seed{'' if genes.tuning_seeds == 1 else 's'}"
+    return f"Each at its best rates of {named}, chosen on {seeds} of their own."
 
 
 def front_table(front: pd.DataFrame) -> RenderableType:
     """Lay out a front, the lowest fd first."""
     if not len(front):
         return Text("Front: empty so far; no loss has been trained to the end")
-    table = _table(
-        f"Front: {len(front)} {'loss' if len(front) == 1 else 'losses'}", ("loss", "fd", "instability", "nodes")
-    )
+    title = f"Front: {len(front)} {'loss' if len(front) == 1 else 'losses'}"
+    table = _table(title, ("loss", *_rates_heads(front), "fd", "instability", "nodes"))
     for row in front.head(_SHOWN).to_dict("records"):
         label = row["name"] or f"#{row['individual']}"
-        table.add_row(label, f"{row['fd']:.1f}", f"{row['instability']:.2f}", str(row["nodes"]), Text(row["readable"]))
+        values = (f"{row['fd']:.1f}", f"{row['instability']:.2f}", str(row["nodes"]))
+        table.add_row(label, *_rates_cells(row), *values, Text(row["readable"]))
     if len(front) > _SHOWN:
         return Group(table, Text(f"… and {len(front) - _SHOWN} more; --json lists all"))
     return table
@@ -114,13 +128,21 @@ def finals_table(finals: pd.DataFrame, values: pd.DataFrame) -> Table:
     names = finals[finals["reference"].astype(bool)]["contestant"].tolist()
     reference = default_reference(names) if names else None
     found = {ratio.first: ratio for ratio in final_ratios(values, reference)} if reference else {}
-    numbers = ("loss", "fd", *((f"/ {reference} (95 %)",) if reference else ()), "instability", "failed")
+    numbers = (
+        "loss",
+        *_rates_heads(finals),
+        "fd",
+        *((f"/ {reference} (95 %)",) if reference else ()),
+        "instability",
+        "failed",
+    )
     table = _table("Finals on fresh seeds", numbers)
     for row in finals.sort_values("fd", na_position="last").to_dict("records"):
         label, style = row["name"] or f"#{row['individual']}", "dim" if row["reference"] else ""
         said = ["1" if row["contestant"] == reference else _with_interval(found.get(row["contestant"]))]
         table.add_row(
             label,
+            *_rates_cells(row),
             number(row["fd"]),
             *(said if reference else ()),
             number(row["instability"], 2),
@@ -128,6 +150,14 @@ def finals_table(finals: pd.DataFrame, values: pd.DataFrame) -> Table:
             Text(row["readable"], style=style),
         )
     return table
+
+
+def _rates_heads(table: pd.DataFrame) -> tuple[str, ...]:
+    return ("rate, β₁",) if "learning_rate" in table else ()
+
+
+def _rates_cells(row: Mapping[Any, Any]) -> tuple[str, ...]:
+    return (f"{row['learning_rate']:g}, {row['beta1']:g}",) if "learning_rate" in row else ()
 
 
 def final_ratios(values: pd.DataFrame, reference: str) -> list[Ratio]:
@@ -155,7 +185,10 @@ def verdict(run: Run, card: LossCard) -> Text:
     if not mine:
         return Text(f"The pick is #{card.provenance.individual}; it was in no finals.")
     ours = mine[0]
-    pick = f"The pick is #{ours['individual']}: fd {number(ours['fd'])}, instability {number(ours['instability'], 2)}"
+    at = f" at learning rate {ours['learning_rate']:g}, β₁ {ours['beta1']:g}" if "learning_rate" in ours else ""
+    pick = (
+        f"The pick is #{ours['individual']}{at}: fd {number(ours['fd'])}, instability {number(ours['instability'], 2)}"
+    )
     if not references:
         return Text(f"{pick}.{_resemblance(card)}")
     best = references[0]

@@ -16,12 +16,20 @@ from ganetic.loss.fingerprint import of_responses
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
+from ganetic.proxy.rates import Rates
+
+Key = tuple[str, Rates | None]
+"""The text or the fingerprint of a loss, and the rates that it is trained with."""
 
 MAX_DRAWS = 50_000
 """Draws for one child before the space counts as exhausted; 3 are usual for offspring, 50 for random trees."""
 
 FRESH_BLOOD_AFTER = 200
 """Draws of offspring after which every second draw is a random individual."""
+
+
+Draw = tuple[Trees, Rates | None, str]
+"""An individual before it is judged, its rates and its origin."""
 
 
 class Exhausted(Exception):  # noqa: N818 - an end, not an error
@@ -43,12 +51,14 @@ class Child:
     Attributes:
         formula: what it is.
         fingerprint: of its gradients.
+        rates: that it is to be trained with; None for those of the proxies.
         origin: ``random``, or the operator and the parents' numbers, such as ``crossover 3 8``.
         rejections: draws that were rejected before it, by reason.
     """
 
     formula: Formula
     fingerprint: str
+    rates: Rates | None
     origin: str
     rejections: Counter[str]
 
@@ -65,8 +75,8 @@ class Breeder:
         self,
         stream: random.Random,
         population: Sequence[Individual],
-        texts: AbstractSet[str],
-        fingerprints: AbstractSet[str],
+        texts: AbstractSet[Key],
+        fingerprints: AbstractSet[Key],
     ) -> Child:
         """Draw until a child is viable and new.
 
@@ -81,24 +91,24 @@ class Breeder:
         """
         rejections: Counter[str] = Counter()
         with drawing_from(stream):
-            for trees, origin in self._draws(population):
-                judged = self._judge(trees, texts, fingerprints)
+            for trees, rates, origin in self._draws(population):
+                judged = self._judge(trees, rates, texts, fingerprints)
                 if not isinstance(judged, str):
-                    return Child(*judged, origin, rejections)
+                    return Child(*judged, rates, origin, rejections)
                 rejections[judged] += 1
         raise Exhausted(rejections)
 
-    def _draws(self, population: Sequence[Individual]) -> Iterator[tuple[Trees, str]]:
-        """Offspring and, where they come to nothing or there are no parents, random individuals, with their origin."""
+    def _draws(self, population: Sequence[Individual]) -> Iterator[Draw]:
+        """Offspring and, where they come to nothing or there are no parents, random individuals,."""
         offspring = self._parenthood(population) if len(population) >= 2 else self._random
         for number in range(MAX_DRAWS):
             tired = number >= FRESH_BLOOD_AFTER and number % 2 == 1
             yield self._random() if tired else offspring()
 
-    def _random(self) -> tuple[Trees, str]:
-        return self._genome.random(), "random"
+    def _random(self) -> Draw:
+        return self._genome.random(), self._genome.random_rates(), "random"
 
-    def _parenthood(self, population: Sequence[Individual]) -> Callable[[], tuple[Trees, str]]:
+    def _parenthood(self, population: Sequence[Individual]) -> Callable[[], Draw]:
         """A source of offspring of a population whose order is worked out once."""
         order = rank([member.climb for member in population])
         self._trees = {
@@ -106,14 +116,16 @@ class Breeder:
             for member in population
         }
 
-        def offspring() -> tuple[Trees, str]:
+        def offspring() -> Draw:
             operator = self._genome.draw_operator()
             first = self._select(population, order)
+            trees, origin = self._trees[first.number], f"{operator} {first.number}"
+            if operator == "rates":
+                return trees, self._genome.other_rates(first.rates), origin
             if operator != "crossover":
-                return self._genome.mutate(self._trees[first.number], operator), f"{operator} {first.number}"
+                return self._genome.mutate(trees, operator), first.rates, origin
             second = self._select(population, order)
-            child = self._genome.cross(self._trees[first.number], self._trees[second.number])
-            return child, f"crossover {first.number} {second.number}"
+            return self._genome.cross(trees, self._trees[second.number]), first.rates, f"{origin} {second.number}"
 
         return offspring
 
@@ -125,7 +137,7 @@ class Breeder:
         return population[min(contestants, key=lambda i: (order.rank[i], -order.crowding[i]))]
 
     def _judge(
-        self, trees: Trees, texts: AbstractSet[str], fingerprints: AbstractSet[str]
+        self, trees: Trees, rates: Rates | None, texts: AbstractSet[Key], fingerprints: AbstractSet[Key]
     ) -> tuple[Formula, str] | str:
         """The formula and fingerprint of a viable new individual, or the reason why it is not one."""
         limits = self._space.trees
@@ -139,11 +151,11 @@ class Breeder:
             node_count(tree) > limits.max_nodes or depth(tree) > limits.max_depth for tree in formula.trees.values()
         ):
             return "too_large"
-        if formula.text in texts:
+        if (formula.text, rates) in texts:
             return "duplicate_text"
         points, slots = responses(formula)
         verdict = judge(points, slots, self._space.vanishing_bound)
         if verdict.reason is not None:
             return verdict.reason
         fingerprint = of_responses(points, slots, verdict.orientation)
-        return "duplicate_fingerprint" if fingerprint in fingerprints else (formula, fingerprint)
+        return "duplicate_fingerprint" if (fingerprint, rates) in fingerprints else (formula, fingerprint)

@@ -2,21 +2,25 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import product
 
 from ganetic.evolution.breeding import Exhausted
 from ganetic.evolution.evolution import Evolution, Proposal
-from ganetic.evolution.finals import Contestant, FinalTrial, assess, contestants
+from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, Contestant, FinalTrial, Kind, assess, contestants
+from ganetic.evolution.individual import seed_trace
 from ganetic.evolution.ledger import ABOUT, Ledger
 from ganetic.evolution.listener import Leader, Listener, Phase, Snapshot
 from ganetic.evolution.run_config import RunConfig
 from ganetic.evolution.seeds import training_seed
+from ganetic.evolution.tuning import distances, planned, said_of
 from ganetic.interrupt import Interrupt
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal, collector_off
 from ganetic.loss.formula import Formula
-from ganetic.proxy.spec import TrialSpec
+from ganetic.proxy.rates import Rates, chosen_rates
+from ganetic.proxy.spec import TrialSpec, with_rates
 from ganetic.proxy.trial import TrialState
 
 TICK_SECONDS = 0.5
@@ -85,7 +89,7 @@ class Driver:
     def replay(self) -> None:
         """Bring evolution to where the journal ends: texts are read back, nothing is bred again."""
         for submission in list(self._ledger.submissions):
-            if submission.kind == "final":
+            if submission.kind in AFTER_SEARCH:
                 continue
             proposal = Proposal.model_validate(submission.payload[ABOUT])
             self._tell(len(self._asked) - self._space.evolution.window)
@@ -146,18 +150,64 @@ class Driver:
         entries = contestants(self._space, individuals)
         if all(entry.individual < 0 for entry in entries):
             self._listener.log("no loss of this search trained; the finals show the references alone")
-        submitted = {
-            (about.contestant, about.seed, about.proxy): submission.number
-            for submission in self._ledger.submissions
-            if submission.kind == "final"
-            and (about := FinalTrial.model_validate(submission.payload[ABOUT])).stop == stop
-        }
-        proxies = range(len(self._space.proxies))
-        self._enter("finals", len(entries) * self._space.finals.seeds * len(proxies), submitted.values())
-        for seed, entry, proxy in product(range(self._space.finals.seeds), entries, proxies):
-            if (entry.name, seed, proxy) not in submitted:
-                self._submit_final(entry, FinalTrial(stop=stop, contestant=entry.name, seed=seed, proxy=proxy))
+        if self._space.genes is not None:
+            tuned = self._tune(entries, stop, interrupt)
+            if tuned is None:
+                return False
+            entries = tuned
+        seeds, proxies = range(self._space.finals.seeds), range(len(self._space.proxies))
+        trials = [
+            FinalTrial(stop=stop, contestant=entry.name, seed=seed, proxy=proxy, rates=entry.rates)
+            for seed, entry, proxy in product(seeds, entries, proxies)
+        ]
+        return self._run("finals", FINAL, trials, entries, interrupt)
+
+    def _tune(self, entries: Sequence[Contestant], stop: int, interrupt: Interrupt) -> list[Contestant] | None:
+        """The contestants with the rates at which each is best; None where that was interrupted."""
+        genes, proxies = self._space.genes, len(self._space.proxies)
+        assert genes is not None
+        names = [entry.name for entry in entries]
+        while True:
+            ended = [
+                (about, seed_trace(self._ledger.results[number]))
+                for about, number in self._submitted(TUNING, stop).items()
+                if number in self._ledger.results
+            ]
+            known = distances(names, genes.tuning_seeds, self._config.scales, ended)
+            rates, best = chosen_rates(genes, known)
+            if best is not None:
+                break
+            if not self._run("tuning", TUNING, planned(stop, names, rates, genes, proxies), entries, interrupt):
+                return None
+        for line in said_of(genes, rates, best):
+            self._listener.log(line)
+        return [replace(entry, rates=best[entry.name]) for entry in entries]
+
+    def _run(
+        self,
+        phase: Phase,
+        kind: Kind,
+        trials: Sequence[FinalTrial],
+        entries: Sequence[Contestant],
+        interrupt: Interrupt,
+    ) -> bool:
+        """Run trials that come after the search, but for those that were run; returns whether all came to the end."""
+        submitted = self._submitted(kind, trials[0].stop)
+        by_name = {entry.name: entry for entry in entries}
+        self._enter(phase, len(trials), (submitted[about] for about in trials if about in submitted))
+        for about in trials:
+            if about not in submitted:
+                self._submit_after(kind, by_name[about.contestant], about)
         return self._drain(interrupt)
+
+    def _submitted(self, kind: Kind, stop: int) -> dict[FinalTrial, int]:
+        """The trials of this kind after the search stopped there, with their numbers in the journal."""
+        abouts = (
+            (FinalTrial.model_validate(submission.payload[ABOUT]), submission.number)
+            for submission in self._ledger.submissions
+            if submission.kind == kind
+        )
+        return {about: number for about, number in abouts if about.stop == stop}
 
     def _tell(self, count: int) -> bool:
         """Tell evolution of results, in order of submission, up to a count; returns whether they are all there."""
@@ -172,26 +222,28 @@ class Driver:
     def _submit(self, proposal: Proposal) -> None:
         number, proxy = divmod(proposal.slot, len(self._space.proxies))
         seed = training_seed(self._config.seed, "search", number)
-        trial = self._trial(proposal.text, proxy, seed, proposal.steps, proposal.prunable)
+        trial = self._trial(proposal.text, proposal.rates, proxy, seed, proposal.steps, proposal.prunable)
         number = self._ledger.submit(proposal.kind, proposal.individual, trial, proposal.model_dump(mode="json"))
         self._note(number, proposal)
         self._of_phase.add(number)
 
-    def _submit_final(self, entry: Contestant, about: FinalTrial) -> None:
-        seed = training_seed(self._config.seed, "final", about.seed)
-        trial = self._trial(entry.text, about.proxy, seed, self._space.finals.steps, prunable=False)
-        number = self._ledger.submit("final", entry.individual, trial, about.model_dump(mode="json"))
+    def _submit_after(self, kind: Kind, entry: Contestant, about: FinalTrial) -> None:
+        seed = training_seed(self._config.seed, kind, about.seed)
+        trial = self._trial(entry.text, about.rates, about.proxy, seed, self._space.finals.steps, prunable=False)
+        number = self._ledger.submit(kind, entry.individual, trial, about.model_dump(mode="json"))
         self._of_phase.add(number)
 
-    def _trial(self, text: str, number: int, seed: int, steps: int, prunable: bool) -> TrialSpec:
+    def _trial(self, text: str, rates: Rates | None, number: int, seed: int, steps: int, prunable: bool) -> TrialSpec:
         proxy, measure = self._space.proxies[number], self._config.measures[number]
+        # Rules say how far a loss must have come at the proxy's own rate; at a lower one it may take longer.
+        is_slower = rates is not None and rates.learning_rate < proxy.learning_rate
         return TrialSpec(
             formula=text,
             seed=seed,
             steps=steps,
             checkpoints=self._space.checkpoints(steps),
-            kill=measure.kill if prunable else (),
-            proxy=proxy.spec,
+            kill=measure.kill if prunable and not is_slower else (),
+            proxy=with_rates(proxy.spec, rates),
             materials=proxy.name,
         )
 

@@ -7,17 +7,18 @@ nothing else: not on the clock, the number of workers, or the state of any rando
 import hashlib
 import random
 from collections import Counter
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from ganetic.config import Config
-from ganetic.evolution.breeding import Breeder, Child
+from ganetic.evolution.breeding import Breeder, Child, Key
 from ganetic.evolution.individual import Individual, Scales
 from ganetic.evolution.ranking import rank, worst
 from ganetic.evolution.space import SearchSpace
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.library import LIBRARY
+from ganetic.proxy.rates import Rates
 from ganetic.proxy.trial import TrialResult
 
 
@@ -30,6 +31,7 @@ class Proposal(Config):
         text: the formula's one line.
         fingerprint: of its gradients.
         nodes: of all its expressions.
+        rates: that it is trained with; None for those of the proxies.
         rung: the rung that the trial works towards.
         slot: with P proxies, seed slot // P on proxy slot % P. An individual's seeds count from 0; what a trial is
             seeded with is the run's business.
@@ -50,6 +52,8 @@ class Proposal(Config):
     prunable: bool
     origin: str = ""
     rejections: dict[str, int] = Field(default_factory=dict)
+    # Left out where there are none, as in the journals of searches without genes.
+    rates: Annotated[Rates | None, Field(exclude_if=lambda rates: rates is None)] = None
 
 
 class Evolution:
@@ -65,8 +69,8 @@ class Evolution:
         self._breeder = Breeder(space)
         self.individuals: list[Individual] = []
         self.population: list[Individual] = []
-        self._texts: set[str] = set()
-        self._fingerprints: set[str] = set()
+        self._texts: set[Key] = set()
+        self._fingerprints: set[Key] = set()
         self._climbing: dict[int, Individual] = {}
         self._completed: Counter[int] = Counter()
         self._promoted: Counter[int] = Counter()
@@ -85,11 +89,9 @@ class Evolution:
         """Take note of a submitted trial; `ask` does it itself, a replay calls it with what was asked then."""
         if proposal.kind == "child":
             number = len(self.individuals)
-            self.individuals.append(
-                Individual(number, proposal.text, proposal.fingerprint, proposal.nodes, proposal.origin)
-            )
-            self._texts.add(proposal.text)
-            self._fingerprints.add(proposal.fingerprint)
+            self.individuals.append(newcomer(number, proposal))
+            self._texts.add((proposal.text, proposal.rates))
+            self._fingerprints.add((proposal.fingerprint, proposal.rates))
         individual = self.individuals[proposal.individual]
         if proposal.rung > individual.target:
             individual.target = proposal.rung
@@ -146,14 +148,18 @@ class Evolution:
     def _child(self, index: int) -> Proposal:
         number = len(self.individuals)
         if self._is_library_seed(number):
-            name = self._space.library_seeds[number]
+            place, rates = divmod(number, len(self._space.rates))
+            name = self._space.library_seeds[place]
             formula = LIBRARY[name].formula
-            child = Child(formula, fingerprint(formula), f"library {name}", Counter())
+            child = Child(formula, fingerprint(formula), self._space.rates[rates], f"library {name}", Counter())
         else:
             evolution = self._space.evolution
             parents = () if evolution.random or number < evolution.population else self.population
             child = self._breeder.draw(child_stream(self._seed, index), parents, self._texts, self._fingerprints)
-        individual = Individual(number, child.formula.text, child.fingerprint, child.formula.node_count, child.origin)
+        formula = child.formula
+        individual = Individual(
+            number, formula.text, child.fingerprint, formula.node_count, child.origin, rates=child.rates
+        )
         trial = (0, self._space.rungs[0].steps)
         return self._proposal("child", individual, 0, trial, dict(sorted(child.rejections.items())))
 
@@ -177,10 +183,19 @@ class Evolution:
             prunable=not self._is_library_seed(individual.number),
             origin=individual.origin,
             rejections=rejections or {},
+            rates=individual.rates,
         )
 
     def _is_library_seed(self, number: int) -> bool:
-        return number < len(self._space.library_seeds)
+        """Whether this is one of the library's losses at one of the rates, which come first, each at all rates."""
+        return number < len(self._space.library_seeds) * len(self._space.rates)
+
+
+def newcomer(number: int, proposal: Proposal) -> Individual:
+    """The individual of this number that a proposal of a child makes."""
+    return Individual(
+        number, proposal.text, proposal.fingerprint, proposal.nodes, proposal.origin, rates=proposal.rates
+    )
 
 
 def child_stream(seed: int, index: int) -> random.Random:

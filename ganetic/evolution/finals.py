@@ -1,11 +1,16 @@
-"""Finals: the best of the search and the references, trained again on seeds that chose none of them."""
+"""Finals: the best of the search and the references, trained again on seeds that chose none of them.
+
+Where losses carry rates, each contestant's are chosen first, from the same list by as many trainings for all.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from ganetic.config import Config
-from ganetic.evolution.evolution import Proposal
+from ganetic.evolution.evolution import Proposal, newcomer
 from ganetic.evolution.individual import Individual, Scales
 from ganetic.evolution.ledger import ABOUT
 from ganetic.evolution.ranking import fronts
@@ -14,23 +19,33 @@ from ganetic.jobs.journal import Submission, collector_off
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.resemblance import published_name
+from ganetic.proxy.rates import Rates
 from ganetic.proxy.trial import TrialResult
+
+Kind = Literal["tuning", "final"]
+TUNING: Kind = "tuning"
+FINAL: Kind = "final"
+AFTER_SEARCH = (TUNING, FINAL)
+"""Kinds of trials that come when a search has stopped: those that choose the contestants' rates, and the finals."""
 
 
 class FinalTrial(Config):
-    """What a final trial is for.
+    """What a trial after the search is for.
 
     Attributes:
         stop: how many trials the search had when it stopped; finals of an earlier stop are history.
         contestant: ``individual 12``, or the name of a reference.
-        seed: counts the final seeds from 0.
+        seed: counts the seeds of its kind from 0.
         proxy: counts the proxies from 0.
+        rates: that it is trained with; None for those of the proxies.
     """
 
     stop: int
     contestant: str
     seed: int
     proxy: int
+    # Left out where there are none, as in the journals of searches without genes.
+    rates: Annotated[Rates | None, Field(exclude_if=lambda rates: rates is None)] = None
 
 
 @dataclass(frozen=True)
@@ -41,11 +56,13 @@ class Contestant:
         name: ``individual 12``, or the name of a reference.
         individual: its number; -1 for a reference.
         text: the formula's one line.
+        rates: that it is trained with; None for those of the proxies, or until they are chosen.
     """
 
     name: str
     individual: int
     text: str
+    rates: Rates | None = None
 
 
 @collector_off()
@@ -57,7 +74,7 @@ def assess(
     Args:
         space: the search space.
         scales: of its proxies.
-        submissions: in order of number: all trials of each of the individuals; finals are passed over.
+        submissions: in order of number: all trials of each of the individuals; those after the search are passed over.
         results: by number; more than these does no harm.
 
     Raises:
@@ -65,16 +82,14 @@ def assess(
     """
     individuals: dict[int, Individual] = {}
     for submission in submissions:
-        if submission.kind == "final":
+        if submission.kind in AFTER_SEARCH:
             continue
         proposal = Proposal.model_validate(submission.payload[ABOUT])
         number = proposal.individual
         if number != submission.subject:
             raise ValueError(f"trial {submission.number} is of individual {submission.subject} and of {number}")
         if proposal.kind == "child":
-            individuals[number] = Individual(
-                number, proposal.text, proposal.fingerprint, proposal.nodes, proposal.origin
-            )
+            individuals[number] = newcomer(number, proposal)
         individual = individuals[number]
         individual.target = max(individual.target, proposal.rung)
         individual.submitted[proposal.slot] = proposal.steps
@@ -102,11 +117,17 @@ def front(individuals: Sequence[Individual]) -> list[Individual]:
 
 
 def contestants(space: SearchSpace, individuals: Sequence[Individual]) -> list[Contestant]:
-    """The finalists, best first, and the references of the space; a reference found again is no finalist."""
-    references = space.finals.references
-    news = (one for one in leading(individuals) if published_name(Formula.from_text(one.text)) not in references)
-    finalists = islice(news, space.finals.finalists)
+    """The finalists, best first, and the references of the space; a reference found again is no finalist.
+
+    Of one loss with several rates the best stands for all.
+    """
+    references, finalists = space.finals.references, dict[str, Individual]()
+    for one in leading(individuals):
+        if len(finalists) == space.finals.finalists:
+            break
+        if one.fingerprint not in finalists and published_name(Formula.from_text(one.text)) not in references:
+            finalists[one.fingerprint] = one
     return [
-        *(Contestant(f"individual {one.number}", one.number, one.text) for one in finalists),
+        *(Contestant(f"individual {one.number}", one.number, one.text) for one in finalists.values()),
         *(Contestant(name, -1, LIBRARY[name].formula.text) for name in space.finals.references),
     ]

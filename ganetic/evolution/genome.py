@@ -12,6 +12,7 @@ from ganetic.evolution.space import SearchSpace
 from ganetic.loss.expression import Const, Node, Var, call, round4
 from ganetic.loss.formula import Formula
 from ganetic.loss.ops import OPERATORS
+from ganetic.proxy.rates import Rates
 
 Tree = list[Any]
 """A `gp.PrimitiveTree`, which is a list of primitives and terminals in prefix order."""
@@ -59,11 +60,22 @@ class Genome:
             name: gp.PrimitiveTree(gp.genHalfAndHalf(primitives, low, high)) for name, primitives in self._sets.items()
         }
 
+    def random_rates(self) -> Rates | None:
+        """Draw rates of the space's list, each as likely; None, without a draw, where it has no list."""
+        known = self._space.rates
+        return random.choice(known) if len(known) > 1 else known[0]
+
+    def other_rates(self, rates: Rates | None) -> Rates | None:
+        """Draw other rates of the list than these, each as likely."""
+        return random.choice([other for other in self._space.rates if other != rates])
+
     def draw_operator(self) -> str:
-        """Choose an operator of variation by its weight: ``crossover`` or the name of a mutation."""
-        names = ["crossover", *self._mutations]
-        weights = [self._space.evolution.variation.crossover, *(weight for weight, _ in self._mutations.values())]
-        return random.choices(names, weights)[0]
+        """Choose an operator of variation by its weight: ``crossover``, the name of a mutation, or ``rates``."""
+        variation = self._space.evolution.variation
+        weights = {"crossover": variation.crossover, **{name: one for name, (one, _) in self._mutations.items()}}
+        if len(self._space.rates) > 1:
+            weights["rates"] = variation.rates
+        return random.choices(list(weights), list(weights.values()))[0]
 
     def cross(self, first: Trees, second: Trees) -> Trees:
         """The first parent with a subtree of the second in one of its trees. The parents are not changed."""

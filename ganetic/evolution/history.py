@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from ganetic.evolution.finals import AFTER_SEARCH
 from ganetic.evolution.individual import Individual
 from ganetic.evolution.ledger import ABOUT
 from ganetic.evolution.space import SearchSpace
@@ -23,7 +24,7 @@ def history(
 ) -> pd.DataFrame:
     """A row for each rung that an individual reached, in the order of the trials that took it there.
 
-    Columns: trial (how many trials the search had submitted by then, finals not counted), steps (of training that
+    Columns: trial (how many trials the search had submitted by then, without those after it), steps (of training that
     those which ended had taken), individual, rung, fd, instability (there).
 
     Args:
@@ -32,7 +33,7 @@ def history(
         submissions: of the run, by number.
         results: by number.
     """
-    ended = [one for one in submissions if one.kind != "final"]
+    ended = [one for one in submissions if one.kind not in AFTER_SEARCH]
     attained: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     spent, total = [0], 0
     for trial, submission in enumerate(ended, start=1):

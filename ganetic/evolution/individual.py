@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ganetic.evolution.ranking import Objectives
 from ganetic.evolution.space import Rung
 from ganetic.metrics.stability import Fitness, SeedTrace, combined, fitness
+from ganetic.proxy.rates import Rates
 from ganetic.proxy.trial import TrialResult, TrialState
 
 DEAD_SHARE = 0.5
@@ -35,6 +36,7 @@ class Individual:
         fingerprint: of its gradients.
         nodes: of all its expressions.
         origin: where it came from.
+        rates: that it is trained with; None for those of the proxies.
         target: the rung it is climbing to; trials are submitted until it is reached.
         submitted: steps of the longest trial submitted for each slot. With P proxies, slot s trains seed s // P (0, 1,
             … within the run) on proxy s % P.
@@ -51,6 +53,7 @@ class Individual:
     fingerprint: str
     nodes: int
     origin: str = ""
+    rates: Rates | None = None
     target: int = 0
     submitted: dict[int, int] = field(default_factory=dict)
     trained: dict[int, int] = field(default_factory=dict)

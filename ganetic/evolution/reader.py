@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.evolution.contenders import contenders
-from ganetic.evolution.finals import FinalTrial, assess, front
+from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, FinalTrial, assess, front
 from ganetic.evolution.individual import Individual, seed_trace
 from ganetic.evolution.ledger import ABOUT, results_of
 from ganetic.evolution.run_config import RunConfig
@@ -22,7 +22,7 @@ JOURNAL = "journal.db"
 
 
 class FinalOutcome(NamedTuple):
-    """An ended trial of the finals."""
+    """An ended trial of the finals, or of those that chose the rates for them."""
 
     about: FinalTrial
     individual: int
@@ -116,7 +116,9 @@ class RunReader:
     def individuals_of(self, numbers: Collection[int]) -> list[Individual]:
         """Some individuals with all that was known of them, in order of number, from their own trials alone."""
         wanted = set(numbers)
-        submissions, results = self._trials_where(lambda entry: entry.kind != "final" and entry.subject in wanted)
+        submissions, results = self._trials_where(
+            lambda entry: entry.kind not in AFTER_SEARCH and entry.subject in wanted
+        )
         with self.as_written():
             return assess(self.config.space, self.config.scales, submissions, results)
 
@@ -125,7 +127,9 @@ class RunReader:
         """The undominated viable individuals at the highest rung that anyone reached, by rising fd."""
         # Only who was tried again can be above the lowest rung.
         tried_again = {entry.subject for entry in self.entries if entry.kind == "reseed"}
-        numbers = [entry.number for entry in self.entries if entry.kind != "final" and entry.subject in tried_again]
+        numbers = [
+            entry.number for entry in self.entries if entry.kind not in AFTER_SEARCH and entry.subject in tried_again
+        ]
         endings = [
             ending if self.entries[ending.number].state is not None else ending._replace(state=None)  # it ended since
             for ending in self._journal.endings(numbers)
@@ -138,7 +142,15 @@ class RunReader:
     @cached_property
     def finals(self) -> dict[str, list[FinalOutcome]]:
         """The ended trials of the last finals, by contestant."""
-        submissions, results = self._trials_where(lambda entry: entry.kind == "final")
+        return self._after_search(FINAL)
+
+    @cached_property
+    def tuning(self) -> dict[str, list[FinalOutcome]]:
+        """The ended trials that chose the rates for the last finals, by contestant."""
+        return self._after_search(TUNING)
+
+    def _after_search(self, kind: str) -> dict[str, list[FinalOutcome]]:
+        submissions, results = self._trials_where(lambda entry: entry.kind == kind)
         with self.as_written():
             trials = [(FinalTrial.model_validate(one.payload[ABOUT]), one) for one in submissions]
             last = max((about.stop for about, _ in trials), default=0)

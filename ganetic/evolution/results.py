@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any, Literal
 
 import numpy as np
@@ -13,15 +14,18 @@ import pandas as pd
 
 from ganetic.errors import UserError
 from ganetic.evolution.driver import EXHAUSTED, FINISHED, LIMIT, STOP, TIMING_AFFECTED
+from ganetic.evolution.finals import AFTER_SEARCH
 from ganetic.evolution.history import history
 from ganetic.evolution.individual import Individual, joint_fitness
 from ganetic.evolution.ledger import describe
 from ganetic.evolution.reader import JOURNAL, FinalOutcome, RunReader
 from ganetic.evolution.seeds import training_seed
+from ganetic.evolution.tuning import distances
 from ganetic.jobs.journal import Journal, Record, Submission, collector_off
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
+from ganetic.proxy.rates import Rates, chosen_rates
 from ganetic.proxy.trial import TrialResult
 
 __all__ = ["EXHAUSTED", "JOURNAL", "Run", "latest_run", "open_run"]
@@ -75,8 +79,8 @@ class Run:
 
     @property
     def asked(self) -> int:
-        """Trials that the search has submitted, finals not counted."""
-        return sum(entry.kind != "final" for entry in self._reader.entries)
+        """Trials that the search has submitted; those that come after it are not counted."""
+        return sum(entry.kind not in AFTER_SEARCH for entry in self._reader.entries)
 
     @property
     def bred(self) -> int:
@@ -85,8 +89,8 @@ class Run:
 
     @property
     def steps(self) -> int:
-        """Training steps of the search's trials that have ended, finals not counted."""
-        searched = (entry.number for entry in self._reader.entries if entry.kind != "final")
+        """Training steps of the search's trials that have ended; those that come after it are not counted."""
+        searched = (entry.number for entry in self._reader.entries if entry.kind not in AFTER_SEARCH)
         return sum(self.results[number].steps for number in searched if number in self.results)
 
     @property
@@ -145,7 +149,8 @@ class Run:
         """A row an individual, in order of submission: what it is, how far it got, and how good it is there.
 
         `name` is that of the published loss that it is, whether it was seeded or found again. To find it, and to write
-        a formula readably, takes most of the time; `scores` is without both.
+        a formula readably, takes most of the time; `scores` is without both. Where individuals carry rates,
+        `learning_rate` and `beta1` come last.
 
         Args:
             numbers: of the wanted individuals; None for all.
@@ -173,16 +178,42 @@ class Run:
 
         Columns: contestant, individual (-1 for a reference), name (of a reference), readable, formula, reference,
         seeds, trainings (the seeds on all proxies), failed (of these), fd (geometric mean, a failed seed counting as
-        untrained), fd_low and fd_high (best and worst seed), sd_ln_fd, instability. With several proxies a seed's fd is
-        the geometric mean over them.
+        untrained), fd_low and fd_high (best and worst seed), sd_ln_fd, instability; where rates were chosen for the
+        finals, learning_rate and beta1. With several proxies a seed's fd is the geometric mean over them.
         """
         columns = (
             *("contestant", "individual", "name", "readable", "formula", "reference", "seeds", "trainings", "failed"),
             *("fd", "fd_low", "fd_high", "sd_ln_fd", "instability"),
+            *self._rates_columns,
         )
         rows = [self._final_row(trials) for trials in self._reader.finals.values()]
         ended = [row for row in rows if row is not None]
         return pd.DataFrame(ended, columns=columns).sort_values("fd", ignore_index=True)
+
+    def final_rates(self, contestant: str) -> Rates | None:
+        """The rates that a contestant of the last finals was trained with; None for those of the proxies."""
+        return self._reader.finals[contestant][0].about.rates
+
+    def tuning(self) -> pd.DataFrame:
+        """A row a contestant of the last finals and rates that were tried for it, by rising fd of each contestant.
+
+        Columns: contestant, learning_rate, beta1, fd (geometric mean, a failed seed counting as untrained), seeds,
+        chosen (whether it entered the finals with them). Empty where the space has no `genes`, or before its trials
+        have ended.
+        """
+        columns = ("contestant", "learning_rate", "beta1", "fd", "seeds", "chosen")
+        genes, trials = self.config.space.genes, self._reader.tuning
+        if genes is None:
+            return pd.DataFrame(columns=columns)
+        ended = [(one.about, one.trace) for own in trials.values() for one in own]
+        known = distances(trials, genes.tuning_seeds, self.config.scales, ended)
+        _, best = chosen_rates(genes, known)
+        rows = [
+            (name, rates.learning_rate, rates.beta1, geometric_mean(fds), len(fds), rates == (best or {}).get(name))
+            for name, own in known.items()
+            for rates, fds in sorted(own.items(), key=lambda item: geometric_mean(item[1]))
+        ]
+        return pd.DataFrame(rows, columns=columns)
 
     def final_values(self) -> pd.DataFrame:
         """A row a final trial: contestant, individual, name, proxy, seed, failed, fd, a failed one's as untrained."""
@@ -267,6 +298,7 @@ class Run:
             columns=(
                 *("individual", "formula", "origin", "rung", "seeds", "failed", "fd"),
                 *("instability", "viable", "nodes", "fingerprint", "on_front"),
+                *self._rates_columns,
             ),
         )
 
@@ -299,7 +331,15 @@ class Run:
             individual.nodes,
             individual.fingerprint,
             on_front,
+            *self._rates_cells(individual.rates),
         )
+
+    @property
+    def _rates_columns(self) -> tuple[str, ...]:
+        return () if self.config.space.genes is None else ("learning_rate", "beta1")
+
+    def _rates_cells(self, rates: Rates | None) -> tuple[float, ...]:
+        return () if rates is None else (rates.learning_rate, rates.beta1)
 
     def _last_fd(self, trace: SeedTrace, proxy: int) -> float:
         return self.config.measures[proxy].start_fd if trace.failed else trace.points[-1][1]
@@ -331,6 +371,7 @@ class Run:
             math.exp(values.max()),
             float(values.std(ddof=1)) if len(values) > 1 else math.nan,
             known.instability,
+            *self._rates_cells(first.about.rates),
         )
 
 

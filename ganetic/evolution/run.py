@@ -131,15 +131,20 @@ def plan(
     _refuse_bad_seed(seed)
     is_calibrated = space.proxy == "calibrated"
     space, data, choice = planned(space, data or space.data, runtime)
-    final_trials = (space.finals.finalists + len(space.finals.references)) * space.finals.seeds * len(space.proxies)
+    contestants = (space.finals.finalists + len(space.finals.references)) * len(space.proxies)
+    final_trials = contestants * space.finals.seeds
+    # At least: a list of rates can be extended.
+    tuning_trials = contestants * len(space.genes.pairs) * space.genes.tuning_seeds if space.genes else 0
     return {
         "space": space.model_dump(mode="json"),
         "data": data,
         **({"choice": choice} if is_calibrated else {}),
         "seed": seed,
         "trials": space.stop.max_trials,
+        **({"tuning_trials": tuning_trials} if space.genes else {}),
         "final_trials": final_trials,
-        "most_steps": space.stop.max_trials * space.rungs[-1].steps + final_trials * space.finals.steps,
+        "most_steps": space.stop.max_trials * space.rungs[-1].steps
+        + (tuning_trials + final_trials) * space.finals.steps,
         "checkpoints": list(space.checkpoints(space.rungs[-1].steps)),
     }
 

@@ -11,6 +11,7 @@ from ganetic.evolution.individual import Scale, Scales
 from ganetic.evolution.space import SearchSpace, SpaceProxy
 from ganetic.loss.card import Result, Role
 from ganetic.proxy.materials import Materials
+from ganetic.proxy.rates import Rates
 from ganetic.proxy.spec import KillRule, ProxySpec
 
 NEVER_COMPARED = ("space.stop", "space.name", "space.description")
@@ -55,7 +56,14 @@ class Measure(Config):
         )
 
     def result(
-        self, role: Role, steps: int, seeds: Sequence[int], fds: Sequence[float], failed: int, instability: float
+        self,
+        role: Role,
+        steps: int,
+        seeds: Sequence[int],
+        fds: Sequence[float],
+        failed: int,
+        instability: float,
+        rates: Rates | None = None,
     ) -> Result:
         """What was measured for one loss, for its card.
 
@@ -66,6 +74,7 @@ class Measure(Config):
             fds: for each seed; a failed one counts as the untrained generator.
             failed: how many failed.
             instability: see `ganetic.metrics.stability`.
+            rates: that were chosen for the loss, if any.
         """
         return Result(
             metric=self.metric,
@@ -80,6 +89,7 @@ class Measure(Config):
             sd=round(stdev(fds), 4) if len(fds) > 1 else None,
             failed=failed,
             instability=round(instability, 4),
+            **({} if rates is None else rates.model_dump()),
         )
 
 

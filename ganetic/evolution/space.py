@@ -16,6 +16,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
 from ganetic.loss.screen import VANISHING_BOUND
 from ganetic.metrics.feature_names import AUTO, CNN, checked_features
+from ganetic.proxy.rates import RateList, Rates
 from ganetic.proxy.spec import KillRule, ProxySpec
 
 EMA_DECAY = 0.98
@@ -55,6 +56,8 @@ class Variation(Config):
     """A subtree is replaced by one of its branches."""
     insert: Weight = 0.1
     """A subtree becomes an argument of a new node."""
+    rates: Weight = 0.1
+    """The parent with other rates of the list; only where the space has `Genes`."""
 
     @model_validator(mode="after")
     def _something_varies(self) -> Self:
@@ -75,6 +78,18 @@ class SpaceProxy(ProxySpec):
     def spec(self) -> ProxySpec:
         """The nets and the optimiser alone."""
         return ProxySpec.model_validate(self.model_dump(include=set(ProxySpec.model_fields)))
+
+
+class Genes(RateList):
+    """What an individual carries beside its trees: the rates of the list that it is trained with, on every proxy.
+
+    Before the finals each of the finalists and of the references is trained at all rates of the list, on seeds of their
+    own, and enters the finals with its best. A best rate at an end of the list extends the list for all of them
+    (`ganetic.proxy.rates.chosen_rates`).
+    """
+
+    tuning_seeds: Seeds = 2
+    """Trainings of each contestant of the finals at each of the rates."""
 
 
 class Evolution(Config):
@@ -143,6 +158,9 @@ class SearchSpace(Config):
     vanishing_bound: Annotated[float, Field(ge=0, le=1)] = VANISHING_BOUND
     """The screen's smallest |g(-5.5)| / |g(0)|. Lower it for proxies on which saturating losses train."""
     trees: Trees = Trees()
+    # Left out where there are none: spaces of runs that were made without them stay what they were.
+    genes: Annotated[Genes | None, Field(exclude_if=lambda genes: genes is None)] = None
+    """The rates that losses are trained with; without them, each proxy's own."""
     evolution: Evolution = Evolution()
     checkpoint_every: Positive = 50
     """Steps between two measurements of the Fréchet distance."""
@@ -159,6 +177,11 @@ class SearchSpace(Config):
     """`fixed`: the proxies as they stand here, on any data. `calibrated`: on other data than the space's own, proxies
     that name no data get the settings that `ganetic calibrate --choose` chooses there, once for each data set."""
     stop: Stop
+
+    @property
+    def rates(self) -> tuple[Rates | None, ...]:
+        """The rates that an individual may carry; None stands for each proxy's own."""
+        return (None,) if self.genes is None else self.genes.pairs
 
     @property
     def tree_names(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from ganetic.loss.card import MAX_NAME, LossCard, Provenance, Reference, Result,
 from ganetic.loss.formula import Formula
 from ganetic.loss.reduce import reduce
 from ganetic.metrics.stability import Fitness
+from ganetic.proxy.rates import Rates
 
 PICKS = ("knee", "fid", "stability")
 
@@ -111,6 +112,7 @@ def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
     values = _rows(run.final_values())
     measured = {row["contestant"]: _final_results(run, row["contestant"], values) for row in finals}
     final = measured.get(f"individual {number}")
+    rates = _rates(run, individual, is_finalist=final is not None)
     return LossCard.of(
         name=_name(run, number),
         formula=short,
@@ -129,14 +131,23 @@ def _card(run: Run, individual: Row, finals: list[Row]) -> LossCard:
             torch=run.made_with.get("torch"),
         ),
         training=Training(
-            learning_rate=proxy.learning_rate,
-            beta1=proxy.beta1,
+            learning_rate=rates.learning_rate,
+            beta1=rates.beta1,
             beta2=proxy.beta2,
             batch=proxy.batch,
             batch_norm=proxy.batch_norm,
         ),
         found_as=None if short == formula else formula.text,
     )
+
+
+def _rates(run: Run, individual: Row, is_finalist: bool) -> Rates:
+    """With which rates its results were measured: those that were chosen for the finals, its own, or the proxy's."""
+    chosen = run.final_rates(f"individual {individual['individual']}") if is_finalist else None
+    if chosen is not None:
+        return chosen
+    own = individual if run.config.space.genes is not None else run.config.space.proxies[0].model_dump()
+    return Rates(learning_rate=own["learning_rate"], beta1=own["beta1"])
 
 
 def _name(run: Run, number: int) -> str:
@@ -149,7 +160,8 @@ def _name(run: Run, number: int) -> str:
 def _final_results(run: Run, contestant: str, values: list[Row]) -> tuple[Result, ...]:
     """One for each proxy."""
     own = [value for value in values if value["contestant"] == contestant]
-    return _results(run, "final", run.config.space.finals.steps, own, run.final_fitnesses(contestant))
+    steps, rates = run.config.space.finals.steps, run.final_rates(contestant)
+    return _results(run, "final", steps, own, run.final_fitnesses(contestant), rates)
 
 
 def _search_results(run: Run, row: Row) -> tuple[Result, ...]:
@@ -157,10 +169,13 @@ def _search_results(run: Run, row: Row) -> tuple[Result, ...]:
     if row["rung"] < 0:
         return ()
     number, steps = int(row["individual"]), run.config.space.rungs[int(row["rung"])].steps
-    return _results(run, "search", steps, _rows(run.search_values(number)), run.search_fitnesses(number))
+    rates = None if run.config.space.genes is None else _rates(run, row, is_finalist=False)
+    return _results(run, "search", steps, _rows(run.search_values(number)), run.search_fitnesses(number), rates)
 
 
-def _results(run: Run, role: Role, steps: int, values: list[Row], known: dict[str, Fitness]) -> tuple[Result, ...]:
+def _results(
+    run: Run, role: Role, steps: int, values: list[Row], known: dict[str, Fitness], rates: Rates | None
+) -> tuple[Result, ...]:
     by_proxy = {name: [value for value in values if value["proxy"] == name] for name in known}
     return tuple(
         measure.result(
@@ -170,6 +185,7 @@ def _results(run: Run, role: Role, steps: int, values: list[Row], known: dict[st
             [value["fd"] for value in by_proxy[measure.proxy]],
             known[measure.proxy].failed,
             known[measure.proxy].instability,
+            rates,
         )
         for measure in run.config.measures
         if measure.proxy in known

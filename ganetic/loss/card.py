@@ -79,6 +79,10 @@ class Result(_CardPart):
     failed: NonNegativeInt = 0
     """How many of the seeds failed."""
     instability: FiniteFloat | None = None
+    learning_rate: FiniteFloat | None = None
+    """Of both players' Adam, where it was chosen for the loss; else all losses had the same."""
+    beta1: FiniteFloat | None = None
+    """Chosen together with it."""
 
     @model_validator(mode="after")
     def _one_value_a_seed(self) -> "Result":

@@ -146,9 +146,12 @@ def _result(result: Result) -> str:
     spread = "" if result.sd is None else f" ± {result.sd:.4g}"
     floor = "" if result.floor is None else f", real against real {result.floor:.4g}"
     failed = f", {result.failed} failed" if result.failed else ""
+    rates = (
+        "" if result.learning_rate is None else f" at learning rate {result.learning_rate:g}, beta1 {result.beta1:g}"
+    )
     return (
         f"{result.metric} {result.mean:.4g}{spread} ({result.role}, {len(result.seeds)} seeds{failed}, "
-        f"{result.steps} steps of {result.model} on {result.data}{floor})"
+        f"{result.steps} steps of {result.model} on {result.data}{rates}{floor})"
     )
 
 

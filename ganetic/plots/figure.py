@@ -20,7 +20,8 @@ from ganetic.plots.progress import draw_progress
 from ganetic.plots.samples import SIDE, draw_samples
 from ganetic.plots.style import check_format, save
 from ganetic.proxy.materials import load_for, roles_of
-from ganetic.proxy.spec import TrialSpec
+from ganetic.proxy.rates import Rates
+from ganetic.proxy.spec import TrialSpec, with_rates
 from ganetic.proxy.trial import NonFiniteError, sample_images
 
 
@@ -136,7 +137,9 @@ def _samples(run: Run) -> Figure:
     It may be one of the few on which the loss does not stay finite; then it is the next one.
     """
     card, space = pick_card(run), run.config.space
-    proxy = space.proxies[0].spec
+    assert card.training is not None
+    rates = Rates(learning_rate=card.training.learning_rate, beta1=card.training.beta1)
+    proxy = with_rates(space.proxies[0].spec, rates)
     images = load_for(proxy, space.proxies[0].data or run.config.data)
     training = images.images[roles_of(images, proxy).gan]
     for number in range(space.finals.seeds):

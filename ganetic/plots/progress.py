@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from ganetic.evolution.finals import AFTER_SEARCH
 from ganetic.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, plain_log_ticks, styled
 
 _STATE_COLOURS = {
@@ -26,14 +27,14 @@ def draw_progress(trials: pd.DataFrame, metric: str, steps: int, seeds: int, pro
 
     Args:
         trials: columns ``number``, ``kind``, ``individual``, ``steps``, ``state``, ``fd``, ``seconds``,
-            ``finished_at``; unfinished and final trials are left out here.
+            ``finished_at``; those unfinished or after the search are left out here.
         metric: the name of the Fréchet distance.
         steps: steps of the highest rung.
         seeds: seeds of the highest rung; only individuals with as many completed trials on each proxy count as the
             best.
         proxies: of the space.
     """
-    done = trials[(trials["kind"] != "final") & trials["finished_at"].notna()].sort_values("finished_at")
+    done = trials[~trials["kind"].isin(AFTER_SEARCH) & trials["finished_at"].notna()].sort_values("finished_at")
     count = np.arange(1, len(done) + 1, dtype=np.float64)
     with styled():
         figure = Figure(figsize=(9, 6.2))

@@ -8,6 +8,7 @@ from ganetic.config import Config
 from ganetic.gan.profiles import ProfileName
 from ganetic.gan.upsampling import Upsampling
 from ganetic.metrics.feature_names import CNN, checked_digest, checked_features, is_file
+from ganetic.proxy.rates import Beta1, LearningRate, Rates
 
 Steps = Annotated[int, Field(ge=1)]
 
@@ -19,9 +20,9 @@ class ProxySpec(Config):
     """Channels of the wider image layers; a quarter-size layer has twice as many."""
     batch: Annotated[int, Field(ge=2, le=4096)] = 32
     """Images a step, real and generated each."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    learning_rate: LearningRate = 2e-3
     """Adam's learning rate, of both players."""
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    beta1: Beta1 = 0.5
     """Adam's first decay rate."""
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Adam's second decay rate."""
@@ -67,6 +68,11 @@ class ProxySpec(Config):
                 "ARCHITECTURE:FILE"
             )
         return self
+
+
+def with_rates(proxy: ProxySpec, rates: Rates | None) -> ProxySpec:
+    """The proxy with other rates; None for its own."""
+    return proxy if rates is None else proxy.model_copy(update=rates.model_dump())
 
 
 class KillRule(Config):

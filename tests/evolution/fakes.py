@@ -66,7 +66,10 @@ def noise(*what: object) -> float:
 
 
 def work(context: Context | None, payload: Payload) -> dict[str, Any]:
-    """A trial's record: from formula and seed alone; a longer trial has a shorter one's trace as its beginning."""
+    """A trial's record: from formula, seed and rates alone; a longer trial has a shorter one's trace as its beginning.
+
+    Every loss is best at the proxy's default rates.
+    """
     formula, seed = payload["formula"], payload["seed"]
     where = () if payload["materials"] == "main" else (payload["materials"],)
     fate, luck = noise(formula), noise(formula, seed, *where)
@@ -75,7 +78,9 @@ def work(context: Context | None, payload: Payload) -> dict[str, Any]:
         first = payload["kill"][0]["step"]
         steps = [step for step in steps if step <= first]
         return _record("pruned", "non_convergence", [(step, 880.0) for step in steps], first)
-    end = 40 + 80 * noise(formula, "quality") + 30 * luck
+    rates = payload["proxy"]
+    off = abs(math.log2(rates["learning_rate"] / 2e-3)) + abs(rates["beta1"] - 0.5)
+    end = (40 + 80 * noise(formula, "quality") + 30 * luck) * (1 + 0.5 * off)
     trace = [(step, _fd(end, formula, seed, step)) for step in steps]
     fragile = 0.2 < fate < 0.35 and seed % 100 > 0  # trains on the first seed only
     if fate < 0.1 or luck < 0.1 or fragile:

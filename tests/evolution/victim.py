@@ -10,6 +10,7 @@ from typing import Any
 
 from ganetic.evolution.run import resume, search
 from ganetic.evolution.runtime import MakeExecutor
+from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, Outcome, Payload
 from tests.evolution.fakes import SPACE, runtime, serial_with_mishaps
 
@@ -55,12 +56,12 @@ def fatal(moments: dict[Moment, int]) -> MakeExecutor:
     return lambda materials: Fatal(serial_with_mishaps(materials), moments)
 
 
-def _drive(directory: Path, moments: dict[Moment, int], options: dict[str, Any]) -> None:
+def _drive(directory: Path, moments: dict[Moment, int], space: SearchSpace, options: dict[str, Any]) -> None:
     where = runtime(fatal(moments), **options)
     if directory.exists():
         resume(directory, where)
     else:
-        search(SPACE, run=directory, seed=7, runtime=where)
+        search(space, run=directory, seed=7, runtime=where)
 
 
 def in_process(function: Callable[..., None], *arguments: Any) -> BaseProcess:
@@ -70,14 +71,14 @@ def in_process(function: Callable[..., None], *arguments: Any) -> BaseProcess:
     return context.Process(target=function, args=arguments)
 
 
-def driver(directory: Path, moments: dict[Moment, int], **options: Any) -> BaseProcess:
+def driver(directory: Path, moments: dict[Moment, int], space: SearchSpace = SPACE, **options: Any) -> BaseProcess:
     """A process that searches or resumes; start and join it."""
-    return in_process(_drive, directory, moments, options)
+    return in_process(_drive, directory, moments, space, options)
 
 
-def drive_until(directory: Path, moment: Moment, **options: Any) -> None:
+def drive_until(directory: Path, moment: Moment, space: SearchSpace = SPACE, **options: Any) -> None:
     """Search or resume until killed at a moment."""
-    process = driver(directory, {moment: signal.SIGKILL}, **options)
+    process = driver(directory, {moment: signal.SIGKILL}, space, **options)
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL, f"{moment} never came"

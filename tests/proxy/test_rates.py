@@ -50,6 +50,11 @@ def test_a_list_is_extended_a_few_times_and_not_beyond() -> None:
     assert chosen_rates(LIST, {"a": fds(rates, 1e-9)})[1] == {"a": Rates(learning_rate=1.25e-4, beta1=0.5)}
 
 
+def test_a_loss_that_trains_at_no_rate_does_not_extend_the_list() -> None:
+    never = {pair: [900.0, 900.0] for pair in LIST.pairs}
+    assert chosen_rates(LIST, {"a": never}) == (LIST, {"a": Rates(learning_rate=2e-3, beta1=0.0)})
+
+
 def test_rates_above_one_and_lists_of_one_are_not_extended() -> None:
     high = RateList(learning_rates=(0.2, 0.6))
     assert chosen_rates(high, {"a": fds(high, 0.6)})[1] == {"a": Rates(learning_rate=0.6, beta1=0.5)}
