@@ -13,6 +13,9 @@ from ganetic.loss.expression import Const, Node, Var
 from ganetic.loss.formula import Formula, Slot
 from ganetic.loss.ops import OPERATORS, Array, logistic
 
+Places = npt.NDArray[np.intp]
+"""Indices of a grid's points."""
+
 Linear = tuple[Array, Array]
 """A value of shape (N,) and its tangents of shape (1 or 2, N); both may still be scalars to broadcast."""
 
@@ -45,9 +48,9 @@ class Grid:
 
     d: Array
     m: Array
-    near: npt.NDArray[np.intp]
-    axis: npt.NDArray[np.intp]
-    cross: npt.NDArray[np.intp]
+    near: Places
+    axis: Places
+    cross: Places
     relativistic: bool
 
     def flip(self, values: Array) -> Array:
@@ -82,15 +85,15 @@ def grid(relativistic: bool) -> Grid:
 def _mirrored(d: Array, m: Array) -> Grid:
     d, m = np.concatenate((d, -d)), np.concatenate((m, -m))
     relativistic = bool(m.any())
-    axis = _along(d, m)
-    cross = _along(m, d) if relativistic else axis
+    axis = along(d, m, _SURE)
+    cross = along(m, d, _SURE) if relativistic else axis
     near = np.flatnonzero((np.abs(d) <= 2) & (np.abs(m) <= 2))
     return Grid(d, m, near, axis, cross, relativistic)
 
 
-def _along(own: Array, other: Array) -> npt.NDArray[np.intp]:
-    """Indices of the points on an axis, in rising order, 0 once."""
-    on_axis = np.flatnonzero((other == 0) & (np.abs(own) <= _SURE))
+def along(own: Array, other: Array, reach: float) -> Places:
+    """Indices of a grid's points on one of its axes out to ±reach, in rising order, 0 once."""
+    on_axis = np.flatnonzero((other == 0) & (np.abs(own) <= reach))
     rising = on_axis[np.argsort(own[on_axis], kind="stable")]
     return rising[np.diff(own[rising], prepend=-np.inf) > 0]
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 import numpy as np
 
 from ganetic.loss.formula import Formula, Slot
-from ganetic.loss.numeric import AXIS_POINTS, Grid, Response, responses
+from ganetic.loss.numeric import AXIS_POINTS, Grid, Places, Response, responses
 from ganetic.loss.ops import Array
 
 VANISHING_BOUND = 0.1
@@ -64,7 +64,7 @@ class Verdict:
 
 @dataclass(frozen=True, eq=False)
 class Forces:
-    """Gradients by a logit in rising order of d within ±6, the opposite batch at 0; each of shape (N,).
+    """Gradients by a logit in rising order of d, the opposite batch at 0; each of shape (N,).
 
     For losses that read m this includes what flows through the mean.
     """
@@ -93,14 +93,31 @@ def judge(points: Grid, slots: dict[Slot, Response], vanishing_bound: float = VA
     """`screen` on responses that are known already."""
     if not all(_bounded(response) for response in {id(response): response for response in slots.values()}.values()):
         return Verdict(False, Rejection.NON_FINITE, None)
-    forces = _forces(points, slots)
-    if any(np.abs(force).max() <= SMALLEST_GRADIENT for force in (forces.real, forces.fake, forces.generator)):
+    felt = forces(points, slots, points.axis, points.cross)
+    if any(np.abs(force).max() <= SMALLEST_GRADIENT for force in (felt.real, felt.fake, felt.generator)):
         return Verdict(False, Rejection.NO_GRADIENT, None)
-    orientation = _orientation(forces.real - forces.fake)
+    orientation = _orientation(felt.real - felt.fake)
     if orientation is None:
         return Verdict(False, Rejection.NO_SEPARATION, None)
-    reason = _generator_fault(forces.generator, orientation, vanishing_bound)
+    reason = _generator_fault(felt.generator, orientation, vanishing_bound)
     return Verdict(reason is None, reason, orientation)
+
+
+def forces(points: Grid, slots: dict[Slot, Response], axis: Places, cross: Places) -> Forces:
+    """What pushes a logit along an axis.
+
+    Args:
+        points: where the responses were taken.
+        slots: the responses.
+        axis: indices of points with m = 0, in rising order of d.
+        cross: indices of points with d = 0, m rising as d does on `axis`; only read for losses that read m.
+    """
+    real, fake, generator = slots["d_real"], slots["d_fake"], slots["g_fake"].by_d[axis]
+    if not points.relativistic:
+        return Forces(real.by_d[axis], fake.by_d[axis], generator)
+    if "g_real" in slots:
+        generator = generator + slots["g_real"].by_m[cross]
+    return Forces(real.by_d[axis] + fake.by_m[cross], fake.by_d[axis] + real.by_m[cross], generator)
 
 
 def gradient_scale(formula: Formula) -> float:
@@ -126,16 +143,6 @@ def _bounded(response: Response) -> bool:
     # The largest of values with NaN is NaN, and a comparison with NaN is false: one test finds NaN, infinity and what
     # is about to overflow.
     return all(bool(np.abs(part).max() <= LARGEST) for part in (response.value, response.by_d, response.by_m))
-
-
-def _forces(points: Grid, slots: dict[Slot, Response]) -> Forces:
-    axis, cross = points.axis, points.cross
-    real, fake, generator = slots["d_real"], slots["d_fake"], slots["g_fake"].by_d[axis]
-    if not points.relativistic:
-        return Forces(real.by_d[axis], fake.by_d[axis], generator)
-    if "g_real" in slots:
-        generator = generator + slots["g_real"].by_m[cross]
-    return Forces(real.by_d[axis] + fake.by_m[cross], fake.by_d[axis] + real.by_m[cross], generator)
 
 
 def _orientation(separation: Array) -> Orientation | None:
