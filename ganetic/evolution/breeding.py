@@ -5,16 +5,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 from ganetic.errors import UserError
 from ganetic.evolution.genome import Genome, Trees, drawing_from
 from ganetic.evolution.individual import Individual
+from ganetic.evolution.neighbours import curve
 from ganetic.evolution.ranking import Order, rank
 from ganetic.evolution.space import SearchSpace
 from ganetic.loss.expression import depth, node_count
 from ganetic.loss.fingerprint import of_responses
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
+from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
 from ganetic.proxy.rates import Rates
 
@@ -28,6 +32,8 @@ FRESH_BLOOD_AFTER = 200
 """Draws of offspring after which every second draw is a random individual."""
 
 
+Pick = Callable[[Sequence[Array]], int]
+"""Chooses one of several losses, by their curves."""
 Draw = tuple[Trees, Rates | None, str]
 """An individual before it is judged, its rates and its origin."""
 
@@ -63,6 +69,16 @@ class Child:
     rejections: Counter[str]
 
 
+class _Candidate(NamedTuple):
+    """A viable new loss that may become a child."""
+
+    formula: Formula
+    fingerprint: str
+    curve: Callable[[], Array]
+    rates: Rates | None
+    origin: str
+
+
 class Breeder:
     """Draws children in a search space."""
 
@@ -77,29 +93,44 @@ class Breeder:
         population: Sequence[Individual],
         texts: AbstractSet[Key],
         fingerprints: AbstractSet[Key],
+        candidates: int = 1,
+        pick: Pick | None = None,
     ) -> Child:
-        """Draw until a child is viable and new.
+        """Draw until a child is viable and new, or several are, of whom one is picked.
 
         Args:
             stream: where all chance comes from.
             population: the possible parents; with fewer than two, children are random.
             texts: of everything submitted.
             fingerprints: of everything submitted.
+            candidates: how many viable new children to draw; fewer where many draws do not give so many.
+            pick: chooses one of several by their curves, see `ganetic.evolution.neighbours.curve`; None: the first.
 
         Raises:
             Exhausted: nothing was found in many draws.
         """
         rejections: Counter[str] = Counter()
+        found: list[_Candidate] = []
+        pool: set[Key] = set()
         with drawing_from(stream):
             for trees, rates, origin in self._draws(population):
                 judged = self._judge(trees, rates, texts, fingerprints)
-                if not isinstance(judged, str):
-                    return Child(*judged, rates, origin, rejections)
-                rejections[judged] += 1
-        raise Exhausted(rejections)
+                if isinstance(judged, str):
+                    rejections[judged] += 1
+                elif (judged[1], rates) in pool:
+                    rejections["duplicate_fingerprint"] += 1
+                else:
+                    found.append(_Candidate(*judged, rates, origin))
+                    pool.add((judged[1], rates))
+                if len(found) == candidates:
+                    break
+        if not found:
+            raise Exhausted(rejections)
+        chosen = found[pick([one.curve() for one in found]) if pick and candidates > 1 else 0]
+        return Child(chosen.formula, chosen.fingerprint, chosen.rates, chosen.origin, rejections)
 
     def _draws(self, population: Sequence[Individual]) -> Iterator[Draw]:
-        """Offspring and, where they come to nothing or there are no parents, random individuals,."""
+        """Offspring and, where they come to nothing or there are no parents, random individuals."""
         offspring = self._parenthood(population) if len(population) >= 2 else self._random
         for number in range(MAX_DRAWS):
             tired = number >= FRESH_BLOOD_AFTER and number % 2 == 1
@@ -138,8 +169,24 @@ class Breeder:
 
     def _judge(
         self, trees: Trees, rates: Rates | None, texts: AbstractSet[Key], fingerprints: AbstractSet[Key]
-    ) -> tuple[Formula, str] | str:
-        """The formula and fingerprint of a viable new individual, or the reason why it is not one."""
+    ) -> tuple[Formula, str, Callable[[], Array]] | str:
+        """The formula, the fingerprint and the curve of a viable new individual, or the reason why it is not one."""
+        formula = self._sized(trees)
+        if isinstance(formula, str):
+            return formula
+        if (formula.text, rates) in texts:
+            return "duplicate_text"
+        points, slots = responses(formula)
+        verdict = judge(points, slots, self._space.vanishing_bound)
+        if verdict.reason is not None:
+            return verdict.reason
+        fingerprint = of_responses(points, slots, verdict.orientation)
+        if (fingerprint, rates) in fingerprints:
+            return "duplicate_fingerprint"
+        return formula, fingerprint, partial(curve, points, slots, verdict.orientation, rates)
+
+    def _sized(self, trees: Trees) -> Formula | str:
+        """The formula of an individual of a size that the space allows, or the reason why there is none."""
         limits = self._space.trees
         if any(len(tree) > 2 * limits.max_nodes for tree in trees.values()):  # even before constants are folded
             return "too_large"
@@ -151,11 +198,4 @@ class Breeder:
             node_count(tree) > limits.max_nodes or depth(tree) > limits.max_depth for tree in formula.trees.values()
         ):
             return "too_large"
-        if (formula.text, rates) in texts:
-            return "duplicate_text"
-        points, slots = responses(formula)
-        verdict = judge(points, slots, self._space.vanishing_bound)
-        if verdict.reason is not None:
-            return verdict.reason
-        fingerprint = of_responses(points, slots, verdict.orientation)
-        return "duplicate_fingerprint" if (fingerprint, rates) in fingerprints else (formula, fingerprint)
+        return formula

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from ganetic.config import Config
 from ganetic.evolution.breeding import Breeder, Child, Key
+from ganetic.evolution.estimates import Estimates
 from ganetic.evolution.individual import Individual, Scales
 from ganetic.evolution.ranking import rank, worst
 from ganetic.evolution.space import SearchSpace
@@ -56,6 +57,10 @@ class Proposal(Config):
     rates: Annotated[Rates | None, Field(exclude_if=lambda rates: rates is None)] = None
 
 
+AT_RANDOM = 0.2
+"""How often a child is not chosen by its neighbours: what they know nothing of must be tried, too."""
+
+
 class Evolution:
     """The state of a search, moved on by `ask`, `register` and `tell`.
 
@@ -67,6 +72,7 @@ class Evolution:
     def __init__(self, space: SearchSpace, seed: int, scales: Scales) -> None:
         self._space, self._seed, self._scales = space, seed, scales
         self._breeder = Breeder(space)
+        self._estimates = Estimates(space, scales)
         self.individuals: list[Individual] = []
         self.population: list[Individual] = []
         self._texts: set[Key] = set()
@@ -114,6 +120,7 @@ class Evolution:
 
     def _settle(self, individual: Individual) -> None:
         """Let an individual in, or out, and keep the population within its size."""
+        self._estimates.tell(individual)
         others = [member for member in self.population if member is not individual]
         self.population = [*others, individual] if individual.viable else others
         if individual.dead:
@@ -155,7 +162,11 @@ class Evolution:
         else:
             evolution = self._space.evolution
             parents = () if evolution.random or number < evolution.population else self.population
-            child = self._breeder.draw(child_stream(self._seed, index), parents, self._texts, self._fingerprints)
+            stream = child_stream(self._seed, index)
+            is_chosen = evolution.candidates > 1 and len(parents) >= 2 and stream.random() >= AT_RANDOM
+            count = evolution.candidates if is_chosen else 1
+            known = (self._texts, self._fingerprints)
+            child = self._breeder.draw(stream, parents, *known, count, self._estimates.pick)
         formula = child.formula
         individual = Individual(
             number, formula.text, child.fingerprint, formula.node_count, child.origin, rates=child.rates

@@ -104,6 +104,10 @@ class Evolution(Config):
     """Contestants for each parent."""
     parsimony: Share = 0.3
     """How often a tie in rank goes to the smaller individual instead of to the lonelier one."""
+    # Left out where it is 1: spaces of runs that were made without it stay what they were.
+    candidates: Annotated[int, Field(ge=1, le=100, exclude_if=lambda count: count == 1)] = 1
+    """Viable children of which the one is trained that the nearest results told so far predict to be the best
+    (`ganetic.evolution.neighbours`); every fifth child is the first one drawn all the same. 1: every child is."""
     reduction: Annotated[FiniteFloat, Field(gt=1)] = 3.0
     """One in so many of a rung's individuals is trained on the next rung."""
     random: bool = False

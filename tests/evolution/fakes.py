@@ -78,7 +78,7 @@ def work(context: Context | None, payload: Payload) -> dict[str, Any]:
         first = payload["kill"][0]["step"]
         steps = [step for step in steps if step <= first]
         return _record("pruned", "non_convergence", [(step, 880.0) for step in steps], first)
-    rates = payload["proxy"]
+    rates = payload.get("proxy", ProxySpec().model_dump())
     off = abs(math.log2(rates["learning_rate"] / 2e-3)) + abs(rates["beta1"] - 0.5)
     end = (40 + 80 * noise(formula, "quality") + 30 * luck) * (1 + 0.5 * off)
     trace = [(step, _fd(end, formula, seed, step)) for step in steps]

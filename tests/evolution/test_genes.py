@@ -1,4 +1,4 @@
-"""Rates as genes: what individuals carry, how contestants get theirs, and what is said of them."""
+"""Rates as genes, in a search whose children are chosen by their neighbours."""
 
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,8 @@ from tests.evolution.test_driver import Notes
 from tests.evolution.victim import drive_until
 
 GENES = Genes(learning_rates=(1e-3, 2e-3, 4e-3), beta1s=(0.0, 0.5), tuning_seeds=2)
-WITH_GENES = SPACE.model_copy(update={"genes": GENES})
+CHOOSY = SPACE.evolution.model_copy(update={"candidates": 6})
+WITH_GENES = SPACE.model_copy(update={"genes": GENES, "evolution": CHOOSY})
 SEEDED = SearchSpace.model_validate(
     {
         **WITH_GENES.model_dump(),
@@ -170,6 +171,15 @@ def test_a_search_that_is_left_anywhere_comes_to_the_same_end(tmp_path: Path) ->
     assert TRIALS < len(journal_of(directory)["records"]) < total  # the last one killed it while it chose rates
     resume(directory, MISHAPS)
     assert journal_of(directory) == journal_of(finished().directory)
+
+
+def test_children_that_are_chosen_are_other_children() -> None:
+    plain = finished(WITH_GENES.model_copy(update={"evolution": SPACE.evolution}))
+    mine, theirs = (run.individuals()["formula"].tolist() for run in (finished(), plain))
+    first = SPACE.evolution.population
+    assert mine[:first] == theirs[:first]
+    assert mine != theirs
+    assert "candidates" not in plain.config.space.evolution.model_dump()
 
 
 def test_cards_and_modules_say_the_rates() -> None:
