@@ -134,7 +134,7 @@ class RunConfig(Config):
 def model_name(proxy: ProxySpec, materials: Materials) -> str:
     """The proxy net, such as ``dcgan28-w16``, and behind it what is not the default, as in ``…-nobn-resize-xray-ema``.
 
-    That is: no batch norm, resized, augmented by a profile, averaged.
+    That is: no batch norm, resized, augmented by a profile, R1 and its weight, averaged.
     """
     parts = [
         f"dcgan{materials.images.shape[1]}",
@@ -142,6 +142,7 @@ def model_name(proxy: ProxySpec, materials: Materials) -> str:
         *([] if proxy.batch_norm else ["nobn"]),
         *([] if proxy.upsampling == "transposed" else [proxy.upsampling]),
         *([] if proxy.augmentation == "none" else [proxy.augmentation]),
+        *([f"r1-{proxy.r1:g}"] if proxy.r1 else []),
         *(["ema"] if proxy.ema_decay else []),
     ]
     return "-".join(parts)

@@ -47,6 +47,10 @@ class ProxySpec(Config):
     augmentation: Annotated[ProfileName, Field(exclude_if=lambda name: name == "none")] = "none"
     """The profile of `ganetic.gan.profiles` through whose random changes D sees real and generated images; meant for
     sets of fewer than 2,000."""
+    # Left out where it is off, likewise.
+    r1: Annotated[float, Field(ge=0, exclude_if=lambda weight: weight == 0)] = 0.0
+    """Weight of the R1 penalty of D, relative to the loss's gradient scale, see `ganetic.gan.regulariser`; a step takes
+    about twice as long with it."""
     upsampling: Annotated[Upsampling, Field(exclude_if=lambda name: name == "transposed")] = "transposed"
     """How the generator doubles the side of its features: by transposed convolutions, or by bilinear enlargement and a
     3×3 convolution ("resize"), which leaves no grid; a step takes 1.2 to 1.4 times as long."""

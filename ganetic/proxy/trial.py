@@ -18,9 +18,11 @@ from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
 from ganetic.gan.order import Order
 from ganetic.gan.profiles import PROFILES
+from ganetic.gan.regulariser import Regulariser, RegulariserSpec
 from ganetic.gan.step import adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
+from ganetic.loss.screen import gradient_scale
 from ganetic.metrics.diversity import collapsed
 from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.metrics.yardstick import Extractor
@@ -79,6 +81,9 @@ class Training:
         spec: loss, seed and settings.
         images: uint8 ``(N, H, W, C)`` that it trains on.
         device: where to train.
+
+    Raises:
+        UserError: there is a penalty, and the loss has no gradient scale to weigh it by.
     """
 
     def __init__(self, spec: TrialSpec, images: NDArray[np.uint8], device: str) -> None:
@@ -86,7 +91,9 @@ class Training:
         self._device = device
         self._images = torch.tensor(images, device=device)
         self._latent, self._batch, self._learning_rate = proxy.latent, proxy.batch, proxy.learning_rate
-        self._loss = GanLoss(Formula.from_text(spec.formula))
+        formula = Formula.from_text(spec.formula)
+        self._loss = GanLoss(formula)
+        self._regulariser = _r1(proxy.r1, formula)
         self.generator = generator_of(proxy, size, channels)
         discriminator = Discriminator(size, channels, proxy.width, proxy.batch_norm)
         initialise(self.generator, random_stream(spec.seed, "generator"))
@@ -150,7 +157,7 @@ class Training:
         latents = torch.randn(self._batch, self._latent, generator=self._latents).to(self._device)
         augment = None if self._profile is None else draw_both(self._profile, self._batch, self._changes)
         nets = (self.generator, self._discriminator)
-        losses = gan_step(*nets, self._loss, self._optimisers, real, latents, None, augment)
+        losses = gan_step(*nets, self._loss, self._optimisers, real, latents, self._regulariser, augment)
         if self._average is not None:
             self._average.update(self.generator, self.step)
         # A sum of losses remembers any that was not finite, and is read only now and then.
@@ -287,6 +294,13 @@ def _train_and_judge(
                 return TrialState.PRUNED, ill or Ill.NON_CONVERGENCE
             return (TrialState.COMPLETED, None) if ill is None else (TrialState.FAILED, ill)
     raise AssertionError("the last measured step ends a trial")
+
+
+def _r1(weight: float, formula: Formula) -> Regulariser | None:
+    if not weight:
+        return None
+    # The stream is drawn from by other penalties alone.
+    return Regulariser(RegulariserSpec(r1=weight), gradient_scale(formula), random_stream(0, "regulariser"))
 
 
 def _vector(net: torch.nn.Module) -> Tensor:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from ganetic.errors import UserError
 from ganetic.gan.step import StepLosses, gan_step
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -213,6 +214,31 @@ def test_a_spec_without_an_average_is_written_as_before() -> None:
     assert "ema_decay" not in ProxySpec().model_dump()
     assert ProxySpec(ema_decay=0.98).model_dump()["ema_decay"] == 0.98
     assert ProxySpec.model_validate(ProxySpec(ema_decay=0.98).model_dump()).ema_decay == 0.98
+
+
+def test_a_penalty_changes_the_training_and_not_its_start(materials: Materials) -> None:
+    plain, penalised, more = (run_trial(spec(proxy=ProxySpec(r1=weight)), materials) for weight in (0.0, 1.0, 10.0))
+    assert plain.trace[0] == penalised.trace[0] == more.trace[0]
+    assert len({plain.trace[-1], penalised.trace[-1], more.trace[-1]}) == 3
+    assert run_trial(spec(proxy=ProxySpec(r1=1.0)), materials).trace == penalised.trace
+
+
+def test_a_penalty_is_relative_to_the_scale_of_the_loss(materials: Materials) -> None:
+    """Adam does not see ten times a loss, so that a penalty must not either."""
+    hinge = "d_real = relu(sub(1, d)); d_fake = relu(add(1, d)); g_fake = neg(d)"
+    ten = "d_real = mul(8, relu(sub(1, d))); d_fake = mul(8, relu(add(1, d))); g_fake = mul(8, neg(d))"
+    one, same = (run_trial(spec(text, proxy=ProxySpec(r1=3.0)), materials) for text in (hinge, ten))
+    assert [fd for _, fd in one.trace] == pytest.approx([fd for _, fd in same.trace], rel=0.02)
+
+
+def test_a_penalty_needs_a_loss_with_a_scale(materials: Materials) -> None:
+    with pytest.raises(UserError, match="gradient scale of 0"):
+        run_trial(spec(ZERO, proxy=ProxySpec(r1=1.0)), materials)
+
+
+def test_a_spec_without_a_penalty_is_written_as_before() -> None:
+    assert "r1" not in ProxySpec().model_dump()
+    assert ProxySpec(r1=2.0).model_dump()["r1"] == 2.0
 
 
 def test_a_resized_generator_is_another_one_and_written_only_where_it_is(materials: Materials) -> None:
