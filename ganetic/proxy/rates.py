@@ -78,7 +78,7 @@ def chosen_rates(
     """Each loss's best rates, as far as its trainings tell.
 
     Where a best rate lies at an end of the list, the list is extended there, for all losses alike, at most
-    `MOST_EXTENSIONS` times.
+    `MOST_EXTENSIONS` times. A loss that fails at every rate has no best one, gets the first, and extends nothing.
 
     Args:
         given: the list to begin with.
@@ -93,7 +93,8 @@ def chosen_rates(
         if any(rates not in own for own in fds.values() for rates in given.pairs):
             return given, None
         best = {name: _best_of({rates: own[rates] for rates in given.pairs}) for name, own in fds.items()}
-        longer = given.extended(best.values()) if extensions < MOST_EXTENSIONS else None
+        differing = [name for name, own in fds.items() if len({tuple(own[rates]) for rates in given.pairs}) > 1]
+        longer = given.extended([best[name] for name in differing]) if extensions < MOST_EXTENSIONS else None
         if longer is None:
             return given, best
         given = longer

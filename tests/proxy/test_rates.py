@@ -57,6 +57,14 @@ def test_rates_above_one_and_lists_of_one_are_not_extended() -> None:
     assert chosen_rates(one, {"a": fds(one, 1e-9)}) == (one, {"a": Rates(learning_rate=1e-3, beta1=0.5)})
 
 
+def test_a_loss_that_fails_at_every_rate_extends_no_list() -> None:
+    """It is as bad at the first rate as at the last: there is nothing to look for beyond."""
+    dead = {pair: [900.0, 900.0] for pair in LIST.pairs}
+    found, best = chosen_rates(LIST, {"dead": dead, "alive": fds(LIST, 2e-3)})
+    assert found == LIST
+    assert best == {"dead": LIST.pairs[0], "alive": Rates(learning_rate=2e-3, beta1=0.5)}
+
+
 @given(st.lists(st.sampled_from([1e-4, 5e-4, 1e-3, 2e-3, 4e-3, 1e-2]), min_size=1, max_size=4))
 def test_the_chosen_rates_are_the_best_of_those_that_were_trained(bests: list[float]) -> None:
     rates, best = LIST, None
