@@ -6,7 +6,9 @@ from typing import Literal, Protocol
 
 from ganetic.jobs.grid import GridProgress
 
-Phase = Literal["preparing", "choosing", "calibrating", "searching", "draining", "finals", "training", "finished"]
+Phase = Literal[
+    "preparing", "choosing", "calibrating", "searching", "draining", "tuning", "finals", "training", "finished"
+]
 
 
 @dataclass(frozen=True)
