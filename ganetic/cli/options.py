@@ -10,6 +10,10 @@ from ganetic.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from ganetic.evolution.space import SearchSpace
+    from ganetic.proxy.rates import RateList
+
+RATES = "learning rates above 0 and up to 1 that rise, such as 5e-4,1e-3,2e-3"
+BETA1S = "β₁ from 0 and below 1 that rise, such as 0,0.5"
 
 Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Trials at once; by default as many as fit.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to join: auto or host:6379.")]
@@ -84,6 +88,36 @@ def with_proxy(space: "SearchSpace", proxy: str | None) -> "SearchSpace":
     if proxy not in ("fixed", "calibrated"):
         raise unknown("choice", proxy, ("fixed", "calibrated"), "--proxy")
     return space.model_copy(update={"proxy": proxy})
+
+
+def rate_list(rates: str | None, beta1s: str | None) -> "RateList | None":
+    """Read ``5e-4,1e-3,2e-3`` and ``0,0.5``; None where there are no rates.
+
+    Raises:
+        UserError: these are no lists of rates.
+    """
+    if rates is None:
+        return None
+    from ganetic.config import validate  # noqa: PLC0415 - `--help` does not wait for numpy
+    from ganetic.proxy.rates import RateList  # noqa: PLC0415
+
+    given = {"learning_rates": _numbers(rates, "--rates", RATES)}
+    if beta1s is not None:
+        given["beta1s"] = _numbers(beta1s, "--beta1s", BETA1S)
+    try:
+        return validate(given, RateList, "rates")
+    except UserError as error:
+        option, allowed = ("--beta1s", BETA1S) if "beta1s" in str(error) else ("--rates", RATES)
+        reason = str(error).rpartition(": ")[2]
+        raise UserError(f"{option}: {reason}; expected {allowed}") from None
+
+
+def _numbers(text: str, option: str, allowed: str) -> list[float]:
+    words = text.split(",")
+    for word in words:
+        if not _is_number(word):
+            raise UserError(f'{option}: "{word.strip()[:40]}" is not a number; expected {allowed}')
+    return [float(word) for word in words]
 
 
 def _is_number(word: str) -> bool:

@@ -21,9 +21,11 @@ from ganetic.cli.options import (
     Sha256,
     Window,
     Workers,
+    rate_list,
     windowed,
     with_proxy,
 )
+from ganetic.errors import UserError
 
 if TYPE_CHECKING:
     from ganetic.studies.comparison import Comparison
@@ -45,6 +47,15 @@ def compare(
     space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxy and finals to use.")] = "quick",
     reference: Annotated[
         str | None, typer.Option(metavar="NAME", help="Compare all others with it; by default bce, or the first.")
+    ] = None,
+    rates: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="Learning rates: train each loss at its own best of them.")
+    ] = None,
+    beta1s: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="With --rates: Adam's β₁; by default the proxy's.")
+    ] = None,
+    tuning_seeds: Annotated[
+        int | None, typer.Option(min=1, max=100, metavar="N", help="With --rates: trainings at each; by default 3.")
     ] = None,
     output: Annotated[
         Path | None,
@@ -68,12 +79,29 @@ def compare(
     from ganetic.progress.search import listener_for
     from ganetic.studies.compare import compare as study
 
+    for option, value in (("--beta1s", beta1s), ("--tuning-seeds", tuning_seeds)):
+        if rates is None and value is not None:
+            raise UserError(f"{option}: says how to choose rates of a list; expected it with --rates")
+    tried = rate_list(rates, beta1s)
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
     data = windowed(data, loaded.data, window)
     with closing(listener_for(console(stderr=True))) as listener:
         try:
-            comparison = study(losses, data, model, seeds, loaded, steps, reference, output, runtime, listener)
+            comparison = study(
+                losses,
+                data,
+                model,
+                seeds,
+                loaded,
+                steps,
+                reference,
+                output,
+                runtime,
+                listener,
+                tried,
+                3 if tuning_seeds is None else tuning_seeds,
+            )
         except KeyboardInterrupt:
             listener.log("what has ended is kept; the same command with -o and the comparison directory goes on")
             raise

@@ -21,6 +21,7 @@ from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import Fitness, fitness
+from ganetic.proxy.card_rates import found_at_other_rates, rates_of
 from ganetic.proxy.spec import TrialSpec
 from ganetic.proxy.trial import TrialResult
 
@@ -86,6 +87,8 @@ def score(
         listener.log(
             f"on {proxy.name}, the first of {len(space.proxies)} proxies; `ganetic compare` trains on all of them"
         )
+    if said := found_at_other_rates(loss, [rates_of(proxy)], "trained here at"):
+        listener.log(f"{said}; `ganetic compare --rates` chooses each loss's own")
     materials = runtime.materials(proxy.data or data, proxy.spec, listener)
     trials = _trials(formula, space, seeds)
     with runtime.executor(materials, space.finals.steps) as executor:

@@ -11,7 +11,7 @@ import torch
 from ganetic.errors import UserError, typed
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.full.checkpoint import Standing
-from ganetic.full.config import TrainConfig, scales_of
+from ganetic.full.config import OptimiserSpec, TrainConfig, scales_of
 from ganetic.full.estimate import estimate
 from ganetic.full.listener import TrainListener, TrainSilence
 from ganetic.full.loop import Work, go_on, prepare
@@ -23,7 +23,9 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, resolve_loss, write_card
 from ganetic.loss.formula import Formula
 from ganetic.metrics.features import DIMENSIONS
+from ganetic.proxy.card_rates import found_at_other_rates
 from ganetic.proxy.materials import device_for_trials
+from ganetic.proxy.rates import Rates
 from ganetic.reproducible import reproducible, versions
 
 PIXELS_A_THREAD = 16 * 32**2
@@ -59,6 +61,8 @@ def train(
         advice = f"`{typed('ganetic', 'resume', run)}` goes on with it" if is_training(run) else "name a new directory"
         raise UserError(f"{run}: is there already; {advice}")
     refuse_impossible_directory(run)
+    if said := found_at_other_rates(loss, _rates(config.optimiser), "trained with the configuration's"):
+        listener.log(said)
     card = LossCard.of(name, formula)
     work = prepare(config, formula, listener, download)
     _check_start(work, listener)
@@ -116,6 +120,14 @@ def plan(config: TrainConfig, loss: str | Path, workers: int = 1, download: bool
         "memory_estimate_mib": round(needs.bytes / 2**20),
         "device": device_for_trials(),
     }
+
+
+def _rates(optimiser: OptimiserSpec) -> list[Rates]:
+    """Of the generator and of the discriminator."""
+    return [
+        Rates(learning_rate=rate, beta1=optimiser.beta1)
+        for rate in (optimiser.generator_rate, optimiser.discriminator_rate)
+    ]
 
 
 def _go_on(run: Path, work: Work, workers: int, page: TrainingPage, listener: TrainListener) -> None:

@@ -263,6 +263,19 @@ def resolve_loss(source: str | Path) -> tuple[str, Formula]:
     return "expression", Formula.from_text(text)
 
 
+def training_of(source: str | Path) -> Training | None:
+    """The settings that a loss was found with; None where it comes from no card, or the card says none.
+
+    Args:
+        source: as `resolve_loss` takes it.
+
+    Raises:
+        UserError: it is a card that cannot be read.
+    """
+    text = str(source)
+    return read_card(Path(text)).training if text not in LIBRARY and _is_file(text) else None
+
+
 def load_loss(source: str | Path) -> GanLoss:
     """Load a loss as a torch module.
 

@@ -17,7 +17,8 @@ from ganetic.jobs.statistics import LEVEL, least_wilcoxon_p
 from ganetic.loss.library import LIBRARY
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Ratio
-from ganetic.studies.wording import interval, number, p_value, ratio_number
+from ganetic.studies.settings import Settings
+from ganetic.studies.wording import interval, listed, number, p_value, rates_listed, ratio_number
 
 Row = dict[str, Any]
 
@@ -60,6 +61,20 @@ _SUMMARY: tuple[_Column, ...] = (
     _Column("secs", lambda row: number(row["seconds"])),
 )
 
+_RATES: tuple[_Column, ...] = (
+    _Column("learning\nrate", lambda row: f"{row['learning_rate']:g}"),
+    _Column("β₁", lambda row: f"{row['beta1']:g}"),
+)
+
+_TUNING: tuple[_Column, ...] = (
+    _SUMMARY[0],
+    *_RATES,
+    _Column("geom.\nmean", lambda row: number(row["geometric_mean"])),
+    _Column("seeds", lambda row: str(row["seeds"])),
+    _Column("failed", lambda row: str(row["failed"])),
+    _Column("chosen", lambda row: "chosen" if row["chosen"] else ""),
+)
+
 _RATIOS: tuple[_Column, ...] = (
     _Column("ratio", lambda row: ratio_number(row["ratio"])),
     _Column("95 %\ninterval", lambda row: interval(row["low"], row["high"])),
@@ -70,8 +85,10 @@ _RATIOS: tuple[_Column, ...] = (
     _Column("verdict", lambda row: str(row["verdict"])),
 )
 
-_NOT_ON_TERMINALS = "t test p"
+_NOT_ON_TERMINALS = ("t test p",)
 """Of a row that would not fit into 80 columns; Holm's is the same p, adjusted."""
+_NOT_BESIDE_RATES = ("mean", "sd")
+"""Of a row that would not fit into 80 columns with rates."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +111,9 @@ class _Sheet:
 def comparison_page(comparison: Comparison) -> RenderableType:
     """Lay a comparison out for a terminal of 80 columns or more."""
     parts: list[RenderableType] = [Text("\n".join(_head(comparison)))]
-    for sheet in _sheets(comparison):
-        shown = tuple(column for column in sheet.columns if column.title != _NOT_ON_TERMINALS)
+    left_out = (*_NOT_ON_TERMINALS, *(_NOT_BESIDE_RATES if comparison.settings.has_rates else ()))
+    for sheet in (*_sheets(comparison), *_tuning_sheets(comparison)):
+        shown = tuple(column for column in sheet.columns if column.title not in left_out)
         parts += [Text(), Text(sheet.title, style="bold"), _rich_table(_Sheet(sheet.title, shown, sheet.rows))]
     parts += [Text(), Text("\n".join(_notes(comparison)))]
     return Group(*parts)
@@ -103,6 +121,7 @@ def comparison_page(comparison: Comparison) -> RenderableType:
 
 def comparison_record(comparison: Comparison) -> dict[str, Any]:
     """Say all that is known of a comparison, but for its traces, as plain data."""
+    tuning = comparison.tuning()
     return {
         "directory": str(comparison.directory),
         "ended": comparison.ended,
@@ -112,17 +131,14 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
         "summary": _plain(comparison.summary()),
         "differences": _plain(comparison.differences()),
         "runs": _plain(comparison.runs()),
+        **({} if tuning.empty else {"tuning": _plain(tuning)}),
     }
 
 
 def markdown(comparison: Comparison) -> str:
     """Write a comparison as a Markdown page."""
     parts = ["  \n".join(_markdown_escaped(line) for line in _head(comparison))]
-    for sheet in _sheets(comparison):
-        rule = ["---", *["---:"] * (len(sheet.columns) - 1)]
-        cells = [[_markdown_escaped(text) for text in row] for row in sheet.texts()]
-        rows = [f"| {' | '.join(row)} |" for row in (sheet.titles, rule, *cells)]
-        parts.append("\n".join([f"**{_markdown_escaped(sheet.title)}**", "", *rows]))
+    parts += [_markdown_table(sheet) for sheet in _sheets(comparison)]
     parts.append("\n".join(f"- {_markdown_escaped(note)}" for note in _notes(comparison)))
     return "\n\n".join(parts) + "\n"
 
@@ -166,15 +182,25 @@ def csv(comparison: Comparison) -> str:
 def write_tables(comparison: Comparison) -> list[Path]:
     """Write the files ``<kind>.json``, ``.csv``, ``.md`` and ``.tex`` into the directory of a comparison.
 
+    Where rates were tried for its losses, ``tuning.csv`` and ``tuning.md`` say what came of each.
+
     Raises:
         UserError: the directory cannot be written.
     """
-    stem = comparison.directory / comparison.settings.kind
+    kind = comparison.settings.kind
     data = json.dumps(comparison_record(comparison), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    texts = {".json": data, ".csv": csv(comparison), ".md": markdown(comparison), ".tex": latex(comparison)}
-    for suffix, text in texts.items():
-        write_whole(stem.with_suffix(suffix), text)
-    return [stem.with_suffix(suffix) for suffix in texts]
+    texts = {
+        f"{kind}.json": data,
+        f"{kind}.csv": csv(comparison),
+        f"{kind}.md": markdown(comparison),
+        f"{kind}.tex": latex(comparison),
+    }
+    for sheet in _tuning_sheets(comparison):
+        texts["tuning.csv"] = comparison.tuning().to_csv(index=False, lineterminator="\n")
+        texts["tuning.md"] = _markdown_table(sheet) + "\n"
+    for name, text in texts.items():
+        write_whole(comparison.directory / name, text)
+    return [comparison.directory / name for name in texts]
 
 
 def latex_escaped(text: str) -> str:
@@ -204,10 +230,18 @@ def _sheets(comparison: Comparison) -> list[_Sheet]:
     for proxy in comparison.settings.proxies:
         where = f" on {proxy.name}" if comparison.settings.several_proxies else ""
         rows = [asdict(one) for one in summaries if one.proxy == proxy.name]
-        sheets.append(_Sheet(f"fd over seeds{where}, a failed training counting as untrained", _SUMMARY, rows))
+        columns = (*_SUMMARY[:1], *(_RATES if comparison.settings.has_rates else ()), *_SUMMARY[1:])
+        sheets.append(_Sheet(f"fd over seeds{where}, a failed training counting as untrained", columns, rows))
         if own := [ratio for ratio in said if ratio.proxy in ("", proxy.name)]:
             sheets.append(_ratio_sheet(own, where))
     return sheets
+
+
+def _tuning_sheets(comparison: Comparison) -> list[_Sheet]:
+    """What came of each of the rates that were tried for each loss, if any were."""
+    rows = comparison.tuning().to_dict("records")
+    title = "tuning: fd at each of the rates, a failed training counting as untrained"
+    return [_Sheet(title, _TUNING, [{str(key): value for key, value in row.items()} for row in rows])] if rows else []
 
 
 def _ratio_sheet(said: Sequence[Ratio], where: str) -> _Sheet:
@@ -221,7 +255,7 @@ def _ratio_sheet(said: Sequence[Ratio], where: str) -> _Sheet:
 
 def _notes(comparison: Comparison) -> list[str]:
     """How to read the tables, and what they do not say."""
-    notes = []
+    notes = _about_rates(comparison.settings, comparison.tuning())
     for one in comparison.summaries():
         if one.ills:
             where = f" on {one.proxy}" if comparison.settings.several_proxies else ""
@@ -230,6 +264,37 @@ def _notes(comparison: Comparison) -> list[str]:
         notes += _reading(said)
     formulas = comparison.formulas()
     notes += [f"{name}: {formula}" for name, formula in formulas.items() if name not in LIBRARY]
+    return notes
+
+
+def _about_rates(settings: Settings, tuning: pd.DataFrame) -> list[str]:
+    """How each loss came by its rates, and what the search for them left open."""
+    if (tuned := settings.tuned) is None:
+        return []
+    given, rates = tuned.given, tuned.rates
+    seeds = f"{tuned.seeds} seed{'' if tuned.seeds == 1 else 's'} of their own"
+    notes = [f"rates: each loss at its own best of {len(rates.pairs)} ({rates_listed(rates)}), chosen on {seeds}"]
+    if rates != given:
+        notes.append(
+            f"rates: the list began as {rates_listed(given)}; it was extended for all losses where one was best at an "
+            "end of it"
+        )
+    ends = (rates.learning_rates[0], rates.learning_rates[-1]) if len(rates.learning_rates) > 1 else ()
+    trainings = tuned.seeds * len(settings.proxies)
+    ended = set(tuning["loss"])
+    trained = set(tuning.loc[tuning["failed"] < trainings, "loss"])
+    alike = [name for name in settings.names if name in ended - trained]
+    if alike:
+        notes.append(f"rates: at each of them all trainings of {listed(alike)} failed: the first stands for all")
+    at_end = [
+        f"{loss.name} ({loss.rates.learning_rate:g})"
+        for loss in settings.losses
+        if loss.rates is not None and loss.rates.learning_rate in ends and loss.name not in alike
+    ]
+    if at_end:
+        notes.append(
+            f"rates: still best at an end of the list: {listed(at_end)}; a learning rate beyond it may be better"
+        )
     return notes
 
 
@@ -258,6 +323,13 @@ def _reading(said: Sequence[Ratio]) -> list[str]:
 def _tests_disagree(ratio: Ratio) -> bool:
     able = least_wilcoxon_p(ratio.pairs) < LEVEL
     return able and (ratio.t_p < LEVEL) != (ratio.wilcoxon_p < LEVEL)
+
+
+def _markdown_table(sheet: _Sheet) -> str:
+    rule = ["---", *["---:"] * (len(sheet.columns) - 1)]
+    cells = [[_markdown_escaped(text) for text in row] for row in sheet.texts()]
+    rows = [f"| {' | '.join(row)} |" for row in (sheet.titles, rule, *cells)]
+    return "\n".join([f"**{_markdown_escaped(sheet.title)}**", "", *rows])
 
 
 def _rich_table(sheet: _Sheet) -> Table:

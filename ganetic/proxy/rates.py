@@ -78,7 +78,7 @@ def chosen_rates(
     """Each loss's best rates, as far as its trainings tell.
 
     Where a best rate lies at an end of the list, the list is extended there, for all losses alike, at most
-    `MOST_EXTENSIONS` times.
+    `MOST_EXTENSIONS` times. A loss that fails at every rate has no best one, gets the first, and extends nothing.
 
     Args:
         given: the list to begin with.
@@ -92,22 +92,15 @@ def chosen_rates(
     for extensions in range(MOST_EXTENSIONS + 1):
         if any(rates not in own for own in fds.values() for rates in given.pairs):
             return given, None
-        best = {name: _best_of(given, own) for name, own in fds.items()}
-        longer = given.extended(best.values()) if extensions < MOST_EXTENSIONS else None
+        best = {name: _best_of({rates: own[rates] for rates in given.pairs}) for name, own in fds.items()}
+        differing = [name for name, own in fds.items() if len({tuple(own[rates]) for rates in given.pairs}) > 1]
+        longer = given.extended([best[name] for name in differing]) if extensions < MOST_EXTENSIONS else None
         if longer is None:
             return given, best
         given = longer
     raise AssertionError("the last list is not extended")
 
 
-def _best_of(given: RateList, fds: Mapping[Rates, Sequence[float]]) -> Rates:
-    """The rates of the list with the smallest geometric mean.
-
-    Of equal ones those nearest to its middle: a loss that trains at none of them says nothing of its ends.
-    """
-    middle = (len(given.learning_rates) - 1) / 2
-
-    def order(rates: Rates) -> tuple[float, float]:
-        return fmean(map(math.log, fds[rates])), abs(given.learning_rates.index(rates.learning_rate) - middle)
-
-    return min(given.pairs, key=order)
+def _best_of(fds: Mapping[Rates, Sequence[float]]) -> Rates:
+    """The rates with the smallest geometric mean; of equal ones the first."""
+    return min(fds, key=lambda rates: fmean(map(math.log, fds[rates])))

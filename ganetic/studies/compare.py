@@ -15,10 +15,13 @@ from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.library import LIBRARY
-from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison
+from ganetic.proxy.card_rates import found_at_other_rates, rates_of
+from ganetic.proxy.rates import RateList
+from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
 from ganetic.studies.ratios import default_reference
 from ganetic.studies.settings import Entry, Pair, Settings, measures_of
 from ganetic.studies.training import begun_settings, is_complete, train
+from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
 
 __all__ = ["Comparison", "compare", "open_comparison"]
 
@@ -40,6 +43,8 @@ def compare(
     directory: Path | str | None = None,
     runtime: Runtime | None = None,
     listener: Listener | None = None,
+    rates: RateList | None = None,
+    tuning_seeds: int = 3,
 ) -> Comparison:
     """Train losses on seeds that chose no loss of any run, and compare them in pairs.
 
@@ -57,24 +62,34 @@ def compare(
         directory: a new one, or that of a comparison to go on with; None makes one under ``runs/``.
         runtime: where.
         listener: who watches.
+        rates: each loss is trained at the best of these for it, found before the comparison by as many trainings of
+            each on seeds of their own; they replace those of all proxies. A list that names no β₁ keeps the proxies'.
+            None trains all losses at the proxies' rates.
+        tuning_seeds: with rates, trainings of each loss at each of them, on each proxy; at most 100.
 
     Raises:
-        UserError: something given is wrong; no directory was made then.
+        UserError: something given is wrong, and no directory was made then; or a training that was to choose rates
+            raised an error.
     """
     listener, runtime = listener or Silence(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     steps = space.finals.steps if steps is None else steps
-    _refuse_bad_choices(model, seeds, steps)
-    entries = entries_of([losses] if isinstance(losses, str | Path) else losses)
+    _refuse_bad_choices(model, seeds, steps, tuning_seeds)
+    sources = _named([losses] if isinstance(losses, str | Path) else losses)
+    entries = entries_of(sources)
     pairs = _pairs([entry.name for entry in entries], reference)
     data = data or space.data
     folder = Path(directory) if directory is not None else _new_directory(space, data)
     _refuse_other_content(folder)
-    if (begun := begun_settings(folder / JOURNAL, "comparison")) is not None:
+    begun = _begun(folder)
+    if begun is not None:
         space, data = as_begun(space, data, begun.proxies, begun.data)
     space, data = as_known(space, data, runtime, listener)
+    rates = None if rates is None else with_own_beta1s(rates, space.proxies)
+    if begun is not None:
+        refuse_other_rates(folder, begun.tuned, rates, tuning_seeds)
     materials = runtime.materials_of(space, data, listener)
-    settings = Settings(
+    study = Settings(
         kind="comparison",
         losses=entries,
         pairs=pairs,
@@ -86,11 +101,15 @@ def compare(
         steps=steps,
         checkpoints=space.checkpoints(steps),
     )
-    if not is_complete(folder / JOURNAL, settings):
+    tuning = None if rates is None else Tuning(folder, study, rates, tuning_seeds)
+    settings = study if tuning is None else tuning.tuned()
+    if settings is None or not is_complete(folder / JOURNAL, settings):
         with runtime.executor(materials, steps) as executor:
             make_directory(folder)  # not before all that can be wrong has been tried
             with run_lock(folder):
                 listener.log(f"comparison directory {folder}")
+                settings = study if tuning is None else tuning.run(executor, listener)
+                _say_other_rates(sources, settings, listener)
                 train(folder / JOURNAL, settings, executor, listener)
     return open_comparison(folder)
 
@@ -104,8 +123,7 @@ def entries_of(sources: Iterable[str | Path]) -> tuple[Entry, ...]:
     Raises:
         UserError: fewer than two, one is given twice, or one is nothing of these.
     """
-    given = [name for source in sources for name in (LIBRARY if str(source) == ALL else [str(source)])]
-    found = [(source, *resolve_loss(source)) for source in given]
+    found = [(source, *resolve_loss(source)) for source in _named(sources)]
     if len(found) < 2:
         raise UserError(
             f"{len(found)} loss{'' if len(found) == 1 else 'es'} to compare; expected two or more, or all; "
@@ -120,6 +138,21 @@ def entries_of(sources: Iterable[str | Path]) -> tuple[Entry, ...]:
         first[formula.text] = source
     names = _distinct([(name, source in LIBRARY) for source, name, _ in found])
     return tuple(Entry(name=name, text=formula.text) for name, (_, _, formula) in zip(names, found, strict=True))
+
+
+def _named(sources: Iterable[str | Path]) -> list[str]:
+    """The losses as they were given, each for itself."""
+    return [name for source in sources for name in (LIBRARY if str(source) == ALL else [str(source)])]
+
+
+def _say_other_rates(sources: Sequence[str], settings: Settings, listener: Listener) -> None:
+    """Say which losses come from cards that were found at other rates than those they are trained at now."""
+    for source, loss in zip(sources, settings.losses, strict=True):
+        where = "trained here at" if loss.rates is None else "trained here at its best of --rates,"
+        trained = [rates_of(loss.on(proxy.spec)) for proxy in settings.proxies]
+        if said := found_at_other_rates(source, trained, where):
+            advice = "" if settings.has_rates else "; --rates chooses each loss's own"
+            listener.log(f"{said}{advice}")
 
 
 def _distinct(named: Sequence[tuple[str, bool]]) -> list[str]:
@@ -144,11 +177,13 @@ def _pairs(names: Sequence[str], reference: str | None) -> tuple[Pair, ...]:
     return tuple(Pair(name, reference) for name in names if name != reference)
 
 
-def _refuse_bad_choices(model: str, seeds: int, steps: int) -> None:
+def _refuse_bad_choices(model: str, seeds: int, steps: int, tuning_seeds: int) -> None:
     if model not in MODELS:
         raise unknown("model", model, MODELS)
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
+    if not 1 <= tuning_seeds <= SEEDS_A_ROLE:
+        raise UserError(f"tuning_seeds is {tuning_seeds}; expected 1 to {SEEDS_A_ROLE}")
     if not 1 <= steps <= MAX_STEPS:
         raise UserError(f"steps is {steps}; expected 1 to {MAX_STEPS}")
 
@@ -157,13 +192,22 @@ def _refuse_other_content(folder: Path) -> None:
     refuse_impossible_directory(folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; name a new directory, or that of a comparison to go on with")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / JOURNAL).is_file() and not _only_a_lock(folder):
+    if not folder.is_dir() or (folder / JOURNAL).is_file() or tuning_journal(folder, 0).is_file():
+        return
+    if not _at_most_a_lock(folder):
         raise UserError(f"{folder}: holds something else; name a new directory, or that of a comparison to go on with")
 
 
-def _only_a_lock(folder: Path) -> bool:
+def _at_most_a_lock(folder: Path) -> bool:
     """Whether this is what a comparison leaves that was killed before its first training was written down."""
-    return all(path.name == "lock" or path.name.startswith(f".{JOURNAL}") for path in folder.iterdir())
+    begun = (f".{JOURNAL}", f".{tuning_journal(folder, 0).name}")
+    return all(path.name == "lock" or path.name.startswith(begun) for path in folder.iterdir())
+
+
+def _begun(folder: Path) -> Settings | None:
+    """The settings of the comparison there, or of the tuning before it; None where there is neither."""
+    begun = begun_settings(folder / JOURNAL, "comparison")
+    return begun or begun_settings(tuning_journal(folder, 0), "tuning")
 
 
 def _new_directory(space: SearchSpace, data: str) -> Path:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from itertools import count, takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,7 +32,13 @@ RAISED: Status = "raised"
 NOTHING = Summary(0, *[math.nan] * 6)
 """Of a loss whose trainings all raised."""
 
-_RUNS = ("proxy", "loss", "seed", "state", "reason", "fd", "counted_fd", "steps", "seconds", "node", "error")
+_RUNS = (
+    *("proxy", "loss", "learning_rate", "beta1", "seed"),
+    *("state", "reason", "fd", "counted_fd", "steps", "seconds", "node", "error"),
+)
+_RATES = ["learning_rate", "beta1"]
+"""Columns that stand only where losses have rates of their own."""
+_TUNING = ("loss", "learning_rate", "beta1", "geometric_mean", "seeds", "failed", "chosen")
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class LossSummary:
     Attributes:
         proxy: its name.
         loss: its name.
+        learning_rate: Adam's, with which it was trained.
+        beta1: Adam's decay rate of the mean of gradients.
         trainings: that have ended, but for those that raised an error: these say nothing of the loss.
         best: the lowest fd.
         worst: the highest.
@@ -56,6 +65,8 @@ class LossSummary:
 
     proxy: str
     loss: str
+    learning_rate: float
+    beta1: float
     trainings: int
     best: float
     worst: float
@@ -113,10 +124,11 @@ class Comparison:
 
         Columns: proxy, loss, seed, state, reason (of a failure: an ill, or None), fd (as measured last; NaN where
         nothing was), counted_fd (the untrained generator's for a failure, NaN for an error), steps, seconds, node,
-        error (the last line of a traceback, or why there is no record).
+        error (the last line of a traceback, or why there is no record). Where losses have rates of their own,
+        learning_rate and beta1 stand behind loss.
         """
         rows = [self._run_row(number) for number in sorted(self._records)]
-        return pd.DataFrame(rows, columns=_RUNS)
+        return self._without_shared_rates(pd.DataFrame(rows, columns=_RUNS))
 
     def traces(self) -> pd.DataFrame:
         """A row a measurement: proxy, loss, seed, failed, step, fd; step 0 is the untrained generator."""
@@ -142,9 +154,29 @@ class Comparison:
         ]
 
     def summary(self) -> pd.DataFrame:
-        """The fields of `summaries`, a row a loss and proxy."""
+        """The fields of `summaries`, a row a loss and proxy; without rates where losses have none of their own."""
         columns = tuple(field.name for field in fields(LossSummary))
-        return pd.DataFrame([asdict(one) for one in self.summaries()], columns=columns)
+        return self._without_shared_rates(pd.DataFrame([asdict(one) for one in self.summaries()], columns=columns))
+
+    def tuning(self) -> pd.DataFrame:
+        """A row a loss and rates that were tried for it, by loss and by rising rates; none where none were.
+
+        Columns: loss, learning_rate, beta1, geometric_mean (of fd over seeds and proxies, a failed training counting as
+        the untrained generator), seeds, failed (trainings, on all proxies), chosen.
+        """
+        runs = _tuning_runs(self.directory)
+        if runs.empty:
+            return pd.DataFrame(columns=_TUNING)
+        runs["failed"] = runs["state"] != TrialState.COMPLETED
+        table = runs.groupby(["loss", *_RATES], as_index=False).agg(
+            geometric_mean=("counted_fd", lambda fds: math.exp(fds.map(math.log).mean())),
+            seeds=("seed", "nunique"),
+            failed=("failed", "sum"),
+        )
+        chosen = {(one.name, one.rates.learning_rate, one.rates.beta1) for one in self.settings.losses if one.rates}
+        table["chosen"] = [row in chosen for row in table[["loss", *_RATES]].itertuples(index=False, name=None)]
+        places = {name: place for place, name in enumerate(self.settings.names)}
+        return table.sort_values("loss", key=lambda names: names.map(places), kind="stable", ignore_index=True)
 
     def ratios(self, reference: str | None = None) -> list[Ratio]:
         """Every loss against its reference on the seeds that both have, as one family, by rising ratio on each proxy.
@@ -181,6 +213,9 @@ class Comparison:
     def _trainings(self) -> list[tuple[Entry, SpaceProxy, int]]:
         return list(self.settings.trainings())
 
+    def _without_shared_rates(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table if self.settings.has_rates else table.drop(columns=_RATES)
+
     def _by_seed(self, runs: pd.DataFrame, values: str) -> dict[str, pd.DataFrame]:
         return {
             proxy.name: runs[runs["proxy"] == proxy.name].pivot(index="seed", columns="loss", values=values)
@@ -191,7 +226,7 @@ class Comparison:
         loss, proxy, seed = self._trainings[number]
         record, result = self._records[number], self._results.get(number)
         return (
-            *(proxy.name, loss.name, seed, record.state, record.reason),
+            *(proxy.name, loss.name, *_rates_of(loss, proxy), seed, record.state, record.reason),
             *(result.trace[-1][1] if result and result.trace else math.nan, self._counted_fd(number)),
             *(result.steps if result else 0, record.seconds, record.node, _last_line(record.error)),
         )
@@ -204,9 +239,12 @@ class Comparison:
         traces = [self._seed_trace(number) for number in counted]
         known = fitness(traces, measure.start_fd, measure.floor_fd) if counted else None
         ills = Counter(record.reason or record.state for record in records if record.state != TrialState.COMPLETED)
+        learning_rate, beta1 = _rates_of(loss, proxy)
         return LossSummary(
             proxy=proxy.name,
             loss=loss.name,
+            learning_rate=learning_rate,
+            beta1=beta1,
             trainings=fd.count,
             best=fd.best,
             worst=fd.worst,
@@ -231,6 +269,11 @@ class Comparison:
         return self.settings.measure(proxy.name).start_fd if trace.failed else trace.points[-1][1]
 
 
+def tuning_journal(directory: Path, number: int) -> Path:
+    """Where the trainings lie with which the choice of rates began (0), or those of its first, second, … extension."""
+    return directory / (f"tuning-{number + 1}.db" if number else "tuning.db")
+
+
 def open_comparison(directory: Path | str) -> Comparison:
     """Open a comparison for reading, also while it runs.
 
@@ -238,9 +281,25 @@ def open_comparison(directory: Path | str) -> Comparison:
         UserError: there is none, or its journal is damaged.
     """
     directory = Path(directory)
+    if not (directory / JOURNAL).is_file() and tuning_journal(directory, 0).is_file():
+        raise UserError(
+            f"{directory}: the rates of its losses are still being chosen; the command that began it goes on with it"
+        )
     if not (directory / JOURNAL).is_file():
         raise UserError(f"{directory}: no comparison is here; `ganetic compare` makes one under runs/")
     return Comparison(directory / JOURNAL)
+
+
+def _rates_of(loss: Entry, proxy: SpaceProxy) -> tuple[float, float]:
+    spec = loss.on(proxy)
+    return spec.learning_rate, spec.beta1
+
+
+def _tuning_runs(directory: Path) -> pd.DataFrame:
+    """A row a training of a tuning that has ended; empty where there is none."""
+    journals = takewhile(Path.is_file, (tuning_journal(directory, number) for number in count()))
+    parts = [runs for journal in journals if len(runs := Comparison(journal, "tuning").runs())]
+    return pd.concat(parts) if parts else pd.DataFrame()
 
 
 def _last_line(error: str | None) -> str | None:

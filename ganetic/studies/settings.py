@@ -13,9 +13,10 @@ from ganetic.evolution.run_config import Measure
 from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.grid import Cell
 from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import TrialSpec
+from ganetic.proxy.rates import RateList, Rates
+from ganetic.proxy.spec import ProxySpec, TrialSpec
 
-Kind = Literal["comparison", "confirmation"]
+Kind = Literal["comparison", "confirmation", "tuning"]
 
 
 class Entry(Config):
@@ -24,10 +25,31 @@ class Entry(Config):
     Attributes:
         name: told apart by it.
         text: the formula's one line.
+        rates: what it is trained with; None for those of each proxy.
     """
 
     name: str
     text: str
+    # Left out where there are none: studies that were recorded without rates stay what they were.
+    rates: Annotated[Rates | None, Field(exclude_if=lambda rates: rates is None)] = None
+
+    def on(self, proxy: ProxySpec) -> ProxySpec:
+        """The settings of a proxy with which this loss is trained."""
+        return proxy if self.rates is None else proxy.model_copy(update=self.rates.model_dump())
+
+
+class Tuned(Config):
+    """How the rates of each loss of a study were chosen.
+
+    Attributes:
+        given: the list that was begun with.
+        rates: the same list after all extensions.
+        seeds: trainings of each loss at each of the rates, on each proxy.
+    """
+
+    given: RateList
+    rates: RateList
+    seeds: int
 
 
 class Pair(NamedTuple):
@@ -41,7 +63,7 @@ class Settings(Config):
     """All that decides a study; it goes on only with the same.
 
     Attributes:
-        kind: who made it.
+        kind: who made it; a tuning has each loss once at each of its rates.
         losses: what is trained.
         pairs: what is compared with what, as one family of comparisons.
         space: name of the search space that gave proxies and checkpoints.
@@ -51,6 +73,7 @@ class Settings(Config):
         seeds: of the trainings of each loss on each proxy.
         steps: updates of each player in a training.
         checkpoints: steps at which fd is measured.
+        tuned: how the rates of the losses were chosen; None where they were not.
     """
 
     kind: Kind
@@ -63,6 +86,8 @@ class Settings(Config):
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     steps: int
     checkpoints: tuple[int, ...]
+    # Left out where there is none, as `Entry.rates`.
+    tuned: Annotated[Tuned | None, Field(exclude_if=lambda tuned: tuned is None)] = None
 
     @property
     def names(self) -> list[str]:
@@ -73,6 +98,11 @@ class Settings(Config):
     def several_proxies(self) -> bool:
         """Whether the proxies need names where they are shown."""
         return len(self.proxies) > 1
+
+    @property
+    def has_rates(self) -> bool:
+        """Whether losses are trained with rates of their own."""
+        return any(loss.rates is not None for loss in self.losses)
 
     def measure(self, proxy: str) -> Measure:
         """How losses are measured on the proxy of this name."""
@@ -85,17 +115,17 @@ class Settings(Config):
 
     def cells(self) -> list[Cell]:
         """The trainings as jobs; no kill rules, so that every loss gets the same steps."""
-        places = {loss.name: place for place, loss in enumerate(self.losses)}
+        places = {loss: place for place, loss in enumerate(self.losses)}
         return [
             Cell(
-                subject=places[loss.name],
+                subject=places[loss],
                 text=loss.text,
                 payload=TrialSpec(
                     formula=loss.text,
                     seed=seed,
                     steps=self.steps,
                     checkpoints=self.checkpoints,
-                    proxy=proxy.spec,
+                    proxy=loss.on(proxy.spec),
                     materials=proxy.name,
                 ).model_dump(mode="json"),
             )

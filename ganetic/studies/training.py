@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganetic.errors import UserError
-from ganetic.evolution.listener import Listener, snapshot_of
+from ganetic.evolution.listener import Listener, Phase, snapshot_of
 from ganetic.evolution.run_config import differences
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import read_grid, run_grid
@@ -33,7 +33,7 @@ def begun_settings(path: Path, kind: Kind) -> Settings | None:
     return settings_in(read_grid(path)[0], kind, path) if path.exists() else None
 
 
-def train(path: Path, settings: Settings, executor: Executor, listener: Listener) -> None:
+def train(path: Path, settings: Settings, executor: Executor, listener: Listener, phase: Phase = "training") -> None:
     """Run the trainings of a study that have not ended yet; each is in the journal once it has.
 
     Hold `ganetic.jobs.lock.run_lock`.
@@ -43,6 +43,7 @@ def train(path: Path, settings: Settings, executor: Executor, listener: Listener
         settings: of the study.
         executor: for trials on the proxies of the study.
         listener: who watches.
+        phase: what is shown to be done.
 
     Raises:
         UserError: the journal there is of another study, or cannot be used.
@@ -58,7 +59,7 @@ def train(path: Path, settings: Settings, executor: Executor, listener: Listener
         {**settings.meta(), "made_with": made_with},
         settings.cells(),
         executor,
-        lambda progress: listener.update(snapshot_of("training", progress)),
+        lambda progress: listener.update(snapshot_of(phase, progress)),
     )
 
 

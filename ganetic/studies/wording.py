@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from ganetic.proxy.rates import RateList
 from ganetic.studies.ratios import Ratio
 
 
@@ -31,6 +32,13 @@ def p_value(value: float) -> str:
 def listed(names: Sequence[str]) -> str:
     """Write names as ``bce``, ``bce and lsgan``, ``bce, hinge and lsgan``."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def rates_listed(rates: RateList) -> str:
+    """Write a list as ``learning rates 0.001 and 0.002, β₁ 0.5``."""
+    several = "s" if len(rates.learning_rates) > 1 else ""
+    learning_rates, beta1s = (listed([f"{one:g}" for one in ones]) for ones in (rates.learning_rates, rates.beta1s))
+    return f"learning rate{several} {learning_rates}, β₁ {beta1s}"
 
 
 def measured(ratio: Ratio) -> str:

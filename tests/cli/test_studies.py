@@ -9,9 +9,11 @@ from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.loss.card import read_card
 from tests.evolution.fakes import MATERIALS
 from tests.small_run import new_small_run, pretend
+from tests.studies.tunable import tunable
 
 Capture = pytest.CaptureFixture[str]
 
+TWO = ("compare", "bce", "hinge")
 FILES = ("comparison.json", "comparison.csv", "comparison.md", "comparison.tex", "boxes.png", "curves.png")
 
 
@@ -51,6 +53,28 @@ def test_compare_prints_tables_and_writes_files(in_folder: Path, capsys: Capture
     assert "pairs" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_compare_at_rates_of_their_own(in_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: tunable(context))
+    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy, listener: MATERIALS)
+    command = ["compare", "bce", "hinge", "--seeds", "2", "--steps", "60", "-o", "out", "--tuning-seeds", "2"]
+    tried = ["--rates", "5e-4, 1e-3,2e-3,4e-3", "--beta1s", "0,0.5"]
+    assert run_command([*command, *tried]) == 0
+    captured = capsys.readouterr()
+    assert max(map(len, captured.out.splitlines())) <= 80
+    assert "each loss at its own best of 8" in captured.out and "chosen on 2 seeds of their own" in captured.out
+    assert "tuning: 1/32 trials" in captured.err
+    for name in (*FILES, "tuning.csv", "tuning.md"):
+        assert f"out/{name}" in captured.out and (in_folder / "out" / name).stat().st_size
+    assert run_command([*command, *tried, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert {loss["name"]: loss["rates"]["learning_rate"] for loss in record["settings"]["losses"]} == {
+        "bce": 1e-3,
+        "hinge": 2e-3,
+    }
+    assert run_command(["compare", "bce", "hinge", "--seeds", "2", "--steps", "60", "-o", "out"]) == 2
+    assert "out: was begun with learning rates" in capsys.readouterr().err.splitlines()[-1]
+
+
 @pytest.mark.usefixtures("pretended")
 def test_an_interrupted_comparison_says_how_to_go_on(
     in_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
@@ -76,6 +100,17 @@ def test_an_interrupted_comparison_says_how_to_go_on(
         (["compare", "bce", "hinge", "--space", "quik"], ['did you mean "quick"?']),
         (["compare", "bce", "hinge", "--model", "msg"], ['unknown model "msg"', "dcgan"]),
         (["compare", "bce", "hinge", "--reference", "bec"], ['unknown reference "bec"', 'did you mean "bce"?']),
+        ([*TWO, "--beta1s", "0,0.5"], ["--beta1s", "expected it with --rates"]),
+        ([*TWO, "--tuning-seeds", "3"], ["--tuning-seeds", "expected it with --rates"]),
+        ([*TWO, "--tuning-seeds", "0"], ["--tuning-seeds"]),
+        ([*TWO, "--rates", "1e-3,fast"], ['--rates: "fast" is not a number; expected learning rates above 0', "5e-4"]),
+        ([*TWO, "--rates", ""], ['--rates: "" is not a number']),
+        ([*TWO, "--rates", "2e-3,1e-3"], ["--rates: 0.002, 0.001 must rise from one to the next; expected learning"]),
+        ([*TWO, "--rates", "1e-3,1e-3"], ["must rise"]),
+        ([*TWO, "--rates", "0,1e-3"], ["--rates: Input should be greater than 0; expected learning rates above 0"]),
+        ([*TWO, "--rates", "nan"], ["--rates", "finite"]),
+        ([*TWO, "--rates", "1e-3", "--beta1s", "0,1"], ["--beta1s: Input should be less than 1; expected β₁ from 0"]),
+        ([*TWO, "--rates", "1e-3", "--beta1s", "x"], ['--beta1s: "x" is not a number; expected β₁ from 0']),
         (["confirm"], ["runs: no run there yet"]),
         (["confirm", "nowhere"], ["nowhere", "no run here"]),
         (["confirm", "nowhere", "--seeds", "101"], ["--seeds"]),

@@ -1,5 +1,6 @@
 import math
 import statistics
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from ganetic.evolution.listener import Silence, Snapshot
 from ganetic.evolution.runtime import Context
 from ganetic.evolution.score import score
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
+from ganetic.loss.card import LossCard, Training, write_card
+from ganetic.loss.library import LIBRARY
 from tests.evolution.fakes import MATERIALS, SCALE, SPACE, runtime, serial_with_mishaps, work
 
 
@@ -69,6 +72,29 @@ def test_numbers_of_seeds_are_bounded(seeds: int) -> None:
 def test_unknown_losses_are_refused(loss: str) -> None:
     with pytest.raises(UserError):
         score(loss, space=SPACE, runtime=runtime())
+
+
+def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path) -> None:
+    class Notes(Silence):
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def log(self, message: str) -> None:
+            self.said.append(message)
+
+    def said_of(learning_rate: float) -> list[str]:
+        notes, card = Notes(), tmp_path / "best.json"
+        training = Training(learning_rate=learning_rate, beta1=0.5, beta2=0.999, batch=32)
+        write_card(LossCard.of("found", LIBRARY["bce"].formula, training=training), card)
+        score(card, seeds=1, space=SPACE, runtime=runtime(), listener=notes)
+        return [line for line in notes.said if "was found at" in line]
+
+    (line,) = said_of(1e-3)
+    assert line.endswith(
+        "best.json was found at learning rate 0.001, β₁ 0.5; trained here at 0.002, β₁ 0.5; "
+        "`ganetic compare --rates` chooses each loss's own"
+    )
+    assert not said_of(2e-3), "it is trained as it was found"
 
 
 def test_a_training_that_raised_is_our_own_bug() -> None:

@@ -27,6 +27,8 @@ from ganetic.full.subject import Subject, load_subject
 from ganetic.full.train import resume_training, train
 from ganetic.full.trainer import Trainer
 from ganetic.gan.step import StepLosses
+from ganetic.loss.card import LossCard, write_card
+from ganetic.loss.card import Training as FoundWith
 from ganetic.loss.library import LIBRARY
 from tests.full.conftest import LOSS, tiny
 
@@ -110,6 +112,34 @@ def test_losses_of_one_seed_are_augmented_alike(digits: ImageSet) -> None:
     assert all(torch.equal(first, other) for other in others)
     assert not torch.equal(weights[0], weights[2])
     assert not torch.equal(weights[0], weights[3])
+
+
+def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path) -> None:
+    class Notes(TrainSilence):
+        def __init__(self) -> None:
+            self.said: list[str] = []
+
+        def log(self, message: str) -> None:
+            self.said.append(message)
+
+    def said_of(source: Path | str, **optimiser: float) -> list[str]:
+        notes, config = Notes(), tiny("mlp", steps=2, optimiser=optimiser)
+        train(config, source, tmp_path / f"run{len(list(tmp_path.iterdir()))}", listener=notes)
+        return [line.rpartition("/")[2] for line in notes.said if "was found at" in line]
+
+    card = tmp_path / "best.json"
+    found = FoundWith(learning_rate=1e-3, beta1=0.5, beta2=0.999, batch=32)
+    write_card(LossCard.of("found", LIBRARY[LOSS].formula, training=found), card)
+    begin = "best.json was found at learning rate 0.001, β₁ 0.5; trained with the configuration's "
+    both = {"generator_rate": 2e-4, "discriminator_rate": 2e-4}
+    assert said_of(card, **both, beta1=0.0) == [f"{begin}0.0002, β₁ 0"]
+    assert said_of(card, generator_rate=1e-3, discriminator_rate=4e-3, beta1=0.5) == [
+        f"{begin}0.001, β₁ 0.5 and 0.004, β₁ 0.5"
+    ]
+    assert said_of(card, generator_rate=1e-3, discriminator_rate=1e-3, beta1=0.5) == []
+    assert said_of(LOSS, **both) == []
+    write_card(LossCard.of("found", LIBRARY[LOSS].formula), card)
+    assert said_of(card, **both) == [], "nobody knows what it was found at"
 
 
 @pytest.mark.slow

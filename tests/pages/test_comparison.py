@@ -10,13 +10,17 @@ from rich.console import Console
 
 from ganetic.evolution.run import search
 from ganetic.evolution.space import SpaceProxy
+from ganetic.loss.library import LIBRARY
 from ganetic.pages import comparison as page
+from ganetic.proxy.rates import RateList
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.confirm import confirm
 from tests.evolution.fakes import SPACE, runtime, serial_with_mishaps
+from tests.studies.tunable import tunable
 
 EXPRESSION = "add(abs(sub(p, y)), sqrt(div(y, p)))"
+LIST = RateList(learning_rates=(5e-4, 1e-3, 2e-3))
 TWO = SPACE.model_copy(update={"proxies": (SpaceProxy(), SpaceProxy(name="plain", batch_norm=False))})
 
 
@@ -31,6 +35,13 @@ def library(seeds: int = 12) -> Comparison:
 def two_proxies() -> Comparison:
     directory = Path(mkdtemp(prefix="ganetic-page-"))
     return compare(["bce", "hinge"], seeds=3, space=TWO, directory=directory, runtime=runtime())
+
+
+@cache
+def at_own_rates(losses: tuple[str, ...] = ("bce", "hinge", EXPRESSION), rates: RateList = LIST) -> Comparison:
+    directory = Path(mkdtemp(prefix="ganetic-page-"))
+    where = runtime(tunable)
+    return compare(losses, seeds=3, space=SPACE, directory=directory, runtime=where, rates=rates, tuning_seeds=2)
 
 
 @cache
@@ -160,3 +171,66 @@ def test_files_are_written_beside_the_journal() -> None:
 def test_markdown_shows_names_as_they_are(name: str) -> None:
     escaped = page._markdown_escaped(name)
     assert escaped.replace("\\", "") == name
+
+
+def test_rates_stand_beside_the_losses() -> None:
+    lines = lines_of(at_own_rates())
+    rows = [line.split() for line in lines if line.startswith(("bce ", "hinge ", "expression "))]
+    summary = [row for row in rows if row[0] != "expression"][:2]
+    assert [row[:3] for row in summary] == [["bce", "0.001", "0.5"], ["hinge", "0.002", "0.5"]]
+    assert sum(row[-1] == "chosen" for row in rows) == 3
+    assert sum(row[0] == "bce" for row in rows) == 1 + 4, "the summary's, and one at each of the rates"
+    text = " ".join(" ".join(lines).split())
+    assert (
+        "rates: each loss at its own best of 4 (learning rates 0.0005, 0.001, 0.002 and 0.004, β₁ 0.5), chosen on 2 "
+        "seeds of their own"
+    ) in text
+    assert "the list began as learning rates 0.0005, 0.001 and 0.002, β₁ 0.5; it was extended for all losses" in text
+    assert "at each of them all trainings of expression failed: the first stands for all" in text
+    assert "still best" not in text
+
+
+def test_a_best_rate_at_the_end_of_the_list_is_named() -> None:
+    low = at_own_rates(("bce", "hinge"), RateList(learning_rates=(1e-5, 2e-5)))
+    text = " ".join(" ".join(lines_of(low)).split())
+    assert "still best at an end of the list: bce (0.00016) and hinge (0.00016); a learning rate beyond it" in text
+    assert "was extended for all losses" in text
+    alone = at_own_rates(("bce", "hinge"), RateList(learning_rates=(1e-5,)))
+    text = " ".join(" ".join(lines_of(alone)).split())
+    assert "each loss at its own best of 1 (learning rate 1e-05, β₁ 0.5)" in text
+    assert "still best" not in text and "extended" not in text
+
+
+def test_a_page_with_rates_fits_eighty_columns() -> None:
+    lines = lines_of(at_own_rates(("all",), RateList(learning_rates=(1.25e-4, 2.5e-4), beta1s=(0.0, 0.123))))
+    assert max(map(len, lines)) <= 80
+    rows = [line.split() for line in lines]
+    for loss in LIBRARY:
+        assert sum(row[:1] == [loss] for row in rows) >= 2, "names are not cut"
+    assert not any("…" in line for line in lines)
+
+
+def test_all_files_have_the_rates() -> None:
+    comparison = at_own_rates()
+    paths = {path.name: path for path in page.write_tables(comparison)}
+    assert [*paths] == [*(f"comparison.{kind}" for kind in ("json", "csv", "md", "tex")), "tuning.csv", "tuning.md"]
+    rows = {row["loss"]: row for row in csv.DictReader(io.StringIO(paths["comparison.csv"].read_text()))}
+    assert (rows["hinge"]["learning_rate"], rows["hinge"]["beta1"]) == ("0.002", "0.5")
+    assert "| loss | learning rate | β₁ | geom. mean |" in paths["comparison.md"].read_text()
+    assert "loss & learning rate & β₁ & geom. mean &" in paths["comparison.tex"].read_text()
+    record = json.loads(paths["comparison.json"].read_text())
+    assert record["summary"][0]["learning_rate"] == 1e-3
+    assert record["settings"]["tuned"]["given"]["learning_rates"] == [5e-4, 1e-3, 2e-3]
+    assert len(record["tuning"]) == 3 * 4
+    tuning = list(csv.DictReader(io.StringIO(paths["tuning.csv"].read_text())))
+    assert [row["learning_rate"] for row in tuning if row["chosen"] == "True"] == ["0.001", "0.002", "0.0005"]
+    table = paths["tuning.md"].read_text().splitlines()
+    assert table[2] == "| loss | learning rate | β₁ | geom. mean | seeds | failed | chosen |"
+    assert len(table) == 2 + 2 + 3 * 4
+
+
+def test_without_rates_nothing_is_said_of_them() -> None:
+    record = page.comparison_record(library())
+    assert "tuning" not in record and "tuned" not in record["settings"]
+    assert "learning" not in page.markdown(library()) and "rates" not in "\n".join(lines_of(library()))
+    assert "learning_rate" not in page.csv(library())

@@ -50,16 +50,19 @@ def test_a_list_is_extended_a_few_times_and_not_beyond() -> None:
     assert chosen_rates(LIST, {"a": fds(rates, 1e-9)})[1] == {"a": Rates(learning_rate=1.25e-4, beta1=0.5)}
 
 
-def test_a_loss_that_trains_at_no_rate_does_not_extend_the_list() -> None:
-    never = {pair: [900.0, 900.0] for pair in LIST.pairs}
-    assert chosen_rates(LIST, {"a": never}) == (LIST, {"a": Rates(learning_rate=2e-3, beta1=0.0)})
-
-
 def test_rates_above_one_and_lists_of_one_are_not_extended() -> None:
     high = RateList(learning_rates=(0.2, 0.6))
     assert chosen_rates(high, {"a": fds(high, 0.6)})[1] == {"a": Rates(learning_rate=0.6, beta1=0.5)}
     one = RateList(learning_rates=(1e-3,))
     assert chosen_rates(one, {"a": fds(one, 1e-9)}) == (one, {"a": Rates(learning_rate=1e-3, beta1=0.5)})
+
+
+def test_a_loss_that_fails_at_every_rate_extends_no_list() -> None:
+    """It is as bad at the first rate as at the last: there is nothing to look for beyond."""
+    dead = {pair: [900.0, 900.0] for pair in LIST.pairs}
+    found, best = chosen_rates(LIST, {"dead": dead, "alive": fds(LIST, 2e-3)})
+    assert found == LIST
+    assert best == {"dead": LIST.pairs[0], "alive": Rates(learning_rate=2e-3, beta1=0.5)}
 
 
 @given(st.lists(st.sampled_from([1e-4, 5e-4, 1e-3, 2e-3, 4e-3, 1e-2]), min_size=1, max_size=4))
