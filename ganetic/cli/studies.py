@@ -57,6 +57,7 @@ def compare(
     tuning_seeds: Annotated[
         int | None, typer.Option(min=1, max=100, metavar="N", help="With --rates: trainings at each; by default 3.")
     ] = None,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Another one takes other seeds for all.")] = 0,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="A new directory, or a comparison to go on with."),
@@ -101,6 +102,7 @@ def compare(
                 listener,
                 tried,
                 3 if tuning_seeds is None else tuning_seeds,
+                seed,
             )
         except KeyboardInterrupt:
             listener.log("what has ended is kept; the same command with -o and the comparison directory goes on")

@@ -14,6 +14,7 @@ from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.results import JOURNAL, Run, open_run
 from ganetic.evolution.run_config import Measure, RunConfig, differences
 from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.seeds import refuse_bad_seed
 from ganetic.evolution.space import SearchSpace, SpaceProxy, Stop, load_space, read_space
 from ganetic.files import make_directory, refuse_impossible_directory, write_whole
 from ganetic.interrupt import interruptible
@@ -25,7 +26,6 @@ from ganetic.proxy.spec import KillRule
 from ganetic.reproducible import versions
 
 SPACE_COPY = "space.json"
-MAX_SEED = 10**12
 
 
 def search(
@@ -58,7 +58,7 @@ def search(
     listener, runtime = listener or Silence(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     space = _limited(space, runtime.max_trials)
-    _refuse_bad_seed(seed)
+    refuse_bad_seed(seed)
     space, data = _with_places(space), resolved(data or space.data)
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     _refuse_other_content(directory)
@@ -128,7 +128,7 @@ def plan(
     """
     runtime = runtime or Runtime()
     space = _limited(space if isinstance(space, SearchSpace) else load_space(space), runtime.max_trials)
-    _refuse_bad_seed(seed)
+    refuse_bad_seed(seed)
     is_calibrated = space.proxy == "calibrated"
     space, data, choice = planned(space, data or space.data, runtime)
     contestants = (space.finals.finalists + len(space.finals.references)) * len(space.proxies)
@@ -199,11 +199,6 @@ def _limited(space: SearchSpace, max_trials: int | None) -> SearchSpace:
 
 def _longest(space: SearchSpace) -> int:
     return max(space.rungs[-1].steps, space.finals.steps)
-
-
-def _refuse_bad_seed(seed: int) -> None:
-    if not 0 <= seed <= MAX_SEED:
-        raise UserError(f"seed is {seed}; expected 0 to {MAX_SEED}")
 
 
 def _refuse_other_content(directory: Path) -> None:

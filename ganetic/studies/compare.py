@@ -9,7 +9,7 @@ from ganetic.errors import UserError, unknown
 from ganetic.evolution.chosen import as_begun, as_known
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.runtime import Runtime
-from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
+from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
@@ -45,6 +45,7 @@ def compare(
     listener: Listener | None = None,
     rates: RateList | None = None,
     tuning_seeds: int = 3,
+    seed: int = 0,
 ) -> Comparison:
     """Train losses on seeds that chose no loss of any run, and compare them in pairs.
 
@@ -66,6 +67,7 @@ def compare(
             each on seeds of their own; they replace those of all proxies. A list that names no β₁ keeps the proxies'.
             None trains all losses at the proxies' rates.
         tuning_seeds: with rates, trainings of each loss at each of them, on each proxy; at most 100.
+        seed: all seeds follow from it; those of one seed are no others'.
 
     Raises:
         UserError: something given is wrong, and no directory was made then; or a training that was to choose rates
@@ -75,6 +77,7 @@ def compare(
     space = space if isinstance(space, SearchSpace) else load_space(space)
     steps = space.finals.steps if steps is None else steps
     _refuse_bad_choices(model, seeds, steps, tuning_seeds)
+    refuse_bad_seed(seed)
     sources = _named([losses] if isinstance(losses, str | Path) else losses)
     entries = entries_of(sources)
     pairs = _pairs([entry.name for entry in entries], reference)
@@ -97,11 +100,11 @@ def compare(
         data=data,
         proxies=space.proxies,
         measures=measures_of(space.proxies, materials),
-        seeds=tuple(training_seed(0, "confirmation", number) for number in range(seeds)),
+        seeds=tuple(training_seed(seed, "confirmation", number) for number in range(seeds)),
         steps=steps,
         checkpoints=space.checkpoints(steps),
     )
-    tuning = None if rates is None else Tuning(folder, study, rates, tuning_seeds)
+    tuning = None if rates is None else Tuning(folder, study, rates, tuning_seeds, seed)
     settings = study if tuning is None else tuning.tuned()
     if settings is None or not is_complete(folder / JOURNAL, settings):
         with runtime.executor(materials, steps) as executor:

@@ -14,6 +14,7 @@ from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
+from ganetic.proxy.rates import Rates
 from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
 from ganetic.studies.settings import Entry, Pair, Settings, measures_of
 from ganetic.studies.training import is_complete, train
@@ -91,6 +92,8 @@ def confirm(
 ) -> Confirmation:
     """Train a loss of a finished run and the references of its space again, for as long as the finals did.
 
+    Where rates were chosen for the finals, each is trained with its own.
+
     The trainings are kept in ``RUN/confirmation/``, a folder for each loss and number of seeds; a confirmation that was
     stopped or killed goes on where it was.
 
@@ -132,10 +135,16 @@ def confirm(
 
 def _settings(run: Run, card: LossCard, measures: tuple[Measure, ...], seeds: int) -> Settings:
     space = run.config.space
-    references = [Entry(name=name, text=LIBRARY[name].formula.text) for name in space.finals.references]
+    chosen = {name: run.final_rates(name) for name in run.finals()["contestant"]}
+    references = [
+        Entry(name=name, text=LIBRARY[name].formula.text, rates=chosen[name]) for name in space.finals.references
+    ]
     return Settings(
         kind="confirmation",
-        losses=(Entry(name=card.name, text=card.formula.text), *references),
+        losses=(
+            Entry(name=card.name, text=card.formula.text, rates=_rates_of(card) if space.genes else None),
+            *references,
+        ),
         pairs=tuple(Pair(card.name, reference.name) for reference in references),
         space=space.name,
         data=run.config.data,
@@ -145,6 +154,11 @@ def _settings(run: Run, card: LossCard, measures: tuple[Measure, ...], seeds: in
         steps=space.finals.steps,
         checkpoints=space.checkpoints(space.finals.steps),
     )
+
+
+def _rates_of(card: LossCard) -> Rates:
+    assert card.training is not None
+    return Rates(learning_rate=card.training.learning_rate, beta1=card.training.beta1)
 
 
 def _refuse_other_measures(run: Run, measures: tuple[Measure, ...]) -> None:
@@ -179,6 +193,7 @@ def _results(comparison: Comparison, name: str) -> list[Result]:
     """Of one loss, one for each proxy."""
     settings, runs = comparison.settings, comparison.runs()
     known = {(one.proxy, one.loss): one for one in comparison.summaries()}
+    (rates,) = {loss.rates for loss in settings.losses if loss.name == name}
     results = []
     for measure in settings.measures:
         own, summary = runs[(runs["loss"] == name) & (runs["proxy"] == measure.proxy)], known[measure.proxy, name]
@@ -186,7 +201,7 @@ def _results(comparison: Comparison, name: str) -> list[Result]:
         fds, seeds = own["counted_fd"].tolist(), own["seed"].tolist()
         if seeds:
             spread = (summary.failed, summary.instability)
-            results.append(measure.result("confirmation", settings.steps, seeds, fds, *spread))
+            results.append(measure.result("confirmation", settings.steps, seeds, fds, *spread, rates))
     return results
 
 

@@ -14,7 +14,7 @@ from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.grid import Cell
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.rates import RateList, Rates
-from ganetic.proxy.spec import ProxySpec, TrialSpec
+from ganetic.proxy.spec import ProxySpec, TrialSpec, with_rates
 
 Kind = Literal["comparison", "confirmation", "tuning"]
 
@@ -35,7 +35,7 @@ class Entry(Config):
 
     def on(self, proxy: ProxySpec) -> ProxySpec:
         """The settings of a proxy with which this loss is trained."""
-        return proxy if self.rates is None else proxy.model_copy(update=self.rates.model_dump())
+        return with_rates(proxy, self.rates)
 
 
 class Tuned(Config):

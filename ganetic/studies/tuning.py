@@ -29,12 +29,14 @@ class Tuning:
         study: without rates. All else of the trainings is as it says, but for their seeds.
         given: the list to begin with.
         seeds: trainings of each loss at each of the rates, on each proxy.
+        run_seed: see `ganetic.evolution.seeds.training_seed`.
     """
 
     directory: Path
     study: Settings
     given: RateList
     seeds: int
+    run_seed: int
 
     def tuned(self) -> Settings | None:
         """The study with each loss's own rates; None while trainings are missing.
@@ -82,7 +84,7 @@ class Tuning:
 
     def _round(self, rates: RateList, asked: Iterable[Rates]) -> Settings:
         """The trainings of one journal as a study of its own."""
-        seeds = tuple(training_seed(0, "tuning", number) for number in range(self.seeds))
+        seeds = tuple(training_seed(self.run_seed, "tuning", number) for number in range(self.seeds))
         losses = tuple(
             Entry(name=loss.name, text=loss.text, rates=pair) for pair in asked for loss in self.study.losses
         )

@@ -10,7 +10,7 @@ from ganetic.errors import UserError
 from ganetic.evolution.results import Run
 from ganetic.evolution.run import search
 from ganetic.evolution.runtime import Context
-from ganetic.evolution.space import SpaceProxy
+from ganetic.evolution.space import Genes, SpaceProxy
 from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.loss.card import read_card, write_card
@@ -78,6 +78,21 @@ def test_an_individual_by_its_number_needs_no_finals() -> None:
     card = confirmed(run, pick=str(outside), seeds=4).card
     assert [result.role for result in card.results] == ["search", "confirmation"]
     assert [one.role for reference in card.references for one in reference.results] == ["confirmation"] * 2
+
+
+def test_each_loss_is_confirmed_with_the_rates_of_the_finals(tmp_path: Path) -> None:
+    genes = Genes(learning_rates=(1e-3, 2e-3, 4e-3), beta1s=(0.0, 0.5), tuning_seeds=1)
+    run = made(tmp_path / "run", space=SPACE.model_copy(update={"genes": genes}))
+    confirmation = confirmed(run, pick="fid", seeds=2)
+    card = confirmation.card
+    own = run.final_rates(f"individual {card.provenance.individual}")
+    losses = {loss.name: loss.rates for loss in confirmation.comparison.settings.losses}
+    assert losses == {card.name: own, "bce": run.final_rates("bce"), "ganetic": run.final_rates("ganetic")}
+    assert own is not None
+    for result in (*card.results, *card.references[0].results):
+        assert result.learning_rate == 2e-3
+    assert card.training is not None
+    assert card.training.learning_rate == own.learning_rate
 
 
 def test_claims_say_what_was_measured() -> None:
