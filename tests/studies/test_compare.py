@@ -20,6 +20,7 @@ from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.stability import SeedTrace, fitness
+from ganetic.proxy.rates import RateList
 from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import work as train_really
 from ganetic.studies.compare import Comparison, compare, entries_of, open_comparison
@@ -59,6 +60,18 @@ def test_every_loss_trains_on_the_same_seeds_and_nothing_is_killed(tmp_path: Pat
     assert {tuple(submission.payload["kill"]) for submission in submissions} == {()}
     assert {tuple(submission.payload["checkpoints"]) for submission in submissions} == {SPACE.checkpoints(80)}
     assert [submission.subject for submission in submissions] == [0, 1, 2] * 6, "all losses on one seed, then the next"
+
+
+def test_another_seed_takes_other_seeds_for_all(tmp_path: Path) -> None:
+    rates = RateList(learning_rates=(1e-3, 2e-3, 4e-3))
+    comparison = small(tmp_path / "c", seeds=2, seed=8, rates=rates, tuning_seeds=1)
+    assert set(comparison.runs()["seed"]) == {8200, 8201}
+    _, submissions, _ = read_grid(tmp_path / "c" / "tuning.db")
+    assert {submission.payload["seed"] for submission in submissions} == {8500}
+    with pytest.raises(UserError, match="seeds"):
+        small(tmp_path / "c", seeds=2, seed=9, rates=rates, tuning_seeds=1)
+    with pytest.raises(UserError, match="seed is -1; expected 0 to"):
+        small(tmp_path / "d", seed=-1)
 
 
 def test_a_summary_is_that_of_its_runs(tmp_path: Path) -> None:
