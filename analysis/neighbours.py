@@ -36,11 +36,12 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from analysis.diversity import skeleton_of
+from analysis.pulled import Pulled, shrunk
 from analysis.record_bank import RECIPES, collected, entries
 from analysis.simulate_rules import Copy
 from ganetic.errors import run_script
 from ganetic.evolution.ledger import trial_result
-from ganetic.evolution.neighbours import FORCES, NEIGHBOURS, Neighbours, Result, curve, shrunk
+from ganetic.evolution.neighbours import FORCES, NEIGHBOURS, Neighbours, Result, curve
 from ganetic.evolution.results import JOURNAL
 from ganetic.files import write_whole
 from ganetic.jobs.journal import Journal
@@ -142,7 +143,7 @@ def regression(distances: Array, values: Array, close: float = 0.02) -> Array:
 
 def told(field: Field, numbers: Sequence[int], ends: Array, failed: NDArray[np.bool_]) -> Neighbours:
     """What knows the trainings ``(L, seeds)`` of these losses."""
-    known = Neighbours()
+    known = Pulled()
     for number in numbers:
         known.tell(result(field, number, ends[number], failed[number]))
     return known
@@ -326,7 +327,7 @@ def estimated(field: Field, size: int, good: bool, repeat: int) -> dict[str, tup
     order = numbers[np.argsort(ends[numbers, 0], kind="stable")]
     seeds = dict.fromkeys(numbers.tolist(), 1) | dict.fromkeys(order[: len(order) // 4].tolist(), SEEDS)
     results = [result(field, number, ends[number, :count], failed[number, :count]) for number, count in seeds.items()]
-    known = Neighbours()
+    known = Pulled()
     for one in results:
         known.tell(one)
     alive = [one for one in results if one.failed < len(one.ends) and field.viable[one.number]]
@@ -361,7 +362,7 @@ def without_itself(known: Neighbours, results: Sequence[Result]) -> Array:
     return np.array([one.mean for one in predictions])
 
 
-def own_error(known: Neighbours, results: Sequence[Result]) -> float:
+def own_error(known: Pulled, results: Sequence[Result]) -> float:
     """The variance of prediction errors as leaving one out estimates it, however small."""
     others = without_itself(known, results)
     values = np.array([np.minimum(one.ends, known.cap).mean() for one in results])
@@ -453,7 +454,7 @@ class Search:
         self._seen = 0
         self._heard: dict[int, int] = {}
         self._climbers: dict[int, None] = {}
-        self._known = Neighbours(rule.capacity)
+        self._known = Pulled(rule.capacity)
         self.tried: list[int] = []
 
     def run(self) -> tuple[float, ...]:
@@ -642,7 +643,7 @@ def children(run: Path) -> list[Born]:
 
 def before(born: Sequence[Born], place: int) -> Neighbours:
     """What is known when the child of this place is chosen."""
-    known = Neighbours()
+    known = Pulled()
     for number, one in enumerate(born[: max(0, place - WINDOW)]):
         known.tell(Result(number, one.curve, (one.end,), int(not one.trained)))
     return known

@@ -1,10 +1,10 @@
-"""What do losses that push alike tell of one that was not trained, or was trained once?
+"""What do losses that push alike tell of one that was not trained?
 
 Losses are as good as those whose gradients look like theirs: on the bank of digits the mean of five neighbours ranks
 untrained losses about as well as one training of each would (`analysis/neighbours.md`). So of many children the
-promising one is trained, and a result that rests on a training or two is pulled towards its neighbours'. Surrogates on
-what trees do, rather than on what they look like, go back to Hildebrandt & Branke (2015); that averages over neighbours
-pick and estimate winners better than single noisy results, to Miikkulainen et al. (2017).
+promising one is trained. Surrogates on what trees do, rather than on what they look like, go back to Hildebrandt &
+Branke (2015). Results that rest on a training or two could be pulled towards their neighbours', too; simulated searches
+choose no better by it (`analysis/pulled.py`).
 
 Everything here is a function of what was told. Curves are rounded to a grid on which squared distances are sums of
 integers below 2^53: exact, so that neither their order nor the linear algebra behind them decides a tie.
@@ -13,7 +13,7 @@ integers below 2^53: exact, so that neither their order nor the linear algebra b
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from statistics import fmean
 
 import numpy as np
@@ -46,11 +46,6 @@ CAPACITY = 500
 """Results that are kept; 30 predictions from so many take 2 ms."""
 LEAST_TRAINED = 5
 """Results without a failure, before which nothing is known of what counts as bad."""
-
-USUAL_NOISE = 0.1
-"""Standard deviation of ln fd between trainings of a loss, as it is on digits and on X-rays."""
-USUAL_WEIGHT = 4
-"""Degrees of freedom that `USUAL_NOISE` counts as, beside those of the results."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,76 +202,20 @@ class Neighbours:
         predictions = self.predict(curves)
         return min(range(len(predictions)), key=lambda place: predictions[place].mean)
 
-    def shrunk(self, results: Sequence[Result]) -> list[float]:
-        """Estimates of mean ln fd, each pulled towards what the neighbours but itself predict; see `shrunk`.
-
-        A value above the cap stays as it is: it ranks behind all that lie below, before and after. So do all values
-        while fewer than `NEIGHBOURS` others were told.
-
-        Args:
-            results: told or not; those told need not be kept any more.
-        """
-        if len(self._told) <= NEIGHBOURS:
-            return [result.value for result in results]
-        known = self._known
-        predictions = known.predict([result.curve for result in results], [result.number for result in results])
-        return [
-            result.value
-            if result.value > known.cap
-            else shrunk(result.value, len(result.ends), prediction.mean, known.noise, known.error)
-            for result, prediction in zip(results, predictions, strict=True)
-        ]
-
     @property
     def cap(self) -> float:
         """The value above which all are equally bad: as far above the median as the best lies below it.
 
         Over the results without a failure; infinite before `LEAST_TRAINED` of them. Without it a single failure among
-        five neighbours would weigh more than all that distinguishes good losses, and the errors of predictions of bad
-        losses would decide how far those of good ones are trusted.
+        five neighbours would weigh more than all that distinguishes good losses.
         """
         return self._known.cap
-
-    @property
-    def noise(self) -> float:
-        """Variance of one training: pooled over all losses with several, with `USUAL_NOISE` while they are few."""
-        return self._known.noise
-
-    @property
-    def error(self) -> float:
-        """Variance of the predictions' errors; see `shrunk`."""
-        return self._known.error
 
     @property
     def _known(self) -> "_Table":
         if self._table is None:
             self._table = _Table([self._told[number] for number in sorted(self._told)])
         return self._table
-
-
-def shrunk(value: float, seeds: int, prediction: float, noise: float, error: float) -> float:
-    """The mean of a loss's trainings, pulled towards a prediction that does not know them.
-
-    (value · seeds / noise + prediction / error) / (seeds / noise + 1 / error): the mean of the loss's true level given
-    both, if the level is normal around the prediction with the variance `error` and a training around the level with
-    the variance `noise`. With variances estimated from all losses together that is empirical Bayes: James & Stein's
-    estimator as Efron & Morris (1973) explain it, in the form of Fay & Herriot (1979), who pull each of many small
-    samples towards its own regression.
-
-    The variance of errors is estimated by leaving out one loss after the other: the mean of (value - prediction)² -
-    noise / seeds. It is never taken for less than `noise`, so that the neighbours together count as one training at
-    most: the formula presumes errors alike everywhere, but of the best losses, who are the ones to be chosen,
-    neighbours say the worse things (`analysis/neighbours.md`).
-
-    Args:
-        value: mean ln fd of the trainings.
-        seeds: how many there were.
-        prediction: of it.
-        noise: variance of one training.
-        error: variance of the prediction's error.
-    """
-    own, others = seeds / noise, 1 / error
-    return (value * own + prediction * others) / (own + others)
 
 
 class _Table:
@@ -290,22 +229,6 @@ class _Table:
         self.cap = _cap([result.value for result in results if not result.failed])
         self._ends = [tuple(min(end, self.cap) for end in result.ends) for result in results]
         self._values = np.array([fmean(ends) for ends in self._ends])
-
-    @cached_property
-    def noise(self) -> float:
-        several = [ends for ends in self._ends if len(ends) > 1]
-        squares = math.fsum((end - fmean(ends)) ** 2 for ends in several for end in ends)
-        freedom = sum(len(ends) - 1 for ends in several)
-        return (squares + USUAL_WEIGHT * USUAL_NOISE**2) / (freedom + USUAL_WEIGHT)
-
-    @cached_property
-    def error(self) -> float:
-        predictions = self.predict(list(self._curves), list(self._rows))
-        excess = (
-            (value - prediction.mean) ** 2 - self.noise / len(ends)
-            for value, prediction, ends in zip(self._values.tolist(), predictions, self._ends, strict=True)
-        )
-        return max(fmean(excess), self.noise)
 
     def predict(self, curves: Sequence[Array], without: Sequence[int]) -> list[Prediction]:
         """See `Neighbours.predict`."""
