@@ -262,6 +262,7 @@ def collected(recipe: Recipe, directory: Path, losses: Sequence[Entry]) -> Bank:
     if not found:
         raise UserError(f"{directory}: holds no complete block of losses yet; let it be recorded first")
     fd = np.full((len(found), recipe.seeds, len(steps)), np.nan)
+    raw = np.full_like(fd, np.nan)
     outcomes = np.full((len(found), recipe.seeds), NOT_RECORDED, dtype="<U20")
     seconds = np.full((len(found), recipe.seeds), np.nan)
     for row, (_, records) in enumerate(found):
@@ -271,10 +272,12 @@ def collected(recipe: Recipe, directory: Path, losses: Sequence[Entry]) -> Bank:
             seconds[row, seed] = result.seconds
             for step, value in result.trace:
                 fd[row, seed, steps.index(step)] = value
+            for step, value in result.raw_trace:
+                raw[row, seed, steps.index(step)] = value
     meta, _, _ = read_grid(paths(directory, 0)[0])
     seeds = [training_seed(RUN_SEED, "search", seed) for seed in range(recipe.seeds)]
     about = {**meta, "proxy": recipe.proxy.model_dump(mode="json"), "seeds": seeds}
-    return Bank.of(described([loss for loss, _ in found]), steps, fd, outcomes, seconds, about)
+    return Bank.of(described([loss for loss, _ in found]), steps, fd, outcomes, seconds, about, raw)
 
 
 def described(losses: Sequence[Entry]) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """Tries rules for stopping, climbing and finals on the bank of losses: a thousand searches each, without training.
 
-    python analysis/simulate_rules.py [BANK.npz] [--searches N] [--keep]
+    python analysis/simulate_rules.py [BANK] [--searches N] [--workers N] [--only close] [--keep]
+
+BANK is the name of a shipped bank, or a file. Rules at steps at which it measured nothing are left out.
 
 Kill rules are judged on the recorded trainings themselves. Searches are simulated in worlds drawn from the bank
 (`ganetic.studies.bank_worlds`), by the rules of the real search (`ganetic.studies.bank_search`): losses arrive in an
@@ -45,12 +47,15 @@ from ganetic.studies.bank import Bank, bank
 from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
 from ganetic.studies.bank_worlds import Model, World
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGES = {"mnist5k": Path(__file__).with_suffix(".md")}
+"""Where what is printed of a bank is kept, if not in ``simulate_rules_BANK.md``."""
 BEGIN, END = "<!-- printed -->", "<!-- end -->"
 SEARCHES = 1000
 BUDGET = 80_000
 """Steps: 200 trials to the end."""
 LONG_BUDGET = 200_000
+XRAY_BUDGET = 72_000
+"""Steps: 180 trials to the end, about as many as a search of `analysis/better_loss.py` takes with its finals."""
 TRUTH_TRAININGS = 20
 """Of each loss, which no search sees: they tell its true instability."""
 COVERING = 5
@@ -64,6 +69,52 @@ GAPS = (0.05, 0.1, 0.2)
 KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))
 RANKED_AT = (100, 200, 300, 400)
 CHUNK = 20
+Shares = dict[int, float]
+"""A rule for each of some steps: above which share of the untrained generator's distance a training is stopped."""
+
+
+def rules_at(shares: Shares) -> tuple[KillRule, ...]:
+    """The rules of these steps."""
+    return tuple(KillRule(step=step, above=above) for step, above in shares.items())
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which rules are tried on a bank.
+
+    Attributes:
+        kill: those of the simulated searches.
+        single: (step, shares): rules that stand alone.
+        several: rules that stand together.
+    """
+
+    kill: tuple[KillRule, ...] = KILL
+    single: tuple[tuple[int, tuple[float, ...]], ...] = (
+        (50, (0.7, 0.8, 0.9, 1.0)),
+        (100, (0.5, 0.6, 0.7, 0.85)),
+        (150, (0.4, 0.5, 0.6)),
+        (200, (0.33, 0.4, 0.5)),
+    )
+    several: tuple[Shares, ...] = (
+        {100: 0.85, 200: 0.4},
+        {100: 0.7, 200: 0.4},
+        {100: 0.6, 200: 0.4},
+        {100: 0.6, 200: 0.33},
+        {50: 0.9, 100: 0.7, 200: 0.4},
+        {50: 0.8, 100: 0.6, 200: 0.4},
+    )
+
+
+XRAYS = Rules(
+    kill=rules_at({100: 0.45, 200: 0.3}),  # those of analysis/better_loss/xray.toml
+    single=((100, (0.2, 0.25, 0.3, 0.45, 0.7)), (200, (0.12, 0.16, 0.2, 0.3, 0.4)), (300, (0.1, 0.15, 0.2))),
+    several=({100: 0.85, 200: 0.4}, {100: 0.45, 200: 0.3}, {100: 0.3, 200: 0.2}, {100: 0.25, 200: 0.16}),
+)
+
+
+def rules_of(bank: Bank) -> Rules:
+    """What is tried on this bank: on X-rays all trainings get much further from the start than on digits."""
+    return XRAYS if str(bank.about["data"]).startswith("pneumonia") else Rules()
 
 
 def ladder(*seeds: int, steps: int = FULL) -> tuple[Rung, ...]:
@@ -85,6 +136,36 @@ PAPER = Policy("rungs 1-3-5, 1 in 4; finals 5x5", ladder(1, 3, 5), 4.0, KILL)
 RACING = Policy("rungs 1-2-3-5-8, 1 in 2; finals 5x5", ladder(1, 2, 3, 5, 8), 2.0, KILL)
 
 
+def spending(seeds: tuple[int, ...], reduction: float, *finals: tuple[int, int]) -> list[Policy]:
+    """Policies of these rungs, each with one of the finals (losses, seeds)."""
+    rungs = "-".join(map(str, seeds))
+    climb = f", 1 in {reduction:g}" if len(seeds) > 1 else ""
+    return [
+        Policy(f"{rungs}{climb}; finals {losses}x{each}", ladder(*seeds), reduction, KILL, stages((losses, each)))
+        for losses, each in finals
+    ]
+
+
+XRAY = spending((1, 3), 4.0, (4, 3))[0]
+"""That of `analysis/better_loss/xray.toml`."""
+SPENDING = [
+    XRAY,
+    *spending((1, 3), 4.0, (4, 6), (4, 12), (8, 3), (8, 6), (8, 12), (12, 6)),
+    *spending((1, 3), 2.0, (4, 3), (4, 6)),
+    *spending((1, 3), 8.0, (4, 3), (8, 6)),
+    *spending((1, 3, 5), 4.0, (4, 3), (4, 6)),
+    *spending((1, 3, 9), 3.0, (4, 3), (4, 6), (8, 6)),
+    *spending((1,), 4.0, (4, 3), (10, 5), (16, 4)),
+]
+PLANTED = [
+    XRAY,
+    *spending((1, 3), 4.0, (4, 6), (8, 6)),
+    *spending((1, 3, 5), 4.0, (4, 6)),
+    *spending((1, 3, 9), 3.0, (4, 6)),
+    *spending((1,), 4.0, (10, 5)),
+]
+
+
 def kill_rules(bank: Bank) -> None:
     """How much each rule saves, and whom it stops wrongly; the last by margins on the worst published training."""
     table = bank.losses
@@ -92,7 +173,10 @@ def kill_rules(bank: Bank) -> None:
     good = viable & (table["fd"] <= table["fd"][viable].quantile(1 / 3)).to_numpy(dtype=bool)
     weights = bank.recorded / bank.recorded.sum(axis=1, keepdims=True)
     print(f"{'rule':34}{'steps saved':>12}{'dead':>8}{'viable':>9}{'best third':>12}")
-    for name, rules in (*named(fixed_rules()), *library_rules(bank)):
+    measured = set(bank.steps.tolist())
+    for name, rules in (*named(fixed_rules(rules_of(bank))), *library_rules(bank)):
+        if not {rule.step for rule in rules} <= measured:
+            continue
         cost = np.full(bank.recorded.shape, float(bank.steps[-1]))
         for rule in sorted(rules, key=lambda rule: -rule.step):
             at = bank.steps.tolist().index(rule.step)
@@ -103,15 +187,11 @@ def kill_rules(bank: Bank) -> None:
         print(f"{name:34}{saved:12.0%}{shares[0]:8.0%}{shares[1]:9.1%}{shares[2]:12.1%}")
 
 
-def fixed_rules() -> Iterator[tuple[KillRule, ...]]:
+def fixed_rules(tried: Rules) -> Iterator[tuple[KillRule, ...]]:
     """Single rules, and some at several steps."""
-    for step, shares in ((50, (0.7, 0.8, 0.9, 1.0)), (100, (0.5, 0.6, 0.7, 0.85)), (150, (0.4, 0.5, 0.6))):
-        yield from ((KillRule(step=step, above=above),) for above in shares)
-    yield from ((KillRule(step=200, above=above),) for above in (0.33, 0.4, 0.5))
-    for several in ({100: 0.85, 200: 0.4}, {100: 0.7, 200: 0.4}, {100: 0.6, 200: 0.4}, {100: 0.6, 200: 0.33}):
-        yield tuple(KillRule(step=step, above=above) for step, above in several.items())
-    for several in ({50: 0.9, 100: 0.7, 200: 0.4}, {50: 0.8, 100: 0.6, 200: 0.4}):
-        yield tuple(KillRule(step=step, above=above) for step, above in several.items())
+    for step, shares in tried.single:
+        yield from (rules_at({step: above}) for above in shares)
+    yield from map(rules_at, tried.several)
 
 
 def named(several: Iterable[tuple[KillRule, ...]]) -> Iterator[tuple[str, tuple[KillRule, ...]]]:
@@ -123,11 +203,13 @@ def named(several: Iterable[tuple[KillRule, ...]]) -> Iterator[tuple[str, tuple[
 def library_rules(bank: Bank) -> Iterator[tuple[str, tuple[KillRule, ...]]]:
     """Rules that follow from the worst training of the published losses that work."""
     works = ((bank.losses["origin"] == "library") & (bank.losses["failed"] == 0)).to_numpy(dtype=bool)
-    shares = bank.fd[works] / bank.fd[works][:, :, :1]
+    shares, steps = bank.fd[works] / bank.fd[works][:, :, :1], bank.steps.tolist()
     for margin in (1.1, 1.25, 1.5):
         rules = []
         for step in (100, 200):
-            above = margin * float(np.nanmax(shares[:, :, bank.steps.tolist().index(step)]))
+            if step not in steps:
+                continue
+            above = margin * float(np.nanmax(shares[:, :, steps.index(step)]))
             rules.append(KillRule(step=step, above=above))
         ((text, _),) = named([tuple(rules)])
         yield f"{text} (x {margin:g})", tuple(rules)
@@ -146,31 +228,42 @@ class Setting:
         budget: of each search, in steps.
         gap: by how much of ln fd one of the losses is made the best; None for none.
         paired: whether all losses are tried on the same seeds.
+        close: whether losses lie as close together as they truly do (`ganetic.studies.bank_worlds`).
     """
 
     searches: int
     budget: int = BUDGET
     gap: float | None = None
     paired: bool = True
+    close: bool = False
 
     def world(self, model: Model, number: int, trainings: int) -> World:
         """The world of this number, for searches that see so many trainings of a loss."""
         planted = None if self.gap is None else (self.gap, self.budget // (3 * FULL))
         stream = np.random.default_rng((number, self.budget))
         size = self.budget // STEPS_A_LOSS
-        return model.world(size, trainings + TRUTH_TRAININGS, stream, paired=self.paired, planted=planted)
+        count = trainings + TRUTH_TRAININGS
+        return model.world(size, count, stream, paired=self.paired, planted=planted, close=self.close)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What all tables share: the bank's model, and a function that plays worlds one after the other or side by side."""
+    """What all tables share.
+
+    Attributes:
+        model: of the bank.
+        play_all: a function that plays worlds, one after the other or side by side.
+        kill: rules of the policies that have some.
+    """
 
     model: Model
     play_all: Callable[[Callable[[int], Rows], Iterable[int]], Iterable[Rows]]
+    kill: tuple[KillRule, ...] = KILL
 
     def show(self, setting: Setting, policies: Sequence[Policy], title: str) -> NDArray[np.float64]:
         """Search and print a row for each policy; returns what `judged` says, ``(searches, policies, columns)``."""
         print(f"\n{title}\n{'policy':35}{'losses':>6}{'top 3':>13}{'wins':>5}{'regret':>10}{'fd':>5}{'front':>6}")
+        policies = [replace(policy, kill=self.kill) if policy.kill else policy for policy in policies]
         play = partial(played, self.model, setting, policies)
         results = np.array(list(self.play_all(play, range(setting.searches))))
         for place, policy in enumerate(policies):
@@ -218,7 +311,8 @@ def row(name: str, values: NDArray[np.float64]) -> str:
     low, median, high = np.expm1(np.quantile(regret, (0.1, 0.5, 0.9))) * 100
     share = f"{top.mean() * 100:.0f} ({interval.low * 100:.0f}-{interval.high * 100:.0f})"
     spread = f"{median:.0f} ({low:.0f}-{high:.0f})"
-    columns = f"{wins.mean() * 100:5.0f}{spread:>10}{np.exp(won.mean()):5.1f}{np.nanmean(covered) * 100:6.0f}"
+    fd = f" {np.exp(won.mean()):.1f}".rjust(5)
+    columns = f"{wins.mean() * 100:5.0f}{spread:>10}{fd}{np.nanmean(covered) * 100:6.0f}"
     return f"{name:35}{drawn.mean():6.0f}{share:>13}{columns}"
 
 
@@ -229,9 +323,14 @@ def side_by_side(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> str:
     """
     only_mine, only_theirs = int((mine[:, 1] > theirs[:, 1]).sum()), int((mine[:, 1] < theirs[:, 1]).sum())
     p = binomtest(only_mine, only_mine + only_theirs).pvalue if only_mine + only_theirs else 1.0
+    return f"  top 3 in one alone {only_mine}:{only_theirs}, p = {p:.2g}; fd {ratio_of_fd(mine, theirs)}"
+
+
+def ratio_of_fd(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> str:
+    """The ratio of the winners' fd in the same worlds, with a 95 % interval."""
     fd = mean_interval(mine[:, 4] - theirs[:, 4])
     low, ratio, high = np.exp((fd.low, fd.mean, fd.high))
-    return f"  top 3 in one alone {only_mine}:{only_theirs}, p = {p:.2g}; fd x {ratio:.4f} ({low:.4f}-{high:.4f})"
+    return f"x {ratio:.4f} ({low:.4f}-{high:.4f})"
 
 
 def about(bank: Bank, model: Model) -> None:
@@ -243,11 +342,11 @@ def about(bank: Bank, model: Model) -> None:
     print(f"sd of ln fd between losses {between:.3f}, by the seed {seeds:.3f}, by chance {left:.3f}")
     ends = np.log(bank.fd[steady].astype(np.float64))
     correlations = []
-    for step in RANKED_AT:
-        at = bank.steps.tolist().index(step)
+    measured = bank.steps.tolist()
+    for at in (measured.index(step) for step in RANKED_AT if step in measured):
         others = [np.delete(ends[:, :, -1], seed, axis=1).mean(axis=1) for seed in range(ends.shape[1])]
         each = [spearmanr(ends[:, seed, at], mean).statistic for seed, mean in enumerate(others)]
-        correlations.append(f"{np.mean(each):.2f} at {step}")
+        correlations.append(f"{np.mean(each):.2f} at {measured[at]}")
     print(f"rank correlation of a seed's fd with the last of the other seeds:\n    {', '.join(correlations)} steps")
 
 
@@ -290,6 +389,20 @@ def tables(bench: Bench, searches: int) -> None:
     bench.show(longer, [KILLING, FLAT, WIDE, PAPER, RACING], f"Longer: searches of {LONG_BUDGET:,} steps")
 
 
+def close_tables(bench: Bench, searches: int) -> None:
+    """Print how a search as long as those on X-rays best spends its seeds, with losses as measured and closer."""
+    plain = Setting(searches, XRAY_BUDGET)
+    close = replace(plain, close=True)
+    for setting, where in ((plain, "as measured"), (close, "close")):
+        results = bench.show(setting, SPENDING, f"Searches of {XRAY_BUDGET:,} steps, losses {where}")
+        print(f"winner's fd beside that of {XRAY.name}, in the same worlds:")
+        for place, policy in enumerate(SPENDING[1:], start=1):
+            print(f"  {policy.name:33}{ratio_of_fd(results[:, place], results[:, 0])}")
+    for gap in GAPS[:2]:
+        title = f"The same, losses close, one planted {gap:g} below all others"
+        bench.show(replace(close, gap=gap), PLANTED, title)
+
+
 class Copy(io.StringIO):
     """Keeps what is printed, and passes it on."""
 
@@ -303,36 +416,49 @@ class Copy(io.StringIO):
         return super().write(text)
 
 
-def everything(source: Path | None, searches: int) -> None:
-    """Print all tables for a bank."""
+def everything(source: str, searches: int, workers: int | None, only: str | None) -> None:
+    """Print all tables for a bank, or some."""
     began = time.monotonic()
     recorded = bank(source)
     model = Model.of(recorded)
-    about(recorded, model)
-    print("\nKill rules, on the recorded trainings: share of steps saved, and of losses stopped")
-    kill_rules(recorded)
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        tables(Bench(model, partial(pool.map, chunksize=CHUNK)), searches)
+    if only is None:
+        about(recorded, model)
+        print("\nKill rules, on the recorded trainings: share of steps saved, and of losses stopped")
+        kill_rules(recorded)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        bench = Bench(model, partial(pool.map, chunksize=CHUNK), rules_of(recorded).kill)
+        if only is None:
+            tables(bench, searches)
+        close_tables(bench, searches)
     print(f"\n{searches} searches of each policy: {(time.monotonic() - began) / 60:.0f} minutes")
 
 
-def keep(printed: str) -> None:
-    """Put what was printed into the page beside this script."""
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    write_whole(PAGE, f"{before}{BEGIN}\n```\n{printed.strip()}\n```\n{END}{rest.split(END)[1]}")
+def page_of(source: str) -> Path:
+    """Where what is printed of a bank is kept."""
+    return PAGES.get(source, Path(__file__).with_name(f"simulate_rules_{Path(source).stem}.md"))
+
+
+def keep(printed: str, page: Path) -> None:
+    """Put what was printed into a page."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    write_whole(page, f"{before}{BEGIN}\n```\n{printed.strip()}\n```\n{END}{rest.split(END)[1]}")
 
 
 def main() -> None:
     """Print everything, and keep it if asked to."""
     parser = argparse.ArgumentParser(description="Tries rules for stopping, climbing and finals on the bank of losses.")
-    parser.add_argument("bank", type=Path, nargs="?", help="a bank; by default the one that is shipped")
+    parser.add_argument("bank", nargs="?", default="mnist5k", help="a shipped bank, or a file; by default %(default)s")
     parser.add_argument("--searches", type=int, default=SEARCHES, help="of each policy; %(default)s by default")
-    parser.add_argument("--keep", action="store_true", help=f"put the output into {PAGE.name}")
+    parser.add_argument("--workers", type=int, help="processes; by default one a core")
+    parser.add_argument("--only", choices=("close",), help="the tables of searches as on X-rays alone")
+    parser.add_argument("--keep", action="store_true", help="put the output into the page beside this script")
     arguments = parser.parse_args()
+    if arguments.keep and arguments.only:
+        parser.error("--keep keeps all tables; leave out --only")
     with redirect_stdout(Copy(sys.stdout)) as copy:
-        everything(arguments.bank, arguments.searches)
+        everything(arguments.bank, arguments.searches, arguments.workers, arguments.only)
     if arguments.keep:
-        keep(copy.getvalue())
+        keep(copy.getvalue(), page_of(arguments.bank))
 
 
 if __name__ == "__main__":

@@ -59,6 +59,17 @@ def test_the_wheel_carries_the_schema_of_cards_and_the_type_marker(installed: Pa
 
 
 @pytest.mark.slow
+def test_the_wheel_carries_every_bank_and_its_card(installed: Path) -> None:
+    code = (
+        "import ganetic; from ganetic.studies.bank import SHIPPED; "
+        "print(*(f'{name}:{len(ganetic.bank(name).losses)}' for name in sorted(SHIPPED)))"
+    )
+    assert run_python(installed, code).split() == ["mnist5k:290", "pneumonia:220"]
+    for name in ("mnist5k", "pneumonia"):
+        assert (installed / "ganetic" / "studies" / f"bank_{name}.md").is_file()
+
+
+@pytest.mark.slow
 def test_a_command_of_the_wheel_runs(installed: Path) -> None:
     code = "from ganetic.cli import run_command; raise SystemExit(run_command(['losses', '--json']))"
     out = run_python(installed, code)

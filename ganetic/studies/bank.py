@@ -1,13 +1,13 @@
 """A bank of trained losses: with it any rule for stopping, ranking or choosing losses is tried out in seconds.
 
 Tabular benchmarks did this for architecture search (Ying et al., NAS-Bench-101, https://arxiv.org/abs/1902.09635). What
-the shipped bank holds, how it was made and what it cannot say stands in ``bank_mnist5k.md`` beside it.
+the shipped banks hold, how they were made and what they cannot say stands in ``bank_NAME.md`` beside each.
 """
 
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from ganetic.proxy.spec import KillRule
 from ganetic.proxy.trial import TrialResult, TrialState
 
 SCHEMA = "ganetic.bank/1"
-SHIPPED = "bank_mnist5k.npz"
+SHIPPED = {"mnist5k": "bank_mnist5k.npz", "pneumonia": "bank_pneumonia.npz"}
+"""The file of each shipped bank, by its name."""
 COLUMNS = ("name", "origin", "text", "fingerprint", "published")
 NOT_RECORDED = ""
 
@@ -43,6 +44,8 @@ class Bank:
         seconds: float32 ``(L, S)``, wall time of each training; NaN where it was not recorded.
         about: plain data: metric, start_fd, floor_fd, model, proxy, data, seeds (what the trainings were seeded with)
             and made_with.
+        raw: float32 ``(L, S, K)``, distances of the trained generator itself, where `fd` is of an averaged one; NaN
+            where there are none.
     """
 
     losses: pd.DataFrame
@@ -51,6 +54,7 @@ class Bank:
     outcomes: NDArray[np.str_]
     seconds: NDArray[np.float32]
     about: dict[str, Any]
+    raw: NDArray[np.float32]
 
     @staticmethod
     def of(
@@ -60,14 +64,20 @@ class Bank:
         outcomes: NDArray[np.str_],
         seconds: NDArray[np.floating[Any]],
         about: dict[str, Any],
+        raw: NDArray[np.floating[Any]] | None = None,
     ) -> "Bank":
         """A bank of what was recorded; see `Bank` for the arguments. Of the losses, `COLUMNS` are needed.
+
+        Without ``raw`` the distances are those of the trained generator itself.
 
         Raises:
             ValueError: the shapes do not fit.
         """
         if fd.shape != (len(losses), *seconds.shape[1:], len(steps)) or outcomes.shape != seconds.shape:
             raise ValueError(f"{len(losses)} losses, fd {fd.shape}, outcomes {outcomes.shape}, seconds {seconds.shape}")
+        raw = np.full(fd.shape, np.nan) if raw is None else raw
+        if raw.shape != fd.shape:
+            raise ValueError(f"fd {fd.shape}, raw {raw.shape}")
         bare = Bank(
             losses.reset_index(drop=True),
             np.asarray(steps, dtype=np.int64),
@@ -75,6 +85,7 @@ class Bank:
             outcomes,
             seconds.astype(np.float32),
             about,
+            raw.astype(np.float32),
         )
         fitnesses = [bare.fitness(loss, range(int(count))) for loss, count in enumerate(bare.recorded.sum(axis=1))]
         table = bare.losses[list(COLUMNS)].assign(
@@ -84,7 +95,7 @@ class Bank:
             fd=[one.fd for one in fitnesses],
             instability=[one.instability for one in fitnesses],
         )
-        return Bank(table, bare.steps, bare.fd, bare.outcomes, bare.seconds, about)
+        return replace(bare, losses=table)
 
     @property
     def recorded(self) -> NDArray[np.bool_]:
@@ -149,7 +160,7 @@ class Bank:
         last = int(self.steps[-1]) if steps is None else steps
         rules = sorted(kill, key=lambda rule: rule.step)
         self._check_steps([last, *(rule.step for rule in rules)])
-        points = self._points(row, seed, last)
+        points = self._points(self.fd[row, seed], last)
         for rule in rules:
             at = dict(points).get(rule.step)
             if rule.step < last and at is not None and at > rule.above * points[0][1]:
@@ -182,12 +193,15 @@ class Bank:
         """Write the bank as a compressed NumPy archive of plain arrays."""
         arrays: dict[str, Any] = {column: self.losses[column].to_numpy(dtype=np.str_) for column in COLUMNS}
         about = json.dumps({"schema": SCHEMA, **self.about}, allow_nan=False)
+        if np.isfinite(self.raw).any():
+            arrays["raw"] = self.raw
         np.savez_compressed(
             path, steps=self.steps, fd=self.fd, outcomes=self.outcomes, seconds=self.seconds, about=about, **arrays
         )
 
-    def _points(self, row: int, seed: int, last: int) -> tuple[tuple[int, float], ...]:
-        measured = zip(self.steps.tolist(), self.fd[row, seed].tolist(), strict=True)
+    def _points(self, distances: NDArray[np.float32], last: int) -> tuple[tuple[int, float], ...]:
+        """What was measured of a training, from its distances ``(K,)``, up to a step."""
+        measured = zip(self.steps.tolist(), distances.tolist(), strict=True)
         return tuple((step, fd) for step, fd in measured if step <= last and np.isfinite(fd))
 
     def _check_steps(self, steps: Iterable[int]) -> None:
@@ -205,22 +219,26 @@ class Bank:
     ) -> TrialResult:
         steps = points[-1][0] if points else 0
         seconds = float(self.seconds[row, seed]) * steps / int(self.steps[-1])
-        return TrialResult(state=state, reason=reason, trace=tuple(points), steps=steps, seconds=seconds)
+        raw = self._points(self.raw[row, seed], steps)
+        return TrialResult(state=state, reason=reason, trace=tuple(points), raw_trace=raw, steps=steps, seconds=seconds)
 
 
-def bank(path: Path | str | None = None) -> Bank:
+def bank(source: Path | str = "mnist5k") -> Bank:
     """Read a bank.
 
     Args:
-        path: the file; by default the one that is shipped.
+        source: the name of a shipped one, ``mnist5k`` of digits or ``pneumonia`` of chest X-rays, or a file.
 
     Raises:
-        UserError: it cannot be read, or is no bank.
+        UserError: there is none of that name, or the file cannot be read, or is no bank.
     """
-    if path is not None:
-        return _read(Path(path))
-    with as_file(files("ganetic.studies") / SHIPPED) as shipped:
-        return _read(shipped)
+    if str(source) in SHIPPED:
+        with as_file(files("ganetic.studies") / SHIPPED[str(source)]) as shipped:
+            return _read(shipped)
+    path = Path(source)
+    if path.suffix == ".npz" or path.exists():
+        return _read(path)
+    raise unknown("bank", str(source), SHIPPED)
 
 
 def _read(path: Path) -> Bank:
@@ -232,7 +250,9 @@ def _read(path: Path) -> Bank:
             if about.pop("schema", None) != SCHEMA:
                 raise UserError(f"{path}: not a bank that this version reads; expected {SCHEMA}")
             losses = pd.DataFrame({column: archive[column] for column in COLUMNS})
-            return Bank.of(losses, archive["steps"], archive["fd"], archive["outcomes"], archive["seconds"], about)
+            raw = archive.get("raw", None)
+            recorded = (archive["fd"], archive["outcomes"], archive["seconds"])
+            return Bank.of(losses, archive["steps"], *recorded, about, raw)
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a bank of losses: {error}") from None
     except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:

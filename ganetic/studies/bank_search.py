@@ -123,8 +123,9 @@ class Trials:
                 stopped = ln_fd[:, :, _place(world, rule.step)] - ln_fd[:, :, 0] > math.log(rule.above)
                 cost = np.where(stopped, rule.step, cost)
         late = world.steps[1 : last + 1] > steps / 2
-        upward = np.maximum(0.0, np.diff(ln_fd, axis=2))[:, :, late]
-        wobble = end - best + np.sqrt((upward**2).mean(axis=2))
+        swings = world.ln_raw[:, :, : last + 1]
+        upward = np.maximum(0.0, np.diff(swings, axis=2))[:, :, late]
+        wobble = swings[:, :, -1] - swings.min(axis=2) + np.sqrt((upward**2).mean(axis=2))
         return Trials(end, wobble, failed | (cost < steps), cost)
 
     def objectives(self, seeds: int, world: World) -> list[Objectives]:

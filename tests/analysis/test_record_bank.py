@@ -16,7 +16,7 @@ from tests.analysis.scripts import script
 from tests.evolution.fakes import MATERIALS
 
 record_bank: Any = script("record_bank")
-DIGITS = record_bank.RECIPES["mnist5k"]
+DIGITS, X_RAYS = record_bank.RECIPES["mnist5k"], record_bank.RECIPES["pneumonia"]
 LOSSES = record_bank.entries()[:12]
 TRAINED: Counter[tuple[str, int]] = Counter()
 
@@ -30,14 +30,15 @@ def pretended(context: None, payload: Payload) -> Payload:
     steps = (0, *payload["checkpoints"])
     trace = [[step, 550.0 + (end - 550.0) * step / steps[-1]] for step in steps]
     state = {"state": "failed", "reason": "learnt_nothing"} if number % 2 else {"state": "completed"}
-    return {**state, "trace": trace, "steps": steps[-1], "seconds": 2.0, "peak_memory_bytes": 0}
+    raw = [[step, 1.5 * fd] for step, fd in trace] if payload["proxy"].get("ema_decay") else []
+    return {**state, "trace": trace, "raw_trace": raw, "steps": steps[-1], "seconds": 2.0, "peak_memory_bytes": 0}
 
 
 class Killed(Exception):  # noqa: N818 - an end, not an error
     """The recorder was."""
 
 
-def record(directory: Path, jobs: int | None = None) -> None:
+def record(directory: Path, jobs: int | None = None, recipe: Any = DIGITS) -> None:
     """Record, and die after so many jobs."""
     left = iter(range(10**6 if jobs is None else jobs))
 
@@ -49,7 +50,7 @@ def record(directory: Path, jobs: int | None = None) -> None:
     TRAINED.clear()
     with SerialExecutor(work, None) as executor:
         try:
-            record_bank.record(DIGITS, directory, LOSSES, MATERIALS, executor)
+            record_bank.record(recipe, directory, LOSSES, MATERIALS, executor)
         except KeyboardInterrupt:
             raise Killed from None
 
@@ -98,6 +99,15 @@ def test_an_export_is_a_bank_and_says_what_it_holds(tmp_path: Path, monkeypatch:
     assert exported.losses["viable"].tolist() == [loss.number % 2 == 0 for loss in LOSSES]
     np.testing.assert_allclose(exported.fd[2, :, -1], [72, 73, 74, 75, 76, 77])
     assert exported.metric == MATERIALS.protocol
+
+
+def test_distances_of_the_trained_generator_are_exported_where_it_was_averaged(tmp_path: Path) -> None:
+    record(tmp_path / "digits")
+    assert not np.isfinite(record_bank.collected(DIGITS, tmp_path / "digits", LOSSES).raw).any()
+    record(tmp_path / "x-rays", recipe=X_RAYS)
+    x_rays = record_bank.collected(X_RAYS, tmp_path / "x-rays", LOSSES)
+    assert x_rays.losses["seeds"].tolist() == [1 if number % 2 else 3 for number in range(12)]
+    np.testing.assert_allclose(x_rays.raw, 1.5 * x_rays.fd)
 
 
 def test_another_list_of_losses_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ganetic.studies.bank import Bank, bank
 from ganetic.studies.bank_worlds import Model
 from tests.analysis.scripts import script
 from tests.studies.made_up_bank import made_up_bank
@@ -39,6 +40,34 @@ def test_a_rule_that_stops_all_the_dead_saves_their_steps(capsys: pytest.Capture
     rows = {line[:34].strip(): line[34:].split() for line in capsys.readouterr().out.splitlines()[1:]}
     # A third of the losses is dead; of their 400 steps 300 are saved.
     assert rows["100: > 0.7"] == ["25%", "100%", "0.0%", "0.0%"]
+
+
+def test_rules_at_steps_that_were_not_measured_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    kept = [0, 2, 4, 6, 8]
+    steps = BANK.steps[kept].tolist()
+    sparse = Bank.of(BANK.losses, steps, BANK.fd[:, :, kept], BANK.outcomes, BANK.seconds, BANK.about)
+    simulate_rules.about(sparse, Model.of(sparse))
+    simulate_rules.kill_rules(sparse)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("100: > 0.7 ") for line in lines)
+    assert not any("50: >" in line for line in lines)
+
+
+def test_a_bank_of_x_rays_gets_rules_of_its_own_in_all_policies(capsys: pytest.CaptureFixture[str]) -> None:
+    x_rays = bank("pneumonia")
+    rules = simulate_rules.rules_of(x_rays)
+    assert rules.kill != simulate_rules.rules_of(BANK).kill == simulate_rules.KILL
+    bench = simulate_rules.Bench(Model.of(x_rays), map, rules.kill)
+    policies = [simulate_rules.ONE_SEED, simulate_rules.KILLING]
+    bench.show(simulate_rules.Setting(3, budget=40_000, close=True), policies, "two policies")
+    patient, killing = (line.split() for line in capsys.readouterr().out.splitlines()[-2:])
+    assert int(killing[5]) > int(patient[6])  # losses tried
+
+
+def test_pages_are_named_after_the_bank() -> None:
+    assert simulate_rules.page_of("mnist5k").name == "simulate_rules.md"
+    assert simulate_rules.page_of("pneumonia").name == "simulate_rules_pneumonia.md"
+    assert simulate_rules.page_of("some/other.npz").name == "simulate_rules_other.md"
 
 
 def test_every_policy_costs_what_its_finals_say() -> None:

@@ -21,15 +21,18 @@ ABOUT: dict[str, Any] = {
 }
 
 
-def made_up_bank(training: int = 30, dead: int = 15, seed: int = 0) -> Bank:
-    """Losses that train differ by 0.25 in ln fd, seeds by 0.05, and what is left by 0.15; the dead have two trainings.
+def made_up_bank(
+    training: int = 30, dead: int = 15, seed: int = 0, averaged: bool = False, spread: float = 0.25
+) -> Bank:
+    """Losses that train differ by ``spread`` in ln fd, seeds by 0.05, and what is left by 0.15.
 
-    The first loss that trains fails on one seed.
+    The dead have two trainings. The first loss that trains fails on one seed. Where the generator is averaged, the
+    trained one swings above it.
     """
     stream = np.random.default_rng(seed)
     count, seeds, steps = training + dead, 6, np.array(STEPS)
     progress = 1 - np.exp(-steps / 120)
-    levels = np.where(np.arange(count) < training, 4.4 + 0.25 * stream.normal(size=count), 6.2)
+    levels = np.where(np.arange(count) < training, 4.4 + spread * stream.normal(size=count), 6.2)
     ends = levels[:, None] + 0.05 * stream.normal(size=seeds) + 0.15 * stream.normal(size=(count, seeds))
     ln_fd = np.log(START) + (ends - np.log(START))[:, :, None] * progress / progress[-1]
     ln_fd[:, :, 1:-1] += 0.05 * stream.normal(size=(count, seeds, len(steps) - 2))
@@ -48,4 +51,6 @@ def made_up_bank(training: int = 30, dead: int = 15, seed: int = 0) -> Bank:
             "published": [""] * count,
         }
     )
-    return Bank.of(losses, STEPS, np.exp(ln_fd), outcomes, seconds, ABOUT)
+    swings = np.abs(0.3 * stream.normal(size=ln_fd.shape)) * (steps > 0)
+    raw = np.exp(ln_fd + swings) if averaged else None
+    return Bank.of(losses, STEPS, np.exp(ln_fd), outcomes, seconds, ABOUT, raw)

@@ -18,31 +18,60 @@ from ganetic.studies.bank import NOT_RECORDED, SHIPPED, Bank, bank
 from tests.studies.made_up_bank import FLOOR, START, STEPS, made_up_bank
 
 MADE_UP = made_up_bank()
+AVERAGED = made_up_bank(averaged=True)
+SEEDS_OF_THE_DEAD = {"mnist5k": 2, "pneumonia": 1}
+
+
+@pytest.fixture(scope="module", params=sorted(SHIPPED))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Bank:
-    return bank()
+def shipped(name: str) -> Bank:
+    return bank(name)
 
 
-def test_the_shipped_file_is_small_and_lies_in_the_package() -> None:
-    path = Path(str(files("ganetic.studies") / SHIPPED))
+def test_the_shipped_file_is_small_and_lies_in_the_package(name: str) -> None:
+    path = Path(str(files("ganetic.studies") / SHIPPED[name]))
     assert path.parent == Path(ganetic.__file__).parent / "studies"
     assert path.stat().st_size <= 300 * 1024
     assert path.with_suffix(".md").is_file()
 
 
-def test_what_is_shipped_needs_no_pickle() -> None:
-    with np.load(Path(str(files("ganetic.studies") / SHIPPED)), allow_pickle=False) as archive:
+def test_what_is_shipped_needs_no_pickle(name: str) -> None:
+    with np.load(Path(str(files("ganetic.studies") / SHIPPED[name])), allow_pickle=False) as archive:
         assert all(archive[name].dtype != object for name in archive.files)
         assert archive["fd"].dtype == np.float32
 
 
-def test_it_is_found_at_the_top_of_the_package(shipped: Bank) -> None:
-    assert ganetic.bank().metric == shipped.metric == "fd@mnist5k-cnn64/2k"
+def test_it_is_found_at_the_top_of_the_package_by_name() -> None:
+    assert ganetic.bank().metric == ganetic.bank("mnist5k").metric == "fd@mnist5k-cnn64/2k"
+    assert ganetic.bank("pneumonia").metric == "fd@pneumoniamnist28-efflite0-b4b10@32/1k"
 
 
-def test_every_shipped_training_is_whole(shipped: Bank) -> None:
+def test_the_bank_of_digits_is_what_it_was_before_raw_distances_were_kept() -> None:
+    digits = bank("mnist5k")
+    assert not np.isfinite(digits.raw).any()
+    assert digits.trial("bce", 0).raw_trace == ()
+    table = digits.losses[digits.losses["viable"]]
+    assert table["fd"].sum() == pytest.approx(19233.155612550447, rel=1e-12)
+    assert table["instability"].sum() == pytest.approx(85.16499185180777, rel=1e-12)
+
+
+def test_the_losses_on_x_rays_are_the_first_of_those_on_digits() -> None:
+    digits, x_rays = bank("mnist5k").losses, bank("pneumonia").losses
+    assert len(x_rays) == 220
+    assert x_rays[["name", "text", "origin"]].equals(digits[["name", "text", "origin"]][:220])
+
+
+def test_every_training_on_x_rays_has_raw_distances() -> None:
+    x_rays = bank("pneumonia")
+    np.testing.assert_array_equal(np.isfinite(x_rays.raw), np.isfinite(x_rays.fd))
+    np.testing.assert_array_equal(x_rays.raw[:, :, 0], x_rays.fd[:, :, 0])
+
+
+def test_every_shipped_training_is_whole(name: str, shipped: Bank) -> None:
     finite = np.isfinite(shipped.fd)
     measured = shipped.recorded & (shipped.outcomes != "non_finite")
     assert finite[measured].all()
@@ -50,7 +79,7 @@ def test_every_shipped_training_is_whole(shipped: Bank) -> None:
     assert (shipped.fd[finite] > 0).all()
     assert np.isfinite(shipped.seconds[shipped.recorded]).all()
     counts = shipped.recorded.sum(axis=1)
-    assert (counts >= 2).all()
+    assert (counts >= SEEDS_OF_THE_DEAD[name]).all()
     for row, count in zip(shipped.recorded, counts, strict=True):
         assert row[:count].all()
 
@@ -138,6 +167,28 @@ def test_the_truth_is_the_geometric_mean_and_a_failure_counts_as_untrained() -> 
     assert MADE_UP.truth(200)[5] == pytest.approx(np.exp(np.log(MADE_UP.fd[5, :, 4].astype(float)).mean()))
 
 
+@given(
+    loss=st.integers(0, 44),
+    seed=st.integers(0, 1),
+    steps=st.sampled_from(STEPS[1:]),
+    above=st.floats(0.05, 1.2),
+)
+def test_a_raw_trace_ends_where_the_trace_does(loss: int, seed: int, steps: int, above: float) -> None:
+    result = AVERAGED.trial(loss, seed, steps, [KillRule(step=150, above=above)])
+    assert [step for step, _ in result.raw_trace] == [step for step, _ in result.trace]
+    np.testing.assert_array_equal([fd for _, fd in result.raw_trace], AVERAGED.raw[loss, seed, : len(result.trace)])
+
+
+def test_instability_is_read_from_the_trained_generator_and_fd_from_the_averaged_one() -> None:
+    results = [AVERAGED.trial(7, seed) for seed in (0, 3, 4)]
+    traces = [SeedTrace(False, result.trace, result.raw_trace) for result in results]
+    found = AVERAGED.fitness("loss-7", (0, 3, 4))
+    assert found == fitness(traces, START, FLOOR)
+    calm = MADE_UP.fitness("loss-7", (0, 3, 4))
+    assert found.fd == calm.fd
+    assert found.instability > calm.instability
+
+
 def test_a_fitness_is_that_of_the_traces() -> None:
     traces = [SeedTrace(False, MADE_UP.trial(7, seed).trace) for seed in (0, 3, 4)]
     assert MADE_UP.fitness("loss-7", (0, 3, 4)) == fitness(traces, START, FLOOR)
@@ -150,15 +201,30 @@ def test_the_table_counts_what_was_recorded() -> None:
     assert table["viable"].tolist() == [True] * 30 + [False] * 15
 
 
-def test_a_bank_survives_the_disk_bit_for_bit(tmp_path: Path) -> None:
-    MADE_UP.save(tmp_path / "first.npz")
+@pytest.mark.parametrize("kept", [MADE_UP, AVERAGED], ids=["trained", "averaged"])
+def test_a_bank_survives_the_disk_bit_for_bit(kept: Bank, tmp_path: Path) -> None:
+    kept.save(tmp_path / "first.npz")
     again = bank(tmp_path / "first.npz")
     again.save(tmp_path / "second.npz")
     assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
-    np.testing.assert_array_equal(again.fd, MADE_UP.fd)
-    np.testing.assert_array_equal(again.outcomes == NOT_RECORDED, ~MADE_UP.recorded)
-    assert again.losses.to_dict() == MADE_UP.losses.to_dict()
-    assert again.about == MADE_UP.about
+    np.testing.assert_array_equal(again.fd, kept.fd)
+    np.testing.assert_array_equal(again.raw, kept.raw)
+    np.testing.assert_array_equal(again.outcomes == NOT_RECORDED, ~kept.recorded)
+    assert again.losses.to_dict() == kept.losses.to_dict()
+    assert again.about == kept.about
+
+
+def test_raw_distances_of_another_shape_are_refused() -> None:
+    parts = (MADE_UP.losses, STEPS, MADE_UP.fd, MADE_UP.outcomes, MADE_UP.seconds, MADE_UP.about)
+    with pytest.raises(ValueError, match="raw"):
+        Bank.of(*parts, MADE_UP.fd[:, :, 1:])
+
+
+def test_a_name_that_is_none_is_refused_in_a_line() -> None:
+    with pytest.raises(UserError, match=r'unknown bank "pnuemonia"; expected .*; did you mean "pneumonia"\?$'):
+        bank("pnuemonia")
+    with pytest.raises(UserError, match="cannot be read as a bank"):
+        bank(Path("pneumonia.npz"))
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from ganetic.errors import UserError
 from ganetic.evolution.evolution import Evolution, Proposal
 from ganetic.evolution.finals import leading
-from ganetic.evolution.individual import Individual, Scale
+from ganetic.evolution.individual import Individual, Scale, seed_trace
 from ganetic.evolution.space import Evolution as EvolutionSettings
 from ganetic.evolution.space import Finals, Rung, SearchSpace, Stop
-from ganetic.metrics.stability import SeedTrace, fitness
+from ganetic.metrics.stability import fitness
 from ganetic.proxy.spec import KillRule
 from ganetic.proxy.trial import TrialResult, TrialState
 from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
@@ -21,6 +21,7 @@ from tests.studies.made_up_bank import STEPS, made_up_bank
 
 BANK = made_up_bank()
 MODEL = Model.of(BANK)
+AVERAGED = Model.of(made_up_bank(averaged=True))
 KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))
 LADDERS = (
     (Rung(steps=400, seeds=1), Rung(steps=400, seeds=3)),
@@ -54,13 +55,17 @@ def space_of(policy: Policy) -> SearchSpace:
 
 def result_of(world: World, loss: int, seed: int, steps: int, kill: tuple[KillRule, ...]) -> TrialResult:
     last = STEPS.index(steps)
-    points = tuple(zip(STEPS[: last + 1], np.exp(world.ln_fd[loss, seed, : last + 1]).tolist(), strict=True))
+    points, raw = (
+        tuple(zip(STEPS[: last + 1], np.exp(ln_fd[loss, seed, : last + 1]).tolist(), strict=True))
+        for ln_fd in (world.ln_fd, world.ln_raw)
+    )
     for rule in kill:
         at = STEPS.index(rule.step)
         if points[at][1] > rule.above * points[0][1]:
             return TrialResult(state=TrialState.PRUNED, trace=points[: at + 1], steps=rule.step)
     failed = bool(Trials.of(world, steps).failed[loss, seed])
-    return TrialResult(state=TrialState.FAILED if failed else TrialState.COMPLETED, trace=points, steps=steps)
+    state = TrialState.FAILED if failed else TrialState.COMPLETED
+    return TrialResult(state=state, trace=points, raw_trace=raw, steps=steps)
 
 
 def really(world: World, policy: Policy, budget: int) -> tuple[list[tuple[int, int, int]], list[int]]:
@@ -95,14 +100,15 @@ def test_a_simulated_search_submits_what_the_real_one_does(ladder: int, reductio
         assert list(outcome.ranking) == order
 
 
+@pytest.mark.parametrize("model", [MODEL, AVERAGED], ids=["trained", "averaged"])
 @given(seed=st.integers(0, 10_000), seeds=st.integers(1, 6), steps=st.sampled_from([200, 400]))
 @settings(max_examples=30, deadline=None)
-def test_objectives_are_those_of_a_search(seed: int, seeds: int, steps: int) -> None:
-    world = MODEL.world(8, 6, np.random.default_rng(seed))
+def test_objectives_are_those_of_a_search(model: Model, seed: int, seeds: int, steps: int) -> None:
+    world = model.world(8, 6, np.random.default_rng(seed))
     trials = Trials.of(world, steps)
     for loss, (ln_fd, instability) in enumerate(trials.objectives(seeds, world)):
         results = [result_of(world, loss, number, steps, ()) for number in range(seeds)]
-        traces = [SeedTrace(result.state is not TrialState.COMPLETED, result.trace) for result in results]
+        traces = [seed_trace(result) for result in results]
         expected = fitness(traces, world.start_fd, world.floor_fd)
         assert ln_fd == pytest.approx(np.log(expected.fd))
         assert instability == pytest.approx(expected.instability)
@@ -210,6 +216,38 @@ def test_the_parts_of_the_noise_are_found_again() -> None:
     assert between == pytest.approx(0.25, rel=0.1)
     assert seeds == pytest.approx(0.05, rel=0.5)
     assert left == pytest.approx(0.15, rel=0.1)
+
+
+def test_a_close_world_has_losses_as_far_apart_as_they_are() -> None:
+    """Where noise is as large as the difference between losses, levels that are moved twice lie far too far apart."""
+    true_sd, noise = 0.1, 0.15 / np.sqrt(6)
+    found: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(3):
+        model = Model.of(made_up_bank(training=300, dead=0, seed=seed, spread=true_sd))
+        for close, spreads in found.items():
+            world = model.world(2000, 1, np.random.default_rng(seed), close=close)
+            spreads.append(float(world.truth[world.truth < 5].std()))
+    assert np.mean(found[True]) == pytest.approx(true_sd, rel=0.1)
+    assert np.mean(found[False]) == pytest.approx(np.sqrt(true_sd**2 + 2 * noise**2), rel=0.1)
+
+
+def test_a_close_world_keeps_what_it_promises() -> None:
+    world = MODEL.world(300, 4000, np.random.default_rng(5), planted=(0.2, 50), close=True)
+    ends = np.where(world.failed, np.log(world.start_fd), world.ln_fd[:, :, -1])
+    np.testing.assert_allclose(ends.mean(axis=1), world.truth, atol=0.03)
+    best, second = np.sort(world.truth)[:2]
+    assert world.planted is not None
+    assert world.truth[world.planted] == best == pytest.approx(second - 0.2)
+    _, counts = np.unique(world.truth[world.truth < 6], return_counts=True)
+    assert (counts > 1).sum() == 1  # the loss that trains but on one seed, and has no error that would move it
+
+
+def test_the_trained_generator_is_as_far_from_the_averaged_one_as_it_was() -> None:
+    world = AVERAGED.world(50, 6, np.random.default_rng(0))
+    gaps = world.ln_raw - world.ln_fd
+    assert (gaps >= 0).all()
+    assert gaps[:, :, 1:].mean() == pytest.approx(AVERAGED.gaps[:, :, 1:][AVERAGED.bank.recorded].mean(), rel=0.1)
+    np.testing.assert_array_equal(MODEL.world(50, 6, np.random.default_rng(0)).ln_raw, world.ln_fd)
 
 
 def test_a_bank_of_too_few_losses_is_no_model() -> None:
