@@ -1,16 +1,21 @@
 """Searches for losses of chest X-rays, as `analysis/better_loss/plan.md` lays down.
 
-    GANETIC_DATA=DIR python -m analysis.better_loss search FOLDER [--workers N]
-    python -m analysis.better_loss neighbours FOLDER
+    GANETIC_DATA=DIR python -m analysis.better_loss STEP FOLDER [--workers N]
 
-`search` makes the runs of the plan one after the other under FOLDER, a folder each; stopped or killed, it goes on where
-it was. `neighbours` prints whether the choice among children is kept, from the runs that are finished.
+STEP is one of these, in this order; stopped or killed, each goes on where it was:
+
+    digits       the published losses and the winners of the first searches on mnist5k, each at its own best rates
+    search       the runs of the plan, a folder each under FOLDER
+    neighbours   prints whether the choice among children is kept, from the runs that are finished
+    select       of each set whose searches are finished: the six best finalists beside each other
+    confirm      the winner of each set beside its rivals
+    tables       prints what may be claimed
 """
 
 import argparse
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +28,17 @@ from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run import resume, search
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.space import SearchSpace, load_space
+from ganetic.evolution.winner import pick_card
 from ganetic.jobs.statistics import mean_interval
+from ganetic.loss.card import read_card, write_card
+from ganetic.loss.fingerprint import fingerprint
+from ganetic.loss.resemblance import published_name
 from ganetic.progress.search import listener_for
+from ganetic.proxy.rates import RateList
+from ganetic.studies.compare import Comparison, compare, open_comparison
+from ganetic.studies.ratios import Ratio, ratios
+from ganetic.studies.settings import Pair
+from ganetic.studies.wording import interval, p_value
 
 SPACE = Path(__file__).with_name("better_loss") / "xray.toml"
 SETS = {
@@ -33,6 +47,16 @@ SETS = {
 }
 SEEDS = (7101, 7102, 7103)
 CANDIDATES = 20
+RIVALS = ("bce", "hinge", "lsgan", "relativistic-hinge", "ganetic")
+RATES = RateList(learning_rates=(5e-4, 1e-3, 2e-3), beta1s=(0.0, 0.5))
+REFERENCE_RUNS = Path(__file__).parents[1] / "runs" / "reference"
+SELECTED, SELECTION_SEED, SELECTION_SEEDS, SELECTION_TUNING = 6, 7201, 12, 2
+CONFIRMATION_SEED, CONFIRMATION_SEEDS, CONFIRMATION_TUNING = 7301, 60, 6
+DIGITS_SEED = 7501
+CLAIM = 0.01
+"""Largest p value, adjusted by Holm's procedure over sets and rivals, of what is called better."""
+EQUAL = 1.05
+"""Largest upper end of the 95 % interval against a set's best rival of what is called as good."""
 TRIALS = {"plain": 150, "neighbours": 100, "random": 150}
 
 
@@ -88,6 +112,124 @@ def finished(folder: Path) -> dict[Search, Run]:
     return {one: run for one, run in opened.items() if run.status_when_idle == "finished"}
 
 
+def compared(
+    losses: Sequence[str], data: str, directory: Path, seed: int, seeds: int, tuning: int, workers: int | None
+) -> Comparison:
+    """Losses at their own best rates, on the proxy of the plan."""
+    with closing(listener_for(Console(stderr=True))) as listener:
+        return compare(
+            losses,
+            data,
+            seeds=seeds,
+            space=load_space(SPACE),
+            directory=directory,
+            runtime=Runtime(workers),
+            listener=listener,
+            rates=RATES,
+            tuning_seeds=tuning,
+            seed=seed,
+        )
+
+
+def digits(folder: Path, workers: int | None) -> None:
+    """Do the order of the published losses on digits, and the old winners, stand at each loss's own rates?"""
+    winners = [str(REFERENCE_RUNS / name / "best.json") for name in ("paper", "logit")]
+    found = compared(
+        [*RIVALS, *winners], "mnist5k", folder / "digits", DIGITS_SEED, SELECTION_SEEDS, SELECTION_TUNING, workers
+    )
+    print(found.summary().to_string())
+
+
+def is_searched(name: str, folder: Path) -> bool:
+    """Whether all searches of a set that choose its winner are finished."""
+    runs = finished(folder)
+    return all(one in runs for one in searches() if one.set == name and one.arm != "random")
+
+
+def finalists(name: str, folder: Path) -> list[Path]:
+    """Write the cards of the finalists of a set that are compared, the best in their own finals first."""
+    rows = [
+        (float(row["fd"]), int(row["individual"]), run)
+        for one, run in finished(folder).items()
+        if one.set == name and one.arm != "random"
+        for row in run.finals().to_dict("records")
+        if not row["failed"]
+    ]
+    cards: dict[str, Path] = {}
+    for _, number, run in sorted(rows, key=lambda row: row[0]):
+        card = pick_card(run, str(number))
+        key = fingerprint(card.formula)
+        if key not in cards and published_name(card.formula) is None and len(cards) < SELECTED:
+            cards[key] = folder / f"{name}-{run.directory.name.removeprefix(f'{name}-')}-{number}.json"
+            write_card(card, cards[key])
+    return [*cards.values()]
+
+
+def select(name: str, folder: Path, workers: int | None) -> None:
+    """Compare the best finalists of a set."""
+    cards = [str(card) for card in finalists(name, folder)]
+    data = SETS[name].format(os.environ["GANETIC_DATA"])
+    compared(cards, data, folder / f"{name}-selection", SELECTION_SEED, SELECTION_SEEDS, SELECTION_TUNING, workers)
+
+
+def winner(name: str, folder: Path) -> Path:
+    """The card of the winner of a set: the lowest fd of those selected that failed on no seed.
+
+    Raises:
+        UserError: each of them failed.
+    """
+    for one in open_comparison(folder / f"{name}-selection").summaries():
+        if not one.failed:
+            return next(card for card in finalists(name, folder) if read_card(card).name == one.loss)
+    raise UserError(f"{folder}: each of the losses selected on {name} failed on a seed; there is no winner")
+
+
+def confirm(name: str, folder: Path, workers: int | None) -> None:
+    """Compare the winner of a set with its rivals."""
+    losses = [str(winner(name, folder)), *RIVALS]
+    data = SETS[name].format(os.environ["GANETIC_DATA"])
+    rest = (CONFIRMATION_SEED, CONFIRMATION_SEEDS, CONFIRMATION_TUNING, workers)
+    compared(losses, data, folder / f"{name}-confirmation", *rest)
+
+
+def family(folder: Path) -> list[Ratio]:
+    """The winner over each rival on each set that is confirmed, as one family."""
+    tables, failed = {}, {}
+    for name in SETS:
+        place = folder / f"{name}-confirmation"
+        if not place.is_dir():
+            continue
+        comparison = open_comparison(place)
+        own, runs = comparison.settings.names[0], comparison.runs()
+        runs["untrained"] = runs["state"] != "completed"
+        tables[name], failed[name] = (
+            runs.pivot(index="seed", columns="loss", values=values).rename(columns={own: "winner"})
+            for values in ("counted_fd", "untrained")
+        )
+    return ratios(tables, [Pair("winner", rival) for rival in RIVALS], failed)
+
+
+def tables(folder: Path) -> Iterator[str]:
+    """Yield what was found, and what may be claimed, a line each."""
+    found = family(folder)
+    yield f"{'set':10} {'winner over':20} {'ratio':>6} {'95 % interval':>14} {'Holm p':>8}  would have been found"
+    for one in found:
+        ends = interval(one.low, one.high)
+        sides = f"{one.ratio:6.3f} {ends:>14} {p_value(one.holm_p):>8}"
+        yield f"{one.proxy:10} {one.second:20} {sides}  {one.detectable:.3f}"
+    names = list(dict.fromkeys(one.proxy for one in found))
+    for name in names:
+        own = [one for one in found if one.proxy == name]
+        is_better = all(one.ratio < 1 and one.holm_p < CLAIM for one in own)
+        yield f"{name}: {'better than each rival' if is_better else 'not shown to be better than each rival'}"
+    hardest = [max((one for one in found if one.proxy == name), key=lambda one: one.ratio) for name in names]
+    if hardest:
+        is_equal = all(one.high < EQUAL for one in hardest)
+        yield f"as good everywhere: {'yes' if is_equal else 'not shown'}"
+    failures = sum(one.failed_pairs for one in found)
+    yield f"pairs with a failed training: {failures} of {sum(one.pairs for one in found)}"
+
+
 def best(run: Run) -> float:
     """The lowest fd of the finals, the geometric mean over their seeds."""
     return float(run.finals()["fd"].min())
@@ -116,17 +258,25 @@ def neighbours(folder: Path) -> Iterator[str]:
 def main() -> None:
     """Search, or print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("step", choices=("search", "neighbours"))
+    parser.add_argument("step", choices=("digits", "search", "neighbours", "select", "confirm", "tables"))
     parser.add_argument("folder", type=Path, help="where the runs are, or will be")
     parser.add_argument("--workers", type=int, help="trials at once; by default one a core")
     given = parser.parse_args()
-    if given.step == "neighbours":
-        print("\n".join(neighbours(given.folder)))
+    if given.step in ("neighbours", "tables"):
+        print("\n".join(neighbours(given.folder) if given.step == "neighbours" else tables(given.folder)))
+        return
+    if given.step == "digits":
+        digits(given.folder, given.workers)
         return
     if not os.environ.get("GANETIC_DATA"):
         raise UserError("GANETIC_DATA is not set; expected the folder of pneumoniamnist28 and chest_xray128")
-    for one in searches():
-        make(one, given.folder, given.workers)
+    if given.step == "search":
+        for one in searches():
+            make(one, given.folder, given.workers)
+        return
+    for name in SETS:
+        if is_searched(name, given.folder):
+            {"select": select, "confirm": confirm}[given.step](name, given.folder, given.workers)
 
 
 if __name__ == "__main__":
