@@ -1,4 +1,4 @@
-"""Searches for losses of chest X-rays, as `analysis/better_loss/plan.md` lays down.
+"""Searches for losses of chest X-rays, as `analysis/better_loss.md` lays down.
 
     GANETIC_DATA=DIR python -m analysis.better_loss STEP FOLDER [--workers N]
 
@@ -40,7 +40,7 @@ from ganetic.studies.ratios import Ratio, ratios
 from ganetic.studies.settings import Pair
 from ganetic.studies.wording import interval, p_value
 
-SPACE = Path(__file__).with_name("better_loss") / "xray.toml"
+SPACE = Path(__file__).with_suffix(".toml")
 SETS = {
     "pneumonia": "npz:{}/pneumoniamnist28/pneumoniamnist28.npz",
     "chest": "npz:{}/chest_xray128/chest_xray128.npz?size=28",
@@ -159,7 +159,7 @@ def finalists(name: str, folder: Path) -> list[Path]:
     for _, number, run in sorted(rows, key=lambda row: row[0]):
         card = pick_card(run, str(number))
         key = fingerprint(card.formula)
-        if key not in cards and published_name(card.formula) is None and len(cards) < SELECTED:
+        if key not in cards and not published_name(card.formula) and len(cards) < SELECTED:
             cards[key] = folder / f"{name}-{run.directory.name.removeprefix(f'{name}-')}-{number}.json"
             write_card(card, cards[key])
     return [*cards.values()]
@@ -178,9 +178,11 @@ def winner(name: str, folder: Path) -> Path:
     Raises:
         UserError: each of them failed.
     """
-    for one in open_comparison(folder / f"{name}-selection").summaries():
+    selection = open_comparison(folder / f"{name}-selection")
+    texts = {loss.name: loss.text for loss in selection.settings.losses}  # arms of one seed share names
+    for one in selection.summaries():
         if not one.failed:
-            return next(card for card in finalists(name, folder) if read_card(card).name == one.loss)
+            return next(card for card in finalists(name, folder) if read_card(card).formula.text == texts[one.loss])
     raise UserError(f"{folder}: each of the losses selected on {name} failed on a seed; there is no winner")
 
 

@@ -11,7 +11,7 @@ https://arxiv.org/abs/1604.00772, the library cma) moves their heights. Such a l
 of squared rectifiers, so that it is trained, compared and exported as any other is.
 
 All losses of a generation train on one seed, those of the next on another; what is ranked is fd. Rates are those at
-which relativistic hinge was best in `analysis/better_loss/plan.md`.
+which relativistic hinge was best in `analysis/better_loss.md`.
 """
 
 import argparse

@@ -106,7 +106,7 @@ class Rules:
 
 
 XRAYS = Rules(
-    kill=rules_at({100: 0.45, 200: 0.3}),  # those of analysis/better_loss/xray.toml
+    kill=rules_at({100: 0.45, 200: 0.3}),  # those of analysis/better_loss.toml
     single=((100, (0.2, 0.25, 0.3, 0.45, 0.7)), (200, (0.12, 0.16, 0.2, 0.3, 0.4)), (300, (0.1, 0.15, 0.2))),
     several=({100: 0.85, 200: 0.4}, {100: 0.45, 200: 0.3}, {100: 0.3, 200: 0.2}, {100: 0.25, 200: 0.16}),
 )
@@ -147,7 +147,7 @@ def spending(seeds: tuple[int, ...], reduction: float, *finals: tuple[int, int])
 
 
 XRAY = spending((1, 3), 4.0, (4, 3))[0]
-"""That of `analysis/better_loss/xray.toml`."""
+"""That of `analysis/better_loss.toml`."""
 SPENDING = [
     XRAY,
     *spending((1, 3), 4.0, (4, 6), (4, 12), (8, 3), (8, 6), (8, 12), (12, 6)),

@@ -1,0 +1,72 @@
+"""The steps of the plan from the first search to what may be claimed, with trainings that are made up."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import analysis.better_loss as steps
+from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.space import Genes, SearchSpace
+from ganetic.loss.card import read_card
+from ganetic.studies.compare import open_comparison
+from tests.evolution.fakes import SPACE, runtime
+
+SMALL = SPACE.model_copy(
+    update={
+        "genes": Genes(learning_rates=(1e-3, 2e-3, 4e-3), tuning_seeds=1),
+        "finals": SPACE.finals.model_copy(update={"finalists": 4, "references": ()}),
+    }
+)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan in small."""
+
+    def fake(workers: int | None, **options: Any) -> Runtime:
+        return runtime(**options)
+
+    def space(source: object) -> SearchSpace:
+        return SMALL
+
+    monkeypatch.setattr(steps, "Runtime", fake)
+    monkeypatch.setattr(steps, "load_space", space)
+    monkeypatch.setattr(steps, "SEEDS", (1, 2))
+    monkeypatch.setattr(steps, "TRIALS", {"plain": 30, "neighbours": 20, "random": 30})
+    monkeypatch.setattr(steps, "SELECTION_SEEDS", 3)
+    monkeypatch.setattr(steps, "CONFIRMATION_SEEDS", 4)
+    monkeypatch.setattr(steps, "CONFIRMATION_TUNING", 1)
+    monkeypatch.setenv("GANETIC_DATA", "/nowhere")
+
+
+def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
+    assert not steps.is_searched("chest", tmp_path)
+    for one in steps.searches():
+        steps.make(one, tmp_path, None)
+    before = {one.name: (tmp_path / one.name / "journal.db").read_bytes() for one in steps.searches()}
+    for one in steps.searches():
+        steps.make(one, tmp_path, None)
+    assert before == {one.name: (tmp_path / one.name / "journal.db").read_bytes() for one in steps.searches()}
+    assert len(before) == 10
+    head, *rows, last = steps.neighbours(tmp_path)
+    assert head.split()[-1] == "ratio"
+    assert len(rows) == 4
+    assert last.startswith("geometric mean ")
+    for name in steps.SETS:
+        assert steps.is_searched(name, tmp_path)
+        steps.select(name, tmp_path, None)
+        selection = open_comparison(tmp_path / f"{name}-selection")
+        assert 2 <= len(selection.settings.names) <= steps.SELECTED
+        first = next(one for one in selection.summaries() if not one.failed)
+        (text,) = (loss.text for loss in selection.settings.losses if loss.name == first.loss)
+        assert read_card(steps.winner(name, tmp_path)).formula.text == text
+        steps.confirm(name, tmp_path, None)
+        confirmation = open_comparison(tmp_path / f"{name}-confirmation")
+        assert set(confirmation.runs()["seed"]) == set(range(7301200, 7301204))
+        assert not set(confirmation.runs()["seed"]) & set(selection.runs()["seed"])
+    found = steps.family(tmp_path)
+    assert len(found) == len(steps.SETS) * len(steps.RIVALS)
+    lines = list(steps.tables(tmp_path))
+    assert len(lines) == 1 + len(found) + len(steps.SETS) + 2
+    assert lines[-2].startswith("as good everywhere: ")
