@@ -22,7 +22,7 @@ from ganetic.jobs.journal import Record
 from ganetic.jobs.statistics import Summary, summarise
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
-from ganetic.proxy.trial import TrialResult, TrialState
+from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.studies.ratios import Ratio, ratios
 from ganetic.studies.settings import Entry, Kind, Pair, Settings, settings_in
 
