@@ -21,8 +21,7 @@ from ganetic.loss.card import LossCard, card_text
 from ganetic.loss.library import LIBRARY, LibraryLoss
 from ganetic.loss.resemblance import published_name
 from ganetic.progress.search import counts_line
-from ganetic.studies.ratios import Ratio, default_reference, ratios
-from ganetic.studies.settings import Pair
+from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
 from ganetic.studies.wording import measured
 
 if TYPE_CHECKING:  # not for a cycle: to show a run must not wait for Ray, which a score needs

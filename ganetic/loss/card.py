@@ -57,7 +57,7 @@ Role = Literal["search", "final", "confirmation"]
 
 class _CardPart(Config):
     # Fields may be added to a card within a schema version: what a newer release wrote is ignored, not refused.
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
 
 class Result(_CardPart):

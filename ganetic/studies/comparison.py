@@ -23,8 +23,8 @@ from ganetic.jobs.statistics import Summary, summarise
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.result import TrialResult, TrialState
-from ganetic.studies.ratios import Ratio, ratios
-from ganetic.studies.settings import Entry, Kind, Pair, Settings, settings_in
+from ganetic.studies.ratios import Pair, Ratio, ratios
+from ganetic.studies.settings import Entry, Kind, Settings, settings_in
 
 JOURNAL = "journal.db"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.grid import Cell
 from ganetic.proxy.rates import RateList, Rates
 from ganetic.proxy.spec import ProxySpec, TrialSpec, with_rates
+from ganetic.studies.ratios import Pair
 
 if TYPE_CHECKING:  # not for a cycle: settings are read without torch, which prepared data needs
     from ganetic.proxy.materials import Materials
@@ -52,13 +53,6 @@ class Tuned(Config):
     given: RateList
     rates: RateList
     seeds: int
-
-
-class Pair(NamedTuple):
-    """Two losses, by name, of which the first is compared with the second."""
-
-    first: str
-    second: str
 
 
 class Settings(Config):
