@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ganetic.errors import run_script
 from ganetic.evolution.driver import Driver
-from ganetic.evolution.evolution import Proposal
 from ganetic.evolution.ledger import ABOUT
 from ganetic.evolution.listener import Silence
+from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.results import JOURNAL, open_run
 from ganetic.evolution.run_config import Measure, RunConfig
 from ganetic.evolution.space import SearchSpace, load_space

@@ -35,8 +35,7 @@ from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
 from ganetic.jobs.lock import run_lock
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.card import resolve_loss
-from ganetic.studies.ratios import Ratio, default_reference, ratios
-from ganetic.studies.settings import Pair
+from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
 from ganetic.studies.wording import ratio_number
 
 JOURNAL = "study.db"

@@ -50,7 +50,7 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
 from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
-from ganetic.proxy.trial import TrialState
+from ganetic.proxy.result import TrialState
 from ganetic.studies.bank import Bank, bank
 from ganetic.studies.bank_worlds import Model
 

@@ -35,8 +35,9 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.resemblance import published_name
 from ganetic.proxy.materials import Materials, prepare
+from ganetic.proxy.result import TrialResult
 from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import TrialResult, work
+from ganetic.proxy.trial import work
 from ganetic.reproducible import versions
 from ganetic.studies.bank import NOT_RECORDED, Bank
 

@@ -22,8 +22,7 @@ from rich.table import Table
 from ganetic.errors import run_script, unknown
 from ganetic.studies.compare import open_comparison
 from ganetic.studies.comparison import Comparison
-from ganetic.studies.ratios import Ratio, ratios
-from ganetic.studies.settings import Pair
+from ganetic.studies.ratios import Pair, Ratio, ratios
 from ganetic.studies.wording import interval, number, p_value, ratio_number
 
 REFERENCE = Path(__file__).parents[1] / "runs" / "reference"

@@ -15,7 +15,7 @@ from ganetic.errors import UserError, did_you_mean
 class Config(BaseModel):
     """Base of every configuration model: frozen; unknown keys, NaN and infinity are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)

@@ -2,12 +2,16 @@
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ganetic.errors import UserError
+
+DIGEST = re.compile("[0-9a-fA-F]{8,64}")
+"""A sha256, or its first 8 digits or more."""
 
 
 @contextmanager

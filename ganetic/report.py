@@ -18,12 +18,10 @@ from ganetic.evolution.results import EXHAUSTED, Run
 from ganetic.evolution.space import Genes
 from ganetic.files import whole
 from ganetic.loss.card import LossCard, card_text
-from ganetic.loss.export import latex, python_module
 from ganetic.loss.library import LIBRARY, LibraryLoss
 from ganetic.loss.resemblance import published_name
 from ganetic.progress.search import counts_line
-from ganetic.studies.ratios import Ratio, default_reference, ratios
-from ganetic.studies.settings import Pair
+from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
 from ganetic.studies.wording import measured
 
 if TYPE_CHECKING:  # not for a cycle: to show a run must not wait for Ray, which a score needs
@@ -311,6 +309,8 @@ def write_loss(card: LossCard, path: Path) -> list[Path]:
         raise UserError(f"{path}: a loss card is written to a file that ends in .json; .py and .tex go beside it")
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {path.parent} does not exist")
+    from ganetic.loss.export import latex, python_module  # noqa: PLC0415 - to show a run must not wait for torch
+
     texts = {path: card_text(card), path.with_suffix(".py"): python_module(card), path.with_suffix(".tex"): latex(card)}
     with ExitStack() as stack:  # all of them, or none
         for file, text in texts.items():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ganetic.cli.app import app, console
+from ganetic.cli.app import app, console, without_collector
 from ganetic.cli.options import (
     Address,
     Data,
@@ -60,6 +60,7 @@ def score(
 
 
 @app.command()
+@without_collector()
 def losses(json: Json = False) -> None:
     """List the published losses."""
     from ganetic.report import losses_record, losses_table, print_text, to_json

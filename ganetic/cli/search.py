@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ganetic.cli.app import INTERRUPTED, app, console
+from ganetic.cli.app import INTERRUPTED, app, console, without_collector
 from ganetic.cli.options import (
     Address,
     Data,
@@ -119,6 +119,7 @@ def resume(
 
 
 @app.command()
+@without_collector()
 def show(run: RunArgument = None, json: Json = False) -> None:
     """Show what a run has found, also while it runs."""
     from ganetic.report import print_text, run_page, run_record, to_json

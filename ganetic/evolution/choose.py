@@ -31,8 +31,8 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.feature_names import file_of
 from ganetic.proxy.materials import Materials
+from ganetic.proxy.result import TrialState
 from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import TrialState
 from ganetic.reproducible import versions
 
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 from itertools import product
 
 from ganetic.evolution.breeding import Exhausted
-from ganetic.evolution.evolution import Evolution, Proposal
+from ganetic.evolution.events import EXHAUSTED, FINISHED, STOP, TIMING_AFFECTED
+from ganetic.evolution.evolution import Evolution
 from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, Contestant, FinalTrial, Kind, assess, contestants
 from ganetic.evolution.individual import seed_trace
 from ganetic.evolution.ledger import ABOUT, Ledger
 from ganetic.evolution.listener import Leader, Listener, Phase, Snapshot
+from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.run_config import RunConfig
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.tuning import distances, planned, said_of
@@ -20,16 +22,11 @@ from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal, collector_off
 from ganetic.loss.formula import Formula
 from ganetic.proxy.rates import Rates, chosen_rates
+from ganetic.proxy.result import TrialState
 from ganetic.proxy.spec import TrialSpec, with_rates
-from ganetic.proxy.trial import TrialState
 
 TICK_SECONDS = 0.5
 LEADERS = 5
-
-STOP, FINISHED, LIMIT, TIMING_AFFECTED = "stop", "finished", "limit", "timing_affected"
-"""Names of events in the journal."""
-EXHAUSTED = "space_exhausted"
-"""Why a search stops whose space seems to hold no more losses."""
 
 
 class Driver:

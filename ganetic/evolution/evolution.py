@@ -7,55 +7,17 @@ nothing else: not on the clock, the number of workers, or the state of any rando
 import hashlib
 import random
 from collections import Counter
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from ganetic.config import Config
 from ganetic.evolution.breeding import Breeder, Child, Key
 from ganetic.evolution.estimates import Estimates
 from ganetic.evolution.individual import Individual, Scales
+from ganetic.evolution.proposal import Proposal, newcomer
 from ganetic.evolution.ranking import rank, worst
 from ganetic.evolution.space import SearchSpace
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.rates import Rates
-from ganetic.proxy.trial import TrialResult
-
-
-class Proposal(Config):
-    """A trial to run.
-
-    Attributes:
-        kind: ``child``: a new individual; ``reseed``: more seeds or steps for one that climbs to a higher rung.
-        individual: its number.
-        text: the formula's one line.
-        fingerprint: of its gradients.
-        nodes: of all its expressions.
-        rates: that it is trained with; None for those of the proxies.
-        rung: the rung that the trial works towards.
-        slot: with P proxies, seed slot // P on proxy slot % P. An individual's seeds count from 0; what a trial is
-            seeded with is the run's business.
-        steps: how long to train.
-        prunable: whether the kill rules apply; they do not to losses of the library.
-        origin: where a child came from, such as ``random``, ``library bce`` or ``crossover 3 8``.
-        rejections: draws that were rejected before this one, by reason.
-    """
-
-    kind: Literal["child", "reseed"]
-    individual: int
-    text: str
-    fingerprint: str
-    nodes: int
-    rung: int
-    slot: int
-    steps: int
-    prunable: bool
-    origin: str = ""
-    rejections: dict[str, int] = Field(default_factory=dict)
-    # Left out where there are none, as in the journals of searches without genes.
-    rates: Annotated[Rates | None, Field(exclude_if=lambda rates: rates is None)] = None
-
+from ganetic.proxy.result import TrialResult
 
 AT_RANDOM = 0.2
 """How often a child is not chosen by its neighbours: what they know nothing of must be tried, too."""
@@ -200,13 +162,6 @@ class Evolution:
     def _is_library_seed(self, number: int) -> bool:
         """Whether this is one of the library's losses at one of the rates, which come first, each at all rates."""
         return number < len(self._space.library_seeds) * len(self._space.rates)
-
-
-def newcomer(number: int, proposal: Proposal) -> Individual:
-    """The individual of this number that a proposal of a child makes."""
-    return Individual(
-        number, proposal.text, proposal.fingerprint, proposal.nodes, proposal.origin, rates=proposal.rates
-    )
 
 
 def child_stream(seed: int, index: int) -> random.Random:

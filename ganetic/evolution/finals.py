@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ganetic.config import Config
-from ganetic.evolution.evolution import Proposal, newcomer
 from ganetic.evolution.individual import Individual, Scales
 from ganetic.evolution.ledger import ABOUT
+from ganetic.evolution.proposal import Proposal, newcomer
 from ganetic.evolution.ranking import fronts
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.journal import Submission, collector_off
@@ -20,7 +20,7 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.resemblance import published_name
 from ganetic.proxy.rates import Rates
-from ganetic.proxy.trial import TrialResult
+from ganetic.proxy.result import TrialResult
 
 Kind = Literal["tuning", "final"]
 TUNING: Kind = "tuning"

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ganetic.errors import UserError
-from ganetic.evolution.driver import EXHAUSTED, FINISHED, LIMIT, STOP, TIMING_AFFECTED
+from ganetic.evolution.events import EXHAUSTED, FINISHED, LIMIT, STOP, TIMING_AFFECTED
 from ganetic.evolution.finals import AFTER_SEARCH
 from ganetic.evolution.history import history
 from ganetic.evolution.individual import Individual, joint_fitness
@@ -26,7 +26,7 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
 from ganetic.proxy.rates import Rates, chosen_rates
-from ganetic.proxy.trial import TrialResult
+from ganetic.proxy.result import TrialResult
 
 __all__ = ["EXHAUSTED", "JOURNAL", "Run", "latest_run", "open_run"]
 

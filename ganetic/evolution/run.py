@@ -9,7 +9,8 @@ from ganetic.data import resolved
 from ganetic.errors import UserError, typed
 from ganetic.evolution.calibration import kill_rules
 from ganetic.evolution.chosen import on_data, planned
-from ganetic.evolution.driver import LIMIT, Driver
+from ganetic.evolution.driver import Driver
+from ganetic.evolution.events import LIMIT
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.results import JOURNAL, Run, open_run
 from ganetic.evolution.run_config import Measure, RunConfig, differences

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from statistics import fmean, geometric_mean, stdev
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -10,9 +10,11 @@ from ganetic.config import Config
 from ganetic.evolution.individual import Scale, Scales
 from ganetic.evolution.space import SearchSpace, SpaceProxy
 from ganetic.loss.card import Result, Role
-from ganetic.proxy.materials import Materials
 from ganetic.proxy.rates import Rates
 from ganetic.proxy.spec import KillRule, ProxySpec
+
+if TYPE_CHECKING:  # not for a cycle: a configuration is read without torch, which prepared data needs
+    from ganetic.proxy.materials import Materials
 
 NEVER_COMPARED = ("space.stop", "space.name", "space.description")
 """Parts of a configuration that may change before a run is resumed."""
@@ -42,7 +44,7 @@ class Measure(Config):
     kill: tuple[KillRule, ...]
 
     @staticmethod
-    def of(proxy: SpaceProxy, materials: Materials, kill: tuple[KillRule, ...]) -> "Measure":
+    def of(proxy: SpaceProxy, materials: "Materials", kill: tuple[KillRule, ...]) -> "Measure":
         """The measure of a proxy on prepared data."""
         return Measure(
             proxy=proxy.name,
@@ -131,7 +133,7 @@ class RunConfig(Config):
         return geometric_mean(measure.floor_fd for measure in self.measures)
 
 
-def model_name(proxy: ProxySpec, materials: Materials) -> str:
+def model_name(proxy: ProxySpec, materials: "Materials") -> str:
     """The proxy net, such as ``dcgan28-w16``, and behind it what is not the default, as in ``…-nobn-resize-xray-ema``.
 
     That is: no batch norm, resized, augmented by a profile, R1 and its weight, averaged.

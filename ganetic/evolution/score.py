@@ -22,8 +22,8 @@ from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import Fitness, fitness
 from ganetic.proxy.card_rates import found_at_other_rates, rates_of
+from ganetic.proxy.result import TrialResult
 from ganetic.proxy.spec import TrialSpec
-from ganetic.proxy.trial import TrialResult
 
 
 @dataclass(frozen=True, eq=False)

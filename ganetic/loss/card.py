@@ -9,18 +9,20 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, NonNegativeInt, StringConstraints, model_validator
 
 from ganetic.config import Config, validate
 from ganetic.errors import UserError, unknown
 from ganetic.files import write_whole
-from ganetic.loss.compile import GanLoss
 from ganetic.loss.expression import MAX_LENGTH, round4, to_text
 from ganetic.loss.formula import VARIABLES, Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.screen import Orientation, gradient_scale, screen
+
+if TYPE_CHECKING:  # not for a cycle: a card is read and written without torch
+    from ganetic.loss.compile import GanLoss
 
 SCHEMA = "ganetic.loss/1"
 MAX_BYTES = 1 << 20
@@ -55,7 +57,7 @@ Role = Literal["search", "final", "confirmation"]
 
 class _CardPart(Config):
     # Fields may be added to a card within a schema version: what a newer release wrote is ignored, not refused.
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
 
 class Result(_CardPart):
@@ -276,7 +278,7 @@ def training_of(source: str | Path) -> Training | None:
     return read_card(Path(text)).training if text not in LIBRARY and _is_file(text) else None
 
 
-def load_loss(source: str | Path) -> GanLoss:
+def load_loss(source: str | Path) -> "GanLoss":
     """Load a loss as a torch module.
 
     Args:
@@ -286,6 +288,8 @@ def load_loss(source: str | Path) -> GanLoss:
     Raises:
         UserError: it is none of these, or cannot be read.
     """
+    from ganetic.loss.compile import GanLoss  # noqa: PLC0415 - a card is read and written without torch
+
     return GanLoss(resolve_loss(source)[1])
 
 

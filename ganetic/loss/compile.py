@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from ganetic.loss.expression import Call, Const, Node, Var, variables_of
 from ganetic.loss.formula import Formula, Slot
 from ganetic.loss.logits import DTYPES, flat, without_autocast
-from ganetic.loss.ops import OPERATORS
+from ganetic.loss.ops import OPERATORS, check_torch
 
 Inputs = dict[str, Tensor]
+
+check_torch()
 
 
 class Program:

@@ -1,23 +1,39 @@
 """The closed table of operators: one row each, for torch, numpy, sympy and print.
 
 Adding an operator is adding a row. Every row is checked when it is registered: its arity, its shape, a finite value
-and a finite gradient on its domain in float32 and float64, and numpy against torch.
+and a finite gradient on its domain in float32 and float64, and numpy against torch. Of the rows below the half that
+needs torch is checked when `ganetic.loss.compile` is imported: to read losses, and to screen them, numpy is enough.
 
 Operators are total. Division, square root and logarithm are protected as in the GANetic paper (Akhmedova & Körber,
 arXiv 2406.05023), with the same epsilon; `exp` is bounded above.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import product
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.special import expit
-from torch import Tensor
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+
+    class _TorchLater:
+        """Stands for torch in this module until an operator computes with it, for torch takes seconds to import."""
+
+        def __getattr__(self, name: str) -> Any:
+            globals()["torch"] = module = import_module("torch")
+            return getattr(module, name)
+
+    torch = _TorchLater()
 
 Array = npt.NDArray[np.float64]
 Linearised = tuple[Array, tuple[Array, ...]]
@@ -347,24 +363,58 @@ def register(operator: Operator) -> None:
     Raises:
         ValueError: the name is taken, or the row fails its check.
     """
+    _refuse_taken(operator)
+    _check_numpy(operator)
+    _check_torch(operator)
+    OPERATORS[operator.name] = operator
+
+
+def check_torch() -> None:
+    """Check the rows of this module against torch, as `register` does with others; importing it left that out.
+
+    Raises:
+        ValueError: a row fails its check.
+    """
+    for row in _ROWS:
+        _check_torch(row)
+
+
+def _refuse_taken(operator: Operator) -> None:
     if operator.name in OPERATORS:
         raise ValueError(f'operator "{operator.name}" is registered already')
+
+
+def _check_numpy(operator: Operator) -> None:
+    columns = _probe(operator)
+    try:
+        value, partials = operator.linearise(*columns)
+    except TypeError as error:
+        raise _other_arity(operator, error) from None
+    if len(partials) != operator.arity:
+        raise ValueError(
+            f'operator "{operator.name}" has {len(partials)} partial derivatives for {operator.arity} arguments'
+        )
+    if not all(bool(np.isfinite(array).all()) for array in (value, *partials)):
+        raise ValueError(f'operator "{operator.name}" is not finite on {operator.domain} in numpy')
+    if value.shape != columns[0].shape:
+        raise ValueError(f'operator "{operator.name}" does not keep the shape of its arguments in numpy')
+
+
+def _check_torch(operator: Operator) -> None:
     # A new thread has none of the modes that this one may import us in: no_grad, inference, fake tensors, a default
     # device, a transform.
     with ThreadPoolExecutor(1) as outside:
         for dtype in (torch.float32, torch.float64):
-            outside.submit(_check, operator, dtype).result()
-    OPERATORS[operator.name] = operator
+            outside.submit(_check_dtype, operator, dtype).result()
 
 
-def _check(operator: Operator, dtype: torch.dtype) -> None:
+def _check_dtype(operator: Operator, dtype: torch.dtype) -> None:
     columns = _probe(operator)
     arguments = [torch.tensor(column, dtype=dtype, device="cpu", requires_grad=True) for column in columns]
     try:
         value = operator.torch(*arguments)
-        linear, partials = operator.linearise(*columns)
     except TypeError as error:
-        raise ValueError(f'operator "{operator.name}" does not take {operator.arity} arguments: {error}') from None
+        raise _other_arity(operator, error) from None
     if value.shape != arguments[0].shape:
         raise ValueError(f'operator "{operator.name}" does not keep the shape of its arguments')
     gradients = torch.autograd.grad(value.sum(), arguments)
@@ -372,11 +422,16 @@ def _check(operator: Operator, dtype: torch.dtype) -> None:
         raise ValueError(f'operator "{operator.name}" is not finite on {operator.domain} in {dtype}')
     if dtype is not torch.float64:
         return
+    linear, partials = operator.linearise(*columns)
     pairs = [(value, linear), *zip(gradients, partials, strict=True)]
     for tensor, array in pairs:
         expected = np.broadcast_to(array, columns[0].shape)
         if not np.allclose(tensor.detach().numpy(), expected, rtol=1e-7, atol=1e-8):
             raise ValueError(f'operator "{operator.name}": the numpy form differs from the torch form')
+
+
+def _other_arity(operator: Operator, error: TypeError) -> ValueError:
+    return ValueError(f'operator "{operator.name}" does not take {operator.arity} arguments: {error}')
 
 
 def _probe(operator: Operator) -> list[Array]:
@@ -391,4 +446,6 @@ def _probe(operator: Operator) -> list[Array]:
 
 
 for _row in _ROWS:
-    register(_row)
+    _refuse_taken(_row)
+    _check_numpy(_row)
+    OPERATORS[_row.name] = _row

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,49 +13,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ganetic.errors import UserError, unknown
-from ganetic.metrics.pretrained import InputScale, PretrainedExtractor
+from ganetic.metrics.architectures import ARCHITECTURES, Architecture
+from ganetic.metrics.pretrained import PretrainedExtractor
 from ganetic.metrics.weights_file import State, read_state
 
 SIDE = 64
-
-IMAGENET = InputScale((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-"""What torchvision's weights were trained with: 255 times (0.485, 0.456, 0.406) and (0.229, 0.224, 0.225)."""
-RADIMAGENET = InputScale((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
-"""[-1, 1], as in https://github.com/BMEII-AI/RadImageNet/blob/main/pytorch_example.ipynb."""
 
 PREFIXES = ("module.", "model.", "backbone.", "encoder.")
 """Left out wherever names begin with them, one after the other: wrappers that training code puts around a net."""
 HEADS = ("fc.", "classifier.", "head.")
 """What classifies; it is not read."""
 
-
-@dataclass(frozen=True)
-class Architecture:
-    """A torchvision net, and what its weights were trained on.
-
-    Attributes:
-        build: the name of torchvision's function.
-        dimensions: channels of its last stage.
-        scale: how its weights want pixels.
-        numbered: whether names may begin with the number of a part instead of its name, as in RadImageNet's files.
-    """
-
-    build: str
-    dimensions: int
-    scale: InputScale = IMAGENET
-    numbered: bool = False
-
-
-ARCHITECTURES: Mapping[str, Architecture] = {
-    "resnet18": Architecture("resnet18", 512),
-    "resnet50": Architecture("resnet50", 2048),
-    "densenet121": Architecture("densenet121", 1024),
-    "mobilenet_v3_small": Architecture("mobilenet_v3_small", 576),
-    "efficientnet_b0": Architecture("efficientnet_b0", 1280),
-    "convnext_tiny": Architecture("convnext_tiny", 768),
-    "radimagenet_resnet50": Architecture("resnet50", 2048, RADIMAGENET, numbered=True),
-    "radimagenet_densenet121": Architecture("densenet121", 1024, RADIMAGENET, numbered=True),
-}
 
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """Names in torchvision's own file of densenet121, from before its parts were called norm1 and conv1."""

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganetic.errors import did_you_mean
-from ganetic.metrics.backbone import ARCHITECTURES, load_backbone
-from ganetic.metrics.extractor import FeatureSource
-from ganetic.metrics.weights_file import DIGEST
+from ganetic.files import DIGEST
+from ganetic.metrics.architectures import ARCHITECTURES
+
+if TYPE_CHECKING:  # not for a cycle: names are read without torch, which the nets need
+    from ganetic.metrics.extractor import FeatureSource
 
 AUTO = "auto"
 CNN = "cnn"
@@ -82,7 +85,7 @@ def file_of(features: str) -> Path | None:
     return Path(features.partition(":")[2]) if is_file(features) else None
 
 
-def source_of(features: str, sha256: str = "") -> FeatureSource | None:
+def source_of(features: str, sha256: str = "") -> "FeatureSource | None":
     """Return where features come from; None for the small CNN that learns from the data.
 
     Args:
@@ -95,6 +98,8 @@ def source_of(features: str, sha256: str = "") -> FeatureSource | None:
     if features == CNN:
         return None
     if is_file(features):
+        from ganetic.metrics.backbone import load_backbone  # noqa: PLC0415 - names are read without torch
+
         architecture, _, file = features.partition(":")
         return load_backbone(architecture, Path(file), sha256 or None)
     from ganetic.metrics.imagenet import ImageNetFeatures  # noqa: PLC0415 - only those who ask for it need the wheel

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganetic.errors import UserError
-from ganetic.metrics.pretrained import InputScale, PretrainedExtractor
+from ganetic.metrics.architectures import InputScale
+from ganetic.metrics.pretrained import PretrainedExtractor
 from ganetic.metrics.weights_file import read_state
 
 BLOCKS = (4, 10)

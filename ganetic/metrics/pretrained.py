@@ -8,17 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganetic.metrics.architectures import InputScale
+
 _PIXELS = 200_000  # a forward pass: 48 images of 64 pixels a side. More leave the processor's cache
-
-Colour = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class InputScale:
-    """How a net wants its pixels: ``(pixel - mean) / sd``, in units of 0 … 255, for red, green and blue."""
-
-    mean: Colour
-    sd: Colour
 
 
 @dataclass(frozen=True, eq=False)

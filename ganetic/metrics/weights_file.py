@@ -3,7 +3,6 @@
 import hashlib
 import io
 import pickle
-import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ganetic.errors import UserError
+from ganetic.files import DIGEST
 
 _UNREADABLE = (
     RuntimeError,
@@ -28,8 +28,6 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     SafetensorError,
 )
-DIGEST = re.compile("[0-9a-fA-F]{8,64}")
-"""A sha256, or its first 8 digits or more."""
 _NESTED = ("state_dict", "model")
 """Under which names checkpoints keep the state beside optimisers and counters."""
 

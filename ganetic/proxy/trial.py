@@ -3,7 +3,6 @@
 import resource
 import time
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -12,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganetic.config import Config
 from ganetic.gan.dcgan import Discriminator, initialise
 from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
@@ -28,6 +26,7 @@ from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.metrics.yardstick import Extractor
 from ganetic.proxy.diagnosis import Ill, diagnose
 from ganetic.proxy.materials import Materials, device_for_trials, generate, generator_of
+from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.reproducible import random_stream, reproducible
 
@@ -35,36 +34,6 @@ WATCH = 10
 """Every so many steps the training is looked at: is all finite, and does the generator move."""
 
 _untrained: WeakKeyDictionary[Materials, dict[tuple[ProxySpec, int], float]] = WeakKeyDictionary()
-
-
-class TrialState(StrEnum):
-    """How a trial ended."""
-
-    COMPLETED = "completed"
-    PRUNED = "pruned"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    CRASHED = "crashed"
-
-
-class TrialResult(Config):
-    """What came out of a trial."""
-
-    state: TrialState
-    """How it ended. A trial itself never ends as timed out or crashed: whoever runs it finds that out."""
-    reason: str | None = None
-    """Why it was pruned or failed, as one of `ganetic.proxy.diagnosis.Ill`."""
-    trace: tuple[tuple[int, float], ...] = ()
-    """(step, Fréchet distance); step 0 is the untrained generator. All finite."""
-    raw_trace: tuple[tuple[int, float], ...] = ()
-    """The same of the trained generator itself, where `trace` is of the averaged one; else empty. What swings shows
-    here, and is averaged away there."""
-    steps: int = 0
-    """Updates of each player that were made."""
-    seconds: float = 0.0
-    """Wall time."""
-    peak_memory_bytes: int = 0
-    """The most GPU memory held by the trial; on a CPU, the most memory ever held by the process."""
 
 
 class NonFiniteError(ArithmeticError):

@@ -20,8 +20,8 @@ from ganetic.errors import UserError, unknown
 from ganetic.evolution.individual import DEAD_SHARE, seed_trace
 from ganetic.metrics.stability import Fitness, fitness
 from ganetic.proxy.diagnosis import Ill, diagnose
+from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import KillRule
-from ganetic.proxy.trial import TrialResult, TrialState
 
 SCHEMA = "ganetic.bank/1"
 SHIPPED = {"mnist5k": "bank_mnist5k.npz", "pneumonia": "bank_pneumonia.npz"}

@@ -18,8 +18,8 @@ from ganetic.loss.library import LIBRARY
 from ganetic.proxy.card_rates import found_at_other_rates, rates_of
 from ganetic.proxy.rates import RateList
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
-from ganetic.studies.ratios import default_reference
-from ganetic.studies.settings import Entry, Pair, Settings, measures_of
+from ganetic.studies.ratios import Pair, default_reference
+from ganetic.studies.settings import Entry, Settings, measures_of
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
 

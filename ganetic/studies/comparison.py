@@ -22,9 +22,9 @@ from ganetic.jobs.journal import Record
 from ganetic.jobs.statistics import Summary, summarise
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
-from ganetic.proxy.trial import TrialResult, TrialState
-from ganetic.studies.ratios import Ratio, ratios
-from ganetic.studies.settings import Entry, Kind, Pair, Settings, settings_in
+from ganetic.proxy.result import TrialResult, TrialState
+from ganetic.studies.ratios import Pair, Ratio, ratios
+from ganetic.studies.settings import Entry, Kind, Settings, settings_in
 
 JOURNAL = "journal.db"
 

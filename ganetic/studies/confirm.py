@@ -16,7 +16,8 @@ from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
 from ganetic.proxy.rates import Rates
 from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
-from ganetic.studies.settings import Entry, Pair, Settings, measures_of
+from ganetic.studies.ratios import Pair
+from ganetic.studies.settings import Entry, Settings, measures_of
 from ganetic.studies.training import is_complete, train
 from ganetic.studies.wording import claim, listed, number
 

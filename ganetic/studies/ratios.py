@@ -9,13 +9,19 @@ import numpy as np
 import pandas as pd
 
 from ganetic.jobs.statistics import Difference, Finding, Verdict, family, paired_difference
-from ganetic.studies.settings import Pair
 
 WORDS = {Verdict.LOWER: "better", Verdict.HIGHER: "worse", Verdict.NOT_SHOWN: "no difference shown"}
 """Of fd less is better."""
 
 _MOST_LOG = 700.0
 """exp of more is no finite number."""
+
+
+class Pair(NamedTuple):
+    """Two losses, by name, of which the first is compared with the second."""
+
+    first: str
+    second: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -12,9 +12,12 @@ from ganetic.errors import UserError
 from ganetic.evolution.run_config import Measure
 from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.grid import Cell
-from ganetic.proxy.materials import Materials
 from ganetic.proxy.rates import RateList, Rates
 from ganetic.proxy.spec import ProxySpec, TrialSpec, with_rates
+from ganetic.studies.ratios import Pair
+
+if TYPE_CHECKING:  # not for a cycle: settings are read without torch, which prepared data needs
+    from ganetic.proxy.materials import Materials
 
 Kind = Literal["comparison", "confirmation", "tuning"]
 
@@ -50,13 +53,6 @@ class Tuned(Config):
     given: RateList
     rates: RateList
     seeds: int
-
-
-class Pair(NamedTuple):
-    """Two losses, by name, of which the first is compared with the second."""
-
-    first: str
-    second: str
 
 
 class Settings(Config):
@@ -148,6 +144,6 @@ def settings_in(meta: Mapping[str, Any], kind: Kind, path: Path) -> Settings:
     return validate({key: meta[key] for key in Settings.model_fields if key in meta}, Settings, where=str(path))
 
 
-def measures_of(proxies: Sequence[SpaceProxy], materials: Mapping[str, Materials]) -> tuple[Measure, ...]:
+def measures_of(proxies: Sequence[SpaceProxy], materials: Mapping[str, "Materials"]) -> tuple[Measure, ...]:
     """How losses are measured on proxies whose data is prepared."""
     return tuple(Measure.of(proxy, materials[proxy.name], ()) for proxy in proxies)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ganetic.evolution.driver import TIMING_AFFECTED
+from ganetic.evolution.events import TIMING_AFFECTED
 from ganetic.evolution.individual import Scale
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.results import JOURNAL

@@ -4,13 +4,13 @@ from collections.abc import Collection
 import pytest
 
 from ganetic.evolution.contenders import contenders
-from ganetic.evolution.evolution import Proposal
 from ganetic.evolution.finals import assess, front
 from ganetic.evolution.individual import Individual, Scale
 from ganetic.evolution.ledger import ABOUT
+from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.space import Rung
 from ganetic.jobs.journal import Ending, Submission
-from ganetic.proxy.trial import TrialResult, TrialState
+from ganetic.proxy.result import TrialResult, TrialState
 from tests.evolution.fakes import SPACE
 
 RUNGS = (Rung(steps=40, seeds=1), Rung(steps=40, seeds=3), Rung(steps=80, seeds=4))

@@ -6,16 +6,17 @@ import pytest
 
 from ganetic.evolution import breeding
 from ganetic.evolution.breeding import Exhausted
-from ganetic.evolution.evolution import Evolution, Proposal
+from ganetic.evolution.evolution import Evolution
 from ganetic.evolution.finals import assess, front, leading
 from ganetic.evolution.individual import Individual
+from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.space import Rung, SearchSpace, Trees
 from ganetic.loss.expression import depth, node_count
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.screen import screen
-from ganetic.proxy.trial import TrialResult, TrialState
+from ganetic.proxy.result import TrialResult, TrialState
 from tests.evolution.fakes import KILL, SCALE, SPACE, mishap, work
 
 SEEDED = SPACE.model_copy(update={"library_seeds": ("ganetic",)})

@@ -24,8 +24,8 @@ from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.metrics.stability import Fitness, combined
 from ganetic.proxy.materials import Materials
+from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import ProxySpec
-from ganetic.proxy.trial import TrialResult, TrialState
 from ganetic.report import finals_table, print_text
 from tests.evolution.fakes import MATERIALS, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
 

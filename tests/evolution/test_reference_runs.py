@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from ganetic.evolution.evolution import Evolution, Proposal
+from ganetic.evolution.evolution import Evolution
 from ganetic.evolution.ledger import ABOUT, results_of
+from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.results import JOURNAL, open_run
 from ganetic.jobs.journal import Journal
 

@@ -25,7 +25,7 @@ from ganetic.evolution.space import Rung
 from ganetic.jobs.journal import Entry, Journal, Record
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
-from ganetic.proxy.trial import TrialResult
+from ganetic.proxy.result import TrialResult
 from ganetic.report import run_page
 from tests.evolution.fakes import SCALE, SPACE, journal_of, runtime, serial_with_mishaps
 from tests.evolution.victim import drive_until, in_process

@@ -1,5 +1,9 @@
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,7 +56,9 @@ def test_a_sound_row_is_added(table: dict[str, Operator]) -> None:
         ({"torch": lambda a: 1e36 * a}, "is not finite"),
         ({"linearise": linear(2.001, 2.0)}, "differs from the torch form"),
         ({"linearise": linear(2.0, 2.001)}, "differs from the torch form"),
-        ({"linearise": lambda a: (2 * a, ())}, "argument"),
+        ({"linearise": lambda a: (2 * a, ())}, "0 partial derivatives for 1 argument"),
+        ({"linearise": lambda a: (2 * a[:1], (np.asarray(2.0),))}, "does not keep the shape of its arguments in numpy"),
+        ({"linearise": lambda a: (2 * a, (np.full_like(a, np.inf),))}, "is not finite on .* in numpy"),
     ],
 )
 def test_a_bad_row_is_refused(table: dict[str, Operator], changes: dict[str, Any], complaint: str) -> None:
@@ -60,6 +66,28 @@ def test_a_bad_row_is_refused(table: dict[str, Operator], changes: dict[str, Any
     with pytest.raises(ValueError, match=complaint):
         register(row(**changes))
     assert table == before
+
+
+@pytest.mark.parametrize("wrong", [{"torch": lambda a: 2.001 * a}, {"torch": lambda a: 2 * torch.log(a)}])
+def test_rows_of_the_table_are_checked_against_torch(monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any]) -> None:
+    ops.check_torch()
+    monkeypatch.setattr(ops, "_ROWS", (*OPERATORS.values(), row(**wrong)))
+    with pytest.raises(ValueError, match='"double"'):
+        ops.check_torch()
+
+
+def test_an_operator_brings_torch_when_it_first_computes_with_it(tmp_path: Path) -> None:
+    program = (
+        "import sys; from ganetic.loss.ops import OPERATORS; assert 'torch' not in sys.modules;"
+        "import torch; half = torch.tensor(0.5);"
+        "print([round(float(OPERATORS[name].torch(half)), 3) for name in ('exp', 'log')], 'ganetic.loss.compile' in "
+        "sys.modules)"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[1.649, -0.693] False\n"
 
 
 def test_a_domain_bounds_the_check(table: dict[str, Operator]) -> None:

@@ -10,7 +10,8 @@ import torchvision.models
 from torch import Tensor, nn
 
 from ganetic.errors import UserError
-from ganetic.metrics.backbone import ARCHITECTURES, IMAGENET, RADIMAGENET, Architecture, _headless, load_backbone
+from ganetic.metrics.architectures import ARCHITECTURES, IMAGENET, RADIMAGENET, Architecture
+from ganetic.metrics.backbone import _headless, load_backbone
 from ganetic.metrics.weights_file import State
 from tests.metrics.test_imagenet import defaults, waves
 

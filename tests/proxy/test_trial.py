@@ -17,8 +17,9 @@ from ganetic.loss.ops import OPERATORS
 from ganetic.proxy import trial as trial_module
 from ganetic.proxy.diagnosis import Ill
 from ganetic.proxy.materials import Materials
+from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
-from ganetic.proxy.trial import NonFiniteError, TrialResult, TrialState, run_trial, sample_images, work
+from ganetic.proxy.trial import NonFiniteError, run_trial, sample_images, work
 from tests.proxy.conftest import TINY
 
 BCE = LIBRARY["bce"].formula.text

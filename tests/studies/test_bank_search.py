@@ -7,14 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganetic.errors import UserError
-from ganetic.evolution.evolution import Evolution, Proposal
+from ganetic.evolution.evolution import Evolution
 from ganetic.evolution.finals import leading
 from ganetic.evolution.individual import Individual, Scale, seed_trace
+from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.space import Evolution as EvolutionSettings
 from ganetic.evolution.space import Finals, Rung, SearchSpace, Stop
 from ganetic.metrics.stability import fitness
+from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import KillRule
-from ganetic.proxy.trial import TrialResult, TrialState
 from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
 from ganetic.studies.bank_worlds import Model, World
 from tests.studies.made_up_bank import STEPS, made_up_bank

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ganetic.studies.ratios import Ratio, ratios
-from ganetic.studies.settings import Pair
+from ganetic.studies.ratios import Pair, Ratio, ratios
 
 STUDIES, SEEDS, LOSSES = 1000, 25, 10
 """Of the size that `ganetic compare` has by default with the library's losses."""

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ganetic.studies.ratios import Ratio, default_reference, ratios
-from ganetic.studies.settings import Pair
+from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
 from ganetic.studies.wording import claim, interval, listed, measured, number, p_value, ratio_number
 
 
