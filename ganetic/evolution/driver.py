@@ -157,7 +157,7 @@ class Driver:
             FinalTrial(stop=stop, contestant=entry.name, seed=seed, proxy=proxy, rates=entry.rates)
             for seed, entry, proxy in product(seeds, entries, proxies)
         ]
-        return self._run("finals", FINAL, trials, entries, interrupt)
+        return self._run("finals", FINAL, stop, trials, entries, interrupt)
 
     def _tune(self, entries: Sequence[Contestant], stop: int, interrupt: Interrupt) -> list[Contestant] | None:
         """The contestants with the rates at which each is best; None where that was interrupted."""
@@ -174,7 +174,8 @@ class Driver:
             rates, best = chosen_rates(genes, known)
             if best is not None:
                 break
-            if not self._run("tuning", TUNING, planned(stop, names, rates, genes, proxies), entries, interrupt):
+            trials = planned(stop, names, rates, genes, proxies)
+            if not self._run("tuning", TUNING, stop, trials, entries, interrupt):
                 return None
         for line in said_of(genes, rates, best):
             self._listener.log(line)
@@ -184,12 +185,13 @@ class Driver:
         self,
         phase: Phase,
         kind: Kind,
+        stop: int,
         trials: Sequence[FinalTrial],
         entries: Sequence[Contestant],
         interrupt: Interrupt,
     ) -> bool:
         """Run trials that come after the search, but for those that were run; returns whether all came to the end."""
-        submitted = self._submitted(kind, trials[0].stop)
+        submitted = self._submitted(kind, stop)
         by_name = {entry.name: entry for entry in entries}
         self._enter(phase, len(trials), (submitted[about] for about in trials if about in submitted))
         for about in trials:

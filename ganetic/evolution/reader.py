@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.evolution.contenders import contenders
-from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, FinalTrial, assess, front
+from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, FinalTrial, Kind, assess, front
 from ganetic.evolution.individual import Individual, seed_trace
 from ganetic.evolution.ledger import ABOUT, results_of
 from ganetic.evolution.run_config import RunConfig
@@ -142,26 +142,37 @@ class RunReader:
     @cached_property
     def finals(self) -> dict[str, list[FinalOutcome]]:
         """The ended trials of the last finals, by contestant."""
-        return self._after_search(FINAL)
+        return self._ended_after(FINAL, self._last_stop(FINAL))
 
     @cached_property
     def tuning(self) -> dict[str, list[FinalOutcome]]:
-        """The ended trials that chose the rates for the last finals, by contestant."""
-        return self._after_search(TUNING)
+        """The ended trials that chose the rates for the last finals, by contestant; before any, those that will."""
+        # A search that went on may be choosing rates for finals that have not begun.
+        stop = self._last_stop(FINAL)
+        return self._ended_after(TUNING, self._last_stop(TUNING) if stop is None else stop)
 
-    def _after_search(self, kind: str) -> dict[str, list[FinalOutcome]]:
-        submissions, results = self._trials_where(lambda entry: entry.kind == kind)
+    def _last_stop(self, kind: Kind) -> int | None:
+        """After how many trials the search had stopped when it submitted the last of this kind; None without any."""
+        return max((about.stop for about, _, _ in self._trials_after(kind)), default=None)
+
+    def _ended_after(self, kind: Kind, stop: int | None) -> dict[str, list[FinalOutcome]]:
+        table: dict[str, list[FinalOutcome]] = {}
         with self.as_written():
-            trials = [(FinalTrial.model_validate(one.payload[ABOUT]), one) for one in submissions]
-            last = max((about.stop for about, _ in trials), default=0)
-            table: dict[str, list[FinalOutcome]] = {}
-            for about, one in trials:
-                if about.stop == last and one.number in results:
-                    trace, seed = seed_trace(results[one.number]), int(one.payload["seed"])
+            for about, one, result in self._trials_after(kind):
+                if about.stop == stop and result is not None:
+                    trace, seed = seed_trace(result), int(one.payload["seed"])
                     table.setdefault(about.contestant, []).append(
                         FinalOutcome(about, one.subject, one.text, seed, trace)
                     )
         return table
+
+    def _trials_after(self, kind: Kind) -> list[tuple[FinalTrial, Submission, TrialResult | None]]:
+        """All trials of a kind that comes after the search, with what came of those that ended."""
+        submissions, results = self._trials_where(lambda entry: entry.kind == kind)
+        with self.as_written():
+            return [
+                (FinalTrial.model_validate(one.payload[ABOUT]), one, results.get(one.number)) for one in submissions
+            ]
 
     def rejections(self) -> dict[str, int]:
         """Draws that were rejected without a training, by reason; the most frequent first."""

@@ -10,11 +10,13 @@ from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run import plan, resume, search
+from ganetic.evolution.runtime import Context
 from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.evolution.winner import pick_card
+from ganetic.jobs.executor import Executor, Payload, SerialExecutor
 from ganetic.loss.export import python_module
 from ganetic.proxy.rates import MOST_EXTENSIONS, Rates
-from ganetic.report import run_record
+from ganetic.report import run_page, run_record
 from tests.evolution.fakes import KILL, SPACE, journal_of, runtime, serial_with_mishaps, simulated
 from tests.evolution.test_driver import Notes
 from tests.evolution.victim import drive_until
@@ -180,6 +182,41 @@ def test_children_that_are_chosen_are_other_children() -> None:
     assert mine[:first] == theirs[:first]
     assert mine != theirs
     assert "candidates" not in plain.config.space.evolution.model_dump()
+
+
+def test_a_search_in_which_nothing_trained_and_that_has_no_references_ends(tmp_path: Path) -> None:
+    finals = SPACE.finals.model_copy(update={"references": ()})
+    space = WITH_GENES.model_copy(update={"finals": finals})
+
+    def dead(materials: Context) -> Executor:
+        return SerialExecutor(_dies, materials)
+
+    run = search(space, run=tmp_path / "run", seed=7, runtime=runtime(dead, max_trials=5))
+    assert run.status == "finished"
+    assert run.finals().empty
+    assert run.tuning().empty
+    run_page(run)
+
+
+def _dies(context: Context | None, payload: Payload) -> dict[str, object]:
+    trace = [[0, 900.0], [payload["steps"], 890.0]]
+    return {"state": "failed", "reason": "learnt_nothing", "trace": trace, "steps": payload["steps"]}
+
+
+def test_rates_that_are_shown_are_those_of_the_finals_that_are_shown(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    first = search(WITH_GENES, run=directory, seed=7, runtime=runtime(serial_with_mishaps, max_trials=20))
+    shown = first.tuning()
+    # The longer search is left while it chooses rates for its own finals.
+    drive_until(directory, ("ended", TRIALS - 20 + 6), max_trials=TRIALS)
+    left = open_run(directory)
+    assert left.asked == TRIALS
+    assert left.tuning().equals(shown)
+    assert left.finals().equals(first.finals())
+    run_page(left)
+    longer = resume(directory, MISHAPS)
+    assert not longer.tuning().equals(shown)
+    assert set(longer.tuning()["contestant"]) == set(longer.finals()["contestant"])
 
 
 def test_cards_and_modules_say_the_rates() -> None:
