@@ -144,6 +144,20 @@ def serial_with_mishaps(materials: Context) -> Executor:
     return Mishaps(SerialExecutor(work, materials))
 
 
+class Counting:
+    """Makes serial executors and counts their trainings."""
+
+    def __init__(self, work: Callable[[Any, Payload], dict[str, Any]]) -> None:
+        self._work, self.trained = work, 0
+
+    def __call__(self, context: Context) -> Executor:
+        return SerialExecutor(self._train, context)
+
+    def _train(self, context: Context, payload: Payload) -> dict[str, Any]:
+        self.trained += 1
+        return self._work(context, payload)
+
+
 def eightfold(number: int, payload: Payload) -> float:
     """Seconds of a trial: between 1 and 8, another for each."""
     return math.exp(noise(number, payload["formula"]) * math.log(8))

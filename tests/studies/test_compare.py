@@ -24,7 +24,7 @@ from ganetic.proxy.rates import RateList
 from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import work as train_really
 from ganetic.studies.compare import Comparison, compare, entries_of, open_comparison
-from tests.evolution.fakes import SCALE, SPACE, runtime, serial, serial_with_mishaps, work
+from tests.evolution.fakes import SCALE, SPACE, Counting, runtime, serial, serial_with_mishaps, work
 from tests.evolution.victim import Fatal, Moment, in_process
 
 LOSSES = ["bce", "hinge", "lsgan"]
@@ -182,7 +182,7 @@ def test_killed_it_goes_on_with_nothing_lost_or_repeated(tmp_path: Path, whole: 
     assert process.exitcode == -signal.SIGKILL, f"{moment} never came"
     before = open_comparison(directory)
     assert not before.finished
-    counting = Counting()
+    counting = Counting(work)
     small(directory, make_executor=counting)
     assert counting.trained == 18 - before.ended
     assert content(directory) == content(whole)
@@ -193,20 +193,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("whole") / "c"
     small(directory)
     yield directory
-
-
-class Counting:
-    """Makes serial executors and counts their trainings."""
-
-    def __init__(self) -> None:
-        self.trained = 0
-
-    def __call__(self, context: Context) -> Executor:
-        return SerialExecutor(self._work, context)
-
-    def _work(self, context: Context, payload: Payload) -> dict[str, Any]:
-        self.trained += 1
-        return work(context, payload)
 
 
 def _drive(directory: Path, moments: dict[Moment, int]) -> None:

@@ -11,14 +11,14 @@ from ganetic.errors import UserError
 from ganetic.evolution.listener import Silence, Snapshot
 from ganetic.evolution.runtime import Context
 from ganetic.evolution.space import SpaceProxy
-from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
+from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.loss.card import LossCard, Training, write_card
 from ganetic.loss.library import LIBRARY
 from ganetic.proxy.rates import RateList, Rates
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.settings import Settings, Tuned
-from tests.evolution.fakes import SCALE, SPACE, runtime
+from tests.evolution.fakes import SCALE, SPACE, Counting, runtime
 from tests.evolution.victim import Fatal, Moment, in_process
 from tests.studies.tunable import tunable, work
 
@@ -159,24 +159,10 @@ def test_killed_it_goes_on_with_nothing_lost_or_repeated(tmp_path: Path, whole: 
     process.join()
     assert process.exitcode == -signal.SIGKILL, f"{moment} never came"
     ended = sum(len(read_grid(journal)[2]) for journal in directory.glob("*.db"))
-    counting = Counting()
+    counting = Counting(work)
     tuned(directory, make_executor=counting)
     assert counting.trained == 12 + 4 + 4 - ended
     assert content(directory) == content(whole)
-
-
-class Counting:
-    """Makes serial executors and counts their trainings."""
-
-    def __init__(self) -> None:
-        self.trained = 0
-
-    def __call__(self, context: Context) -> Executor:
-        return SerialExecutor(self._work, context)
-
-    def _work(self, context: Context, payload: Payload) -> dict[str, Any]:
-        self.trained += 1
-        return work(context, payload)
 
 
 def _drive(directory: Path, moments: dict[Moment, int]) -> None:
