@@ -26,13 +26,14 @@ from torch import Tensor
 from ganetic.errors import run_script
 from ganetic.full.checkpoint import Standing, write_checkpoint
 from ganetic.full.config import TrainConfig
-from ganetic.full.trainer import Trainer
+from ganetic.full.setup import full_trainer
 from ganetic.gan.models import build, pyramid, scales
 from ganetic.gan.step import Loss, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.features import to_unit
 from ganetic.reproducible import reproducible
+from ganetic.training.trainer import Trainer
 
 LOSS = LIBRARY["relativistic-hinge"].formula
 IMAGES = 256
@@ -55,7 +56,7 @@ def config(model: str, batch: int, augmentation: tuple[str, ...] = ()) -> TrainC
 def trainer(settings: TrainConfig, size: int) -> Trainer:
     """A training on random grey images."""
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, size, size, 1), dtype=np.uint8)
-    return Trainer(settings, LOSS, images, "cpu")
+    return full_trainer(settings, LOSS, images, "cpu")
 
 
 class BareLoop:

@@ -25,15 +25,17 @@ import torch
 from ganetic.data import load_images, partition
 from ganetic.errors import UserError, run_script
 from ganetic.gan.ema import EMA
+from ganetic.gan.step import StepLosses
 from ganetic.loss.library import LIBRARY
-from ganetic.metrics.features import to_uint8
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.imagenet import ImageNetFeatures
 from ganetic.metrics.yardstick import Extractor
-from ganetic.proxy.materials import Materials, generate, prepare
+from ganetic.proxy.materials import prepare
 from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import NonFiniteError, Training
+from ganetic.proxy.trial import trial_trainer
 from ganetic.reproducible import random_stream, reproducible
+from ganetic.training.loop import FiniteCheck, Schedule, fit
+from ganetic.training.trainer import NonFiniteError, Trainer, generate
 
 SETS = (
     "mnist5k",
@@ -56,21 +58,32 @@ SPEC = ProxySpec(width=32, batch=16, images=IMAGES)
 NETS = {"i32": ImageNetFeatures(side=32), "i64": ImageNetFeatures(side=64)}
 
 
-class Watched(Training):
-    """A proxy training with several averaged generators, and perhaps a planted swing."""
+class Watch(FiniteCheck):
+    """Averages a generator in several ways, keeps its updates, and perhaps plants a swing.
 
-    def __init__(self, spec: TrialSpec, materials: Materials, swings: bool) -> None:
-        super().__init__(spec, materials, "cpu")
-        self.averages = {f"{decay:g}": EMA(self.generator, decay, buffers=True) for decay in DECAYS}
+    Args:
+        trainer: of the training.
+        swings: whether there is one.
+    """
+
+    def __init__(self, trainer: Trainer, swings: bool) -> None:
+        self.averages = {f"{decay:g}": EMA(trainer.generator, decay, buffers=True) for decay in DECAYS}
+        self.updates: list[float] = []
         self._swings = swings
 
-    def _one_step(self) -> None:
-        wild = self._swings and self.step > 100 and (self.step // 25) % 2 == 1
-        for optimiser in self._optimisers:
-            optimiser._learning_rate = SPEC.learning_rate * (5 if wild else 1)
-        super()._one_step()
+    def on_log(self, trainer: Trainer, losses: StepLosses, update: float) -> None:
+        """Keep the update."""
+        super().on_log(trainer, losses, update)
+        self.updates.append(update)
+
+    def on_step(self, trainer: Trainer) -> None:
+        """Average, and set the rates of the next step."""
         for average in self.averages.values():
-            average.update(self.generator, self.step)
+            average.update(trainer.generator, trainer.step)
+        following = trainer.step + 1
+        wild = self._swings and following > 100 and (following // 25) % 2 == 1
+        for optimiser in trainer.optimisers:
+            optimiser._learning_rate = SPEC.learning_rate * (5 if wild else 1)
 
 
 class Metrics:
@@ -115,26 +128,24 @@ def train(name: str, loss: str, seed: int, metrics: Metrics, folder: Path) -> di
     row: dict[str, Any] = {"set": name, "loss": loss, "seed": seed, "floors": metrics.floors, "fd": {}}
     training_seconds = 0.0
     with reproducible():
-        training = Watched(spec, metrics.materials, loss == SWINGING)
+        trainer = trial_trainer(spec, metrics.materials.images, "cpu")
+        watch = Watch(trainer, loss == SWINGING)
         try:
             for step in (0, *range(EVERY, STEPS + 1, EVERY)):
                 began = time.process_time()
-                training.advance(step)
+                fit(trainer, Schedule(step, step.__eq__, logs_measured=True), watch)
                 training_seconds += time.process_time() - began
-                nets = {"raw": training.generator} | {key: one.net for key, one in training.averages.items()}
+                nets = {"raw": trainer.generator} | {key: one.net for key, one in watch.averages.items()}
                 images = {}
                 for key, net in nets.items():
-                    pixels = generate(net, latents)
-                    if not bool(pixels.isfinite().all()):
-                        raise NonFiniteError
-                    images[key] = to_uint8(pixels)
+                    images[key] = generate(net, latents, "cpu")[-1]
                     wide = ("i32", "i64") if key in ("raw", "0.98") else ("i32",)
                     for metric, fd in metrics.fd(images[key], wide).items():
                         row["fd"].setdefault(f"{metric} {key}", []).append(round(fd, 4))
         except NonFiniteError:
             row["failed"] = "non_finite"
             return row
-    row["updates"] = [round(update, 6) for _, update in training.updates]
+    row["updates"] = [round(update, 6) for update in watch.updates]
     row["training_seconds"] = round(training_seconds, 2)
     row["diversity"] = {key: metrics.diversity(images[key]) for key in ("raw", "0.98")}
     stem = name.partition("?")[0]

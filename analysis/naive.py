@@ -23,12 +23,13 @@ from ganetic.loss.fingerprint import of_responses
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
-from ganetic.metrics.features import to_uint8, to_unit
+from ganetic.metrics.features import to_unit
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
 from ganetic.metrics.yardstick import Extractor
-from ganetic.proxy.materials import Materials, generate
+from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import ProxySpec
 from ganetic.reproducible import random_stream
+from ganetic.training.trainer import generate
 
 STEPS = 800
 CROSSOVER, MUTATION = 0.5, 0.2
@@ -48,8 +49,8 @@ class NaiveGan:
     def __init__(self, proxy: ProxySpec, size: int, channels: int, seed: int) -> None:
         self.generator = Generator(proxy.latent, size, channels, proxy.width, proxy.batch_norm)
         self.discriminator = Discriminator(size, channels, proxy.width, proxy.batch_norm)
-        self.generator.up2 = nn.ConvTranspose2d(proxy.width, channels, 4, 2, 1)
-        self.discriminator.down1 = nn.Conv2d(channels, proxy.width, 4, 2, 1)
+        self.generator.image = nn.ConvTranspose2d(proxy.width, channels, 4, 2, 1)
+        self.discriminator.features = nn.Conv2d(channels, proxy.width, 4, 2, 1)
         initialise(self.generator, random_stream(seed, "generator"))
         initialise(self.discriminator, random_stream(seed, "discriminator"))
         rates: dict[str, Any] = {"lr": proxy.learning_rate, "betas": (proxy.beta1, proxy.beta2)}
@@ -161,7 +162,7 @@ class NaiveSearch:
                 real = to_unit(images[torch.randint(len(images), (proxy.batch,))]).contiguous()
                 gan.step(loss, real, torch.randn(proxy.batch, proxy.latent))
             if step in checkpoints:
-                generated = extractor.distance_features(to_uint8(generate(gan.generator, latents)))
+                generated = extractor.distance_features(generate(gan.generator, latents, "cpu")[-1])
                 points.append((step, materials.reference.distance_to(generated)))
         failed = not all(0 < fd < math.inf for _, fd in points)
         return fitness([SeedTrace(failed, tuple(points))], materials.start_fd, materials.floor_fd)

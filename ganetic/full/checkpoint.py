@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from ganetic.config import Config, validate
 from ganetic.errors import UserError
 from ganetic.files import not_written
-from ganetic.full.trainer import State
+from ganetic.training.trainer import State
 
 CHECKPOINTS = "checkpoints"
 PARTS = ("generator", "discriminator", "average", "optimisers", "streams")

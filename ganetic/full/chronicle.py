@@ -12,11 +12,11 @@ from ganetic.full.board import Board
 from ganetic.full.checkpoint import Standing, prune, write_checkpoint
 from ganetic.full.config import TrainConfig
 from ganetic.full.listener import Progress, TrainListener
-from ganetic.full.record import Record, read_record
+from ganetic.full.record import Record, seconds_of
 from ganetic.full.samples import SAMPLES, beside, scales_grid, write_png
-from ganetic.full.trainer import Trainer
 from ganetic.gan.step import StepLosses
 from ganetic.reproducible import random_stream
+from ganetic.training.trainer import Trainer
 
 
 class Chronicle:
@@ -49,7 +49,7 @@ class Chronicle:
         self._first, self._began = trainer.step, time.monotonic()
         kept = -1 if new else self._first  # a kill may have come after the first line, and before its checkpoint
         self._record = Record(run, kept)
-        self._spent = max((line["seconds"] for line in read_record(run) if "seconds" in line), default=0.0)
+        self._spent = seconds_of(run)
         self._board = Board(run, kept) if config.tensorboard else None
         shape = (SAMPLES, config.model.latent)
         self._latents = torch.randn(shape, generator=random_stream(config.seed, "samples"))
@@ -107,7 +107,7 @@ class Chronicle:
             self._board.add(line)
 
     def _draw(self, step: int) -> None:
-        levels = self._trainer.generate(self._latents)
+        levels = self._trainer.generate(self._latents, onto="cpu")
         folder, picture = self._run / "samples", beside(levels[-1], self._real)
         write_png(folder / f"step-{step:08d}.png", picture)
         if len(levels) > 1:

@@ -10,10 +10,10 @@ from pydantic import Field, model_validator
 
 from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
-from ganetic.full.augmentation import AUGMENTATIONS
 from ganetic.gan.models import ModelSpec, scales
 from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
+from ganetic.training.augmentation import AUGMENTATIONS
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]

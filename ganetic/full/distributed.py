@@ -1,9 +1,9 @@
 """A training on several workers, through Ray Train.
 
-Every worker makes the same steps on its share of each batch (`ganetic.full.share`); the first one keeps the chronicle
-in the run's directory, which all must be able to reach. What the whole batch decides is the same as on one worker up to
-the last digits, but for batch norm and the minibatch standard deviation, which see the worker's share, and the points
-of the gradient penalty.
+Every worker makes the same steps on its share of each batch (`ganetic.training.parallel`); the first one keeps the
+chronicle in the run's directory, which all must be able to reach. What the whole batch decides is the same as on one
+worker up to the last digits, but for batch norm and the minibatch standard deviation, which see the worker's share, and
+the points of the gradient penalty.
 """
 
 import os
@@ -23,11 +23,12 @@ from ray.util.queue import Queue
 
 from ganetic.errors import UserError
 from ganetic.full.listener import Progress, TrainListener
-from ganetic.full.loop import go_on, prepare
+from ganetic.full.loop import go_on
 from ganetic.full.run_files import read_page
-from ganetic.full.share import Share
+from ganetic.full.setup import prepare
 from ganetic.jobs.ray_session import connect
 from ganetic.loss.formula import Formula
+from ganetic.training.parallel import Share
 
 _POLL_SECONDS = 0.5
 _UPDATE_SECONDS = 0.25

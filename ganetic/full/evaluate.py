@@ -19,8 +19,8 @@ from ganetic.metrics.inception import InceptionWeights, load_inception
 from ganetic.metrics.ms_ssim import WINDOW
 from ganetic.metrics.resampling import SCHEME
 from ganetic.metrics.yardstick import Yardstick, yardstick
-from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import random_stream, reproducible
+from ganetic.training.device import device_for_trials
 
 LEAST = 16
 """The fewest images to measure: a half of them still has images with three neighbours."""

@@ -14,10 +14,10 @@ from ganetic.files import refuse_impossible_directory
 from ganetic.full.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_standing
 from ganetic.full.run_files import TrainingPage, is_training, read_page
 from ganetic.full.samples import grid, write_png
-from ganetic.full.trainer import NonFiniteError, generate
 from ganetic.gan.models import build
-from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import random_stream, reproducible
+from ganetic.training.device import device_for_trials
+from ganetic.training.trainer import NonFiniteError, generate
 
 
 @dataclass(frozen=True)

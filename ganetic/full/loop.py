@@ -1,7 +1,6 @@
-"""The loop of a full training, from the last checkpoint to the end."""
+"""A full training, from the last checkpoint to the end: measured, drawn and written down as it goes."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 from ganetic.errors import UserError
@@ -9,59 +8,14 @@ from ganetic.full.checkpoint import Standing, checkpoints_in, read_checkpoint
 from ganetic.full.chronicle import Bystander, Chronicle
 from ganetic.full.config import TrainConfig
 from ganetic.full.diagnosis import has_failed
-from ganetic.full.gauge import Gauge
 from ganetic.full.listener import TrainListener
-from ganetic.full.share import ALONE, Share, any_of
-from ganetic.full.subject import Subject, subject_of
-from ganetic.full.trainer import NonFiniteError, StoppedError, Trainer
-from ganetic.interrupt import Interrupt, interruptible
-from ganetic.loss.formula import Formula
-from ganetic.proxy.materials import device_for_trials
+from ganetic.full.setup import Work
+from ganetic.gan.step import StepLosses
+from ganetic.interrupt import interruptible
 from ganetic.reproducible import reproducible
-
-WATCH = 10
-"""Every so many steps the losses and the generator's update are recorded."""
-
-
-@dataclass(frozen=True, eq=False)
-class Work:
-    """What a process trains with.
-
-    Attributes:
-        config: of the training.
-        formula: the loss.
-        subject: the images.
-        trainer: nets and all that changes.
-        gauge: measures the generator.
-    """
-
-    config: TrainConfig
-    formula: Formula
-    subject: Subject
-    trainer: Trainer
-    gauge: Gauge
-
-
-@reproducible()
-def prepare(
-    config: TrainConfig, formula: Formula, listener: TrainListener, download: bool = False, share: Share = ALONE
-) -> Work:
-    """Load the images, build the nets, and train the net that measures.
-
-    Raises:
-        UserError: something in the configuration does not fit together, or there are no such images.
-    """
-    device = device_for_trials()
-    subject = subject_of(config, download)
-    listener.log(f"{subject.images.name}: {len(subject.training)} training images, {len(subject.held_out)} held out")
-    for note in subject.images.notes:
-        listener.log(note)
-    trainer = Trainer(config, formula, subject.training_images, device, share)
-    listener.log("preparing the net that measures images, once for each data set")
-    yardstick = subject.yardstick(device)
-    listener.log(f"{yardstick.protocol}: real images against real ones {yardstick.floor_fd:.1f}")
-    gauge = Gauge(yardstick, config.model.latent, config.seed, config.steps, device)
-    return Work(config, formula, subject, trainer, gauge)
+from ganetic.training.loop import Callback, Schedule, fit
+from ganetic.training.parallel import any_of
+from ganetic.training.trainer import NonFiniteError, StoppedError, Trainer
 
 
 def go_on(run: Path, work: Work, cpu_threads: int, listener: TrainListener) -> None:
@@ -80,62 +34,104 @@ def go_on(run: Path, work: Work, cpu_threads: int, listener: TrainListener) -> N
     with reproducible(cpu_threads), interruptible() as interrupt:
         restored = _restored(run, trainer)
         chronicle = _chronicle(run, work, restored is None, listener)
+        callback = FullTraining(work, chronicle, restored)
         try:
-            standing = restored or _measured(work, Standing(step=0, trace=()), chronicle)
-            _loop(work, standing, chronicle, interrupt)
+            fit(trainer, schedule_of(work.config), callback, lambda: interrupt.requested)
         except StoppedError as stop:
             chronicle.stopped(trainer.step, str(stop))
         finally:
             chronicle.close()
 
 
+def schedule_of(config: TrainConfig) -> Schedule:
+    """When a full training is measured: at every checkpoint, of which the last step is one."""
+    return Schedule(config.steps, lambda step: step % config.checkpoint_every == 0 or step == config.steps)
+
+
+class FullTraining(Callback):
+    """Measures a training at each checkpoint, has everything written down, and stops what has failed.
+
+    Of several processes the first one measures and writes, and all stop where one cannot go on.
+
+    Args:
+        work: what is trained with.
+        chronicle: writes.
+        restored: how the training stood at the checkpoint where it goes on; None where it begins.
+    """
+
+    def __init__(self, work: Work, chronicle: Chronicle, restored: Standing | None) -> None:
+        self._work, self._chronicle = work, chronicle
+        self._begins = restored is None
+        self._standing = restored or Standing(step=0, trace=())
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Measure the untrained generator.
+
+        Raises:
+            NonFiniteError: something is not finite.
+        """
+        if self._begins:
+            self._measure(trainer)
+
+    def on_log(self, trainer: Trainer, losses: StepLosses, update: float) -> None:
+        """Write losses and the update down.
+
+        Raises:
+            NonFiniteError: the update is not finite.
+        """
+        if not math.isfinite(update):
+            trainer.check_state()
+        self._standing = self._standing.watched(trainer.step, update)
+        self._chronicle.watched(trainer.step, losses, update)
+
+    def on_measure(self, trainer: Trainer) -> None:
+        """Measure, and write a checkpoint.
+
+        Raises:
+            NonFiniteError: something is not finite.
+            StoppedError: the training has failed, and was to stop then.
+        """
+        self._measure(trainer)
+        config, ills = self._work.config, self._standing.ills
+        failed = config.stop_when_failed and trainer.step < config.steps and has_failed(ills)
+        if any_of(failed, trainer.share):
+            ill = ills[-1] if failed else "an ill"
+            raise StoppedError(f"step {trainer.step}: {ill} at three measurements in a row")
+
+    def on_step(self, trainer: Trainer) -> None:
+        """Say where the training stands."""
+        self._chronicle.progress(trainer.step, self._standing)
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Write a checkpoint, if the training was asked to stop between two measurements.
+
+        Raises:
+            NonFiniteError: something is not finite.
+        """
+        if self._standing.step < trainer.step:
+            trainer.check_state()
+            self._chronicle.checkpoint(self._standing.model_copy(update={"step": trainer.step}))
+
+    def _measure(self, trainer: Trainer) -> None:
+        problem = None
+        try:
+            trainer.check_state()
+            if trainer.share.rank == 0:
+                self._standing = self._work.gauge.measure(trainer, self._standing)
+        except NonFiniteError as error:
+            problem = error
+        if any_of(problem is not None, trainer.share):
+            raise problem or NonFiniteError(f"step {trainer.step}: another process found something that is not finite")
+        if trainer.share.rank > 0:
+            self._standing = self._standing.model_copy(update={"step": trainer.step})
+        else:
+            self._chronicle.measured(self._standing)
+
+
 def _chronicle(run: Path, work: Work, new: bool, listener: TrainListener) -> Chronicle:
     if work.trainer.share.rank > 0:
         return Bystander()
     return Chronicle(run, work.config, work.trainer, work.subject.training_images, new, listener)
-
-
-def _loop(work: Work, standing: Standing, chronicle: Chronicle, interrupt: Interrupt) -> None:
-    """Train to the end of the steps, or until somebody asks to stop."""
-    trainer, config = work.trainer, work.config
-    while trainer.step < config.steps and not interrupt.requested:
-        watched = (trainer.step + 1) % WATCH == 0
-        before = trainer.weights() if watched else None
-        losses = trainer.advance()
-        if before is not None:
-            change = float((trainer.weights() - before).norm())
-            update = change / (config.optimiser.generator_rate * len(before) ** 0.5)
-            if not math.isfinite(update):
-                trainer.check()
-            standing = standing.watched(trainer.step, update)
-            chronicle.watched(trainer.step, losses, update)
-        if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
-            standing = _measured(work, standing, chronicle)
-            failed = config.stop_when_failed and trainer.step < config.steps and has_failed(standing.ills)
-            if any_of(failed, trainer.share):
-                ill = standing.ills[-1] if failed else "an ill"
-                raise StoppedError(f"step {trainer.step}: {ill} at three measurements in a row")
-        chronicle.progress(trainer.step, standing)
-    if standing.step < trainer.step:  # asked to stop between two measurements
-        trainer.check()
-        chronicle.checkpoint(standing.model_copy(update={"step": trainer.step}))
-
-
-def _measured(work: Work, standing: Standing, chronicle: Chronicle) -> Standing:
-    """Measure, and write a checkpoint; of several processes the first does it, and all stop where one cannot go on."""
-    trainer, problem = work.trainer, None
-    try:
-        trainer.check()
-        if trainer.share.rank == 0:
-            standing = work.gauge.measure(trainer, standing)
-    except NonFiniteError as error:
-        problem = error
-    if any_of(problem is not None, trainer.share):
-        raise problem or NonFiniteError(f"step {trainer.step}: another process found something that is not finite")
-    if trainer.share.rank > 0:
-        return standing.model_copy(update={"step": trainer.step})
-    chronicle.measured(standing)
-    return standing
 
 
 def _restored(run: Path, trainer: Trainer) -> Standing | None:

@@ -61,3 +61,12 @@ def read_record(run: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in whole]
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); move it away, and resume") from None
+
+
+def seconds_of(run: Path) -> float:
+    """Return how long a run has trained by its last measurement, in all of its processes.
+
+    Raises:
+        UserError: its lines cannot be read.
+    """
+    return max((line["seconds"] for line in read_record(run) if "seconds" in line), default=0.0)

@@ -14,20 +14,23 @@ from ganetic.full.checkpoint import Standing
 from ganetic.full.config import OptimiserSpec, TrainConfig, scales_of
 from ganetic.full.estimate import estimate
 from ganetic.full.listener import TrainListener, TrainSilence
-from ganetic.full.loop import Work, go_on, prepare
+from ganetic.full.loop import go_on
 from ganetic.full.outcome import Training, training_in
 from ganetic.full.run_files import TrainingPage, is_training, read_page, write_page
-from ganetic.full.share import check_workers
+from ganetic.full.setup import Work, prepare
 from ganetic.full.subject import subject_of
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, resolve_loss, write_card
 from ganetic.loss.formula import Formula
 from ganetic.metrics.features import DIMENSIONS
 from ganetic.proxy.card_rates import found_at_other_rates
-from ganetic.proxy.materials import device_for_trials
 from ganetic.proxy.rates import Rates
 from ganetic.reproducible import reproducible, versions
+from ganetic.training.device import device_for_trials
+from ganetic.training.parallel import check_workers
 
+ORPHAN_SECONDS = 60.0
+"""A training whose driver was killed may go on for so long before its process is ended, too."""
 PIXELS_A_THREAD = 16 * 32**2
 """Pixels of a batch that are too few for more than one CPU thread."""
 
@@ -65,7 +68,7 @@ def train(
         listener.log(said)
     card = LossCard.of(name, formula)
     work = prepare(config, formula, listener, download)
-    _check_start(work, listener)
+    check_start(work, listener)
     page = _page(name, work, workers)
     _make_directory(run, card, page)
     with run_lock(run):
@@ -91,6 +94,32 @@ def resume_training(
         work = prepare(page.config, Formula.from_text(page.formula), listener, download)
         _compare(run, page, _page(page.name, work, workers), listener)
         _go_on(run, work, workers, page, listener)
+    return training_in(run)
+
+
+def train_in(run: Path, name: str, work: Work) -> Training:
+    """Train in a directory of one's own, from its last checkpoint where the training was begun there.
+
+    It is trained on one CPU thread, so that the same comes out wherever it runs beside others.
+
+    Args:
+        run: the directory; made if it is not there.
+        name: of the loss.
+        work: what to train with.
+
+    Raises:
+        UserError: another training was begun there, a checkpoint is damaged, or the directory cannot be written.
+    """
+    listener = TrainSilence()
+    page = _page(name, work, workers=1, cpu_threads=1)
+    if not is_training(run):
+        _make_directory(run, LossCard.of(name, work.formula), page)
+    with run_lock(run, ORPHAN_SECONDS):
+        begun = read_page(run)
+        if (begun.config, begun.formula) != (page.config, page.formula):
+            raise UserError(f"{run}: another training was begun there; name a new directory")
+        _compare(run, begun, page, listener)
+        go_on(run, work, 1, listener)
     return training_in(run)
 
 
@@ -139,8 +168,15 @@ def _go_on(run: Path, work: Work, workers: int, page: TrainingPage, listener: Tr
     train_on_workers(run, workers, listener)
 
 
-def _check_start(work: Work, listener: TrainListener) -> None:
-    """Refuse images that an untrained generator's cannot be told from; of few images it is said instead."""
+def check_start(work: Work, listener: TrainListener) -> float:
+    """Refuse images that an untrained generator's cannot be told from; of few images it is said instead.
+
+    Returns:
+        The Fréchet distance of the untrained generator.
+
+    Raises:
+        UserError: they are such images.
+    """
     measure, images = work.gauge.yardstick, work.subject.images
     with reproducible(torch.get_num_threads()):
         start = work.gauge.measure(work.trainer, Standing(step=0, trace=())).trace[0][1]
@@ -149,7 +185,7 @@ def _check_start(work: Work, listener: TrainListener) -> None:
             f"{images.name}: holds out the same pictures that it trains on; expected more, or varied, images"
         )
     if measure.floor_fd < start:
-        return
+        return start
     if measure.sample_size >= DIMENSIONS:
         raise UserError(
             f"{images.name}: an untrained generator's images (distance {start:.3g}) are as near to the held-out ones "
@@ -159,9 +195,10 @@ def _check_start(work: Work, listener: TrainListener) -> None:
         f"{images.name}: {measure.sample_size} held-out images are too few to tell an untrained generator's images "
         f"(distance {start:.3g}) from real ones ({measure.floor_fd:.3g}): fd says nothing; look at the samples"
     )
+    return start
 
 
-def _page(name: str, work: Work, workers: int) -> TrainingPage:
+def _page(name: str, work: Work, workers: int, cpu_threads: int | None = None) -> TrainingPage:
     measure = work.gauge.yardstick
     size, channels = work.subject.training_images.shape[2:]
     # Resumed and evaluated from wherever, and with the window that its training images decided.
@@ -175,7 +212,7 @@ def _page(name: str, work: Work, workers: int) -> TrainingPage:
         channels=channels,
         protocol=measure.protocol,
         floor_fd=measure.floor_fd,
-        made_with={**versions(), "cpu_threads": str(_threads(work)), "workers": str(workers)},
+        made_with={**versions(), "cpu_threads": str(cpu_threads or _threads(work)), "workers": str(workers)},
     )
 
 

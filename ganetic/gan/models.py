@@ -11,7 +11,7 @@ from torch.nn.utils import parametrizations
 
 from ganetic.config import Config
 from ganetic.errors import UserError, unknown
-from ganetic.gan import dcgan, deep_dcgan, mlp, msg, progressive
+from ganetic.gan import dcgan, mlp, msg, progressive
 from ganetic.gan.step import Images
 from ganetic.reproducible import random_stream
 
@@ -30,7 +30,7 @@ _OWN: dict[str, dict[str, int | bool]] = {
 }
 """The keys of a model that not all have or whose default differs, with their defaults."""
 
-_SIZES: dict[str, tuple[int, ...]] = {"dcgan": deep_dcgan.SIZES, "msg-gan": msg.SIZES, "msg-sagan": msg.SIZES}
+_SIZES: dict[str, tuple[int, ...]] = {"dcgan": dcgan.DEEP_SIZES, "msg-gan": msg.SIZES, "msg-sagan": msg.SIZES}
 """Image sides that a model takes; a model that is not here takes any."""
 
 
@@ -181,8 +181,8 @@ def _made(spec: ModelSpec, size: int, channels: int) -> tuple[Nets, Callable[[nn
         return Nets(mlp.Generator(spec.latent, *image, width), mlp.Discriminator(*image, width)), mlp.initialise
     if spec.name == "dcgan":
         norm = bool(spec.batch_norm)
-        generator = deep_dcgan.Generator(spec.latent, *image, width, norm)
-        return Nets(generator, deep_dcgan.Discriminator(*image, width, norm)), dcgan.initialise
+        generator = dcgan.Generator(spec.latent, *image, width, norm, layers=None)
+        return Nets(generator, dcgan.Discriminator(*image, width, norm, layers=None)), dcgan.initialise
     equalised, at = bool(spec.equalised), spec.attention
     return Nets(
         msg.Generator(spec.latent, *image, width, equalised, bool(spec.pixel_norm), bool(spec.batch_norm), at),

@@ -16,11 +16,15 @@ PATIENCE_SECONDS = 1.0
 
 
 @contextmanager
-def run_lock(directory: Path) -> Iterator[None]:
+def run_lock(directory: Path, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
     """Hold the lock of a run's directory.
 
     The lock is the kernel's (``flock`` on ``directory/lock``), so that the death of its holder releases it whatever the
     cause; the file stays, and says who held it last. The directory must lie on a local disk.
+
+    Args:
+        directory: of the run.
+        patience_seconds: for how long to wait for another process.
 
     Raises:
         UserError: another process holds the lock, or the file cannot be written.
@@ -32,7 +36,7 @@ def run_lock(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise not_written(path, error) from None
     try:
-        if not _locked(descriptor):
+        if not _locked(descriptor, patience_seconds):
             holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
             raise UserError(
                 f"{directory}: another process is working on this run ({holder}); wait for it, or stop it first"
@@ -47,9 +51,9 @@ def run_lock(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
-    """Take the lock of an open file; whether it was free, or became so in a moment."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def _locked(descriptor: int, patience_seconds: float) -> bool:
+    """Take the lock of an open file; whether it was free, or became so in time."""
+    deadline = time.monotonic() + patience_seconds
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

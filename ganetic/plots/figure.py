@@ -22,7 +22,8 @@ from ganetic.plots.style import check_format, save
 from ganetic.proxy.materials import load_for, roles_of
 from ganetic.proxy.rates import Rates
 from ganetic.proxy.spec import TrialSpec, with_rates
-from ganetic.proxy.trial import NonFiniteError, sample_images
+from ganetic.proxy.trial import sample_images
+from ganetic.training.trainer import NonFiniteError
 
 
 def plot(run: Run, kind: str, path: Path | None = None, beside: Sequence[Run] = ()) -> Path:

@@ -6,20 +6,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganetic.data import ImageSet, Partition, load_images, partition
 from ganetic.data.varied import refuse_alike
 from ganetic.errors import UserError
-from ganetic.gan.dcgan import SIZES, Generator, initialise
-from ganetic.metrics.features import to_uint8
+from ganetic.gan.dcgan import SIZES, Discriminator, Generator, initialise
+from ganetic.gan.models import Nets
 from ganetic.metrics.yardstick import Extractor, Yardstick, yardstick
 from ganetic.proxy.choice import choose_features
 from ganetic.proxy.modes import Modes, modes_of
 from ganetic.proxy.spec import ProxySpec
 from ganetic.reproducible import random_stream, reproducible
-
-_CHUNK = 50  # images a forward pass: twice as fast as large ones, which leave the processor's cache
+from ganetic.training.device import device_for_trials
+from ganetic.training.trainer import generate
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,27 +102,15 @@ def roles_of(images: ImageSet, proxy: ProxySpec) -> Partition:
     return parts
 
 
-def generator_of(proxy: ProxySpec, size: int, channels: int) -> Generator:
-    """The generator of a proxy for images of a size and so many channels."""
-    return Generator(proxy.latent, size, channels, proxy.width, proxy.batch_norm, proxy.upsampling)
-
-
-def device_for_trials() -> str:
-    """Return ``"cuda"`` where this process can use a GPU, else ``"cpu"``."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-@torch.no_grad()
-def generate(generator: nn.Module, latents: Tensor) -> Tensor:
-    """Return a float32 image ``(N, C, H, W)`` for each latent, on the generator's device.
-
-    Batch norm uses its running averages: an image depends on its own latent only, not on its neighbours in a batch.
-    """
-    trains = generator.training
-    generator.eval()
-    images = torch.cat([generator(batch) for batch in torch.split(latents, _CHUNK)])
-    generator.train(trains)
-    return images
+def nets_of(proxy: ProxySpec, size: int, channels: int, seed: int) -> Nets:
+    """The nets of a proxy for images of a size and so many channels, drawn from a seed's streams."""
+    nets = Nets(
+        Generator(proxy.latent, size, channels, proxy.width, proxy.batch_norm, proxy.upsampling),
+        Discriminator(size, channels, proxy.width, proxy.batch_norm),
+    )
+    for name, net in nets._asdict().items():
+        initialise(net, random_stream(seed, name))
+    return nets
 
 
 def _start_fd(measure: Yardstick, proxy: ProxySpec, shape: tuple[int, ...]) -> float:
@@ -132,6 +120,6 @@ def _start_fd(measure: Yardstick, proxy: ProxySpec, shape: tuple[int, ...]) -> f
 
 
 def _untrained(proxy: ProxySpec, shape: tuple[int, ...], count: int) -> Tensor:
-    generator = generator_of(proxy, shape[0], shape[2])
-    initialise(generator, random_stream(0, "generator"))
-    return to_uint8(generate(generator, torch.randn(count, proxy.latent, generator=random_stream(0, "evaluation"))))
+    generator = nets_of(proxy, shape[0], shape[2], 0).generator
+    latents = torch.randn(count, proxy.latent, generator=random_stream(0, "evaluation"))
+    return generate(generator, latents, "cpu")[-1]

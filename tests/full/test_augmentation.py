@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from ganetic.errors import UserError
-from ganetic.full.augmentation import AUGMENTATIONS, augment
 from ganetic.reproducible import random_stream
+from ganetic.training.augmentation import AUGMENTATIONS, augment
 
 
 def stream(seed: int = 0) -> torch.Generator:

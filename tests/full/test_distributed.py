@@ -9,12 +9,12 @@ from torch.multiprocessing.spawn import spawn
 
 from ganetic.errors import UserError
 from ganetic.full.record import read_record
-from ganetic.full.share import ALONE, Share, check_workers
+from ganetic.full.setup import full_trainer
 from ganetic.full.train import train
-from ganetic.full.trainer import Trainer
 from ganetic.gan.profiles import AugmentationSpec
 from ganetic.loss.library import LIBRARY
 from ganetic.reproducible import reproducible
+from ganetic.training.parallel import ALONE, Share, check_workers
 from tests.full.conftest import tiny
 
 CONFIG = tiny(
@@ -32,7 +32,7 @@ def gradients(share: Share, loss: str, profile: str) -> dict[str, Tensor]:
     images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 1), dtype=np.uint8)
     config = CONFIG.model_copy(update={"augmentation": AugmentationSpec.model_validate({"profile": profile})})
     with reproducible():  # on one thread, here as there
-        trainer = Trainer(config, LIBRARY[loss].formula, images, "cpu", share)
+        trainer = full_trainer(config, LIBRARY[loss].formula, images, "cpu", share)
         trainer.advance()
     nets = {"generator": trainer.generator, "discriminator": trainer.discriminator}
     return {

@@ -23,13 +23,14 @@ from ganetic.full.outcome import Training
 from ganetic.full.record import read_record
 from ganetic.full.run_files import read_page
 from ganetic.full.samples import SAMPLES
+from ganetic.full.setup import full_trainer
 from ganetic.full.subject import Subject, load_subject
 from ganetic.full.train import resume_training, train
-from ganetic.full.trainer import Trainer
 from ganetic.gan.step import StepLosses
 from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.card import Training as FoundWith
 from ganetic.loss.library import LIBRARY
+from ganetic.training.trainer import Trainer
 from tests.full.conftest import LOSS, tiny
 
 
@@ -94,7 +95,7 @@ def test_streams_are_those_of_earlier_checkpoints_unless_there_is_differentiable
     earlier = {"order.queue", "latents", "order", "augmentation", "regulariser"}
     for profile, added in (("none", set()), ("xray", {"diffaugment"})):
         config = tiny("dcgan", augmentation={"profile": profile})
-        trainer = Trainer(config, LIBRARY[LOSS].formula, digits.images[:64], "cpu")
+        trainer = full_trainer(config, LIBRARY[LOSS].formula, digits.images[:64], "cpu")
         assert trainer.state()["streams"].keys() == earlier | added
 
 
@@ -102,7 +103,7 @@ def test_losses_of_one_seed_are_augmented_alike(digits: ImageSet) -> None:
     streams, weights = [], []
     for loss, profile in (("bce", "xray"), ("relativistic-hinge", "xray"), ("bce", "none"), ("bce", "fundus")):
         config = tiny("dcgan", regulariser={"r1": float(loss == "bce")}, augmentation={"profile": profile})
-        trainer = Trainer(config, LIBRARY[loss].formula, digits.images[:64], "cpu")
+        trainer = full_trainer(config, LIBRARY[loss].formula, digits.images[:64], "cpu")
         for _ in range(3):
             trainer.advance()
         streams.append(trainer.state()["streams"].get("diffaugment"))

@@ -14,12 +14,13 @@ from ganetic.gan.step import StepLosses, gan_step
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
-from ganetic.proxy import trial as trial_module
 from ganetic.proxy.diagnosis import Ill
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
-from ganetic.proxy.trial import NonFiniteError, run_trial, sample_images, work
+from ganetic.proxy.trial import run_trial, sample_images, work
+from ganetic.training import trainer as trainer_module
+from ganetic.training.trainer import NonFiniteError
 from tests.proxy.conftest import TINY
 
 BCE = LIBRARY["bce"].formula.text
@@ -163,7 +164,7 @@ def test_augmentation_is_the_same_for_every_loss_and_another_for_every_seed(
         seen[-1].extend(one.matrices for one in arguments[-1])
         return gan_step(*arguments)
 
-    monkeypatch.setattr(trial_module, "gan_step", watched)
+    monkeypatch.setattr(trainer_module, "gan_step", watched)
     proxy = TINY.model_copy(update={"augmentation": "xray"})
     results = []
     for formula, seed in ((BCE, 0), (LIBRARY["relativistic-hinge"].formula.text, 0), (BCE, 1), (BCE, 0)):
@@ -310,7 +311,7 @@ def test_our_own_errors_are_not_hidden(materials: Materials, monkeypatch: pytest
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(trial_module, "gan_step", broken)
+    monkeypatch.setattr(trainer_module, "gan_step", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         run_trial(spec(), materials)
     assert issubclass(NonFiniteError, ArithmeticError)

@@ -1,0 +1,50 @@
+"""How good the images of a training are, on fixed latents."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ganetic.metrics.diversity import Diversity
+from ganetic.metrics.yardstick import Extractor, Yardstick
+from ganetic.reproducible import random_stream
+from ganetic.training.trainer import NonFiniteError, Trainer
+
+
+class Evaluator:
+    """Measures the generator of a training, the averaged one if there is one, against real images.
+
+    Args:
+        yardstick: of the training's images.
+        latent: length of a latent vector.
+        seed: of the training; the latents follow from it.
+        device: where to measure.
+    """
+
+    def __init__(self, yardstick: Yardstick, latent: int, seed: int, device: str) -> None:
+        self.yardstick = yardstick
+        self._extractor = Extractor(yardstick.weights, yardstick.inception, device)
+        self._latents = torch.randn(yardstick.sample_size, latent, generator=random_stream(seed, "evaluation"))
+
+    def images(self, trainer: Trainer, raw: bool = False) -> Tensor:
+        """Draw the uint8 images ``(N, H, W, C)`` that are measured, on the trainer's device.
+
+        Raises:
+            NonFiniteError: a pixel is not finite.
+        """
+        return trainer.generate(self._latents, raw)[-1]
+
+    def fd(self, images: Tensor, step: int) -> float:
+        """Return the Fréchet distance of images drawn after a step.
+
+        Raises:
+            NonFiniteError: it is not finite.
+        """
+        fd = self.yardstick.reference.distance_to(self._extractor.distance_features(images))
+        if not math.isfinite(fd):
+            raise NonFiniteError(f"step {step}: the Fréchet distance is {fd}")
+        return fd
+
+    def diversity(self, images: Tensor) -> Diversity:
+        """Return how varied images are."""
+        return self._extractor.diversity(images)

@@ -1,0 +1,317 @@
+"""A GAN in training: all that changes from step to step, and one step."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ganetic.config import Config
+from ganetic.gan.diffaugment import draw_both
+from ganetic.gan.ema import EMA
+from ganetic.gan.models import Nets, pyramid
+from ganetic.gan.order import Order
+from ganetic.gan.profiles import PROFILES, ProfileName
+from ganetic.gan.regulariser import Regulariser, RegulariserSpec
+from ganetic.gan.step import Augment, Images, Loss, Optimiser, StepLosses, adam, gan_step
+from ganetic.loss.compile import GanLoss
+from ganetic.loss.formula import Formula
+from ganetic.loss.screen import gradient_scale
+from ganetic.metrics.features import to_uint8, to_unit
+from ganetic.reproducible import random_stream
+from ganetic.training.augmentation import augment
+from ganetic.training.parallel import ALONE, Share, SharedLoss, SharedOptimiser, mean_over
+
+_CHUNK = 50
+"""Images a forward pass of a generator that is measured: twice as fast as large ones, which leave a processor's
+cache."""
+_ON_DEVICE_BYTES = 1 << 30
+"""Images that take no more than this lie on the device that trains."""
+
+State = dict[str, dict[str, Tensor]]
+"""Tensors by part and name."""
+
+
+class StoppedError(Exception):
+    """A training cannot or shall not go on; the message says at which step, and why."""
+
+
+class NonFiniteError(StoppedError, ArithmeticError):
+    """A loss, a gradient, a parameter or an image is infinite or not a number; the message says what, at which step."""
+
+
+class TrainerSpec(Config):
+    """What a trainer is told besides nets, loss and images."""
+
+    seed: int
+    """Of every random stream."""
+    batch: int
+    """Images a step, real and generated each, over all processes."""
+    latent: int
+    """Length of a latent vector."""
+    generator_rate: float
+    """G's learning rate."""
+    discriminator_rate: float
+    """D's learning rate."""
+    beta1: float
+    """Adam's decay rate of the mean of gradients."""
+    beta2: float
+    """Adam's decay rate of the mean of their squares."""
+    ema_decay: float | None = None
+    """Decay rate of the averaged generator, which draws images then; None for none."""
+    ema_buffers: bool = False
+    """Whether batch norm's statistics are averaged as well, and not copied."""
+    regulariser: RegulariserSpec = RegulariserSpec()
+    """What D's loss is added to."""
+    profile: ProfileName = "none"
+    """Changes through which D sees real and generated images."""
+    real_changes: tuple[str, ...] = ()
+    """Changes to real images alone, see `ganetic.training.augmentation`."""
+    bfloat16: bool = False
+    """Whether nets run in bfloat16 on CUDA where that is safe, and losses in float32."""
+    losses_are_checked: bool = True
+    """Whether a step raises where one of its losses is not finite. It waits for the device for that; `Trainer.check`
+    finds the same later."""
+
+
+class Trainer:
+    """Nets, optimisers, averaged generator and random streams.
+
+    Everything random comes from streams of the seed, so that two losses with one seed begin with the same weights and
+    see the same latents, images and augmentation: comparisons of losses are paired.
+
+    Args:
+        nets: as they begin.
+        spec: how to train.
+        formula: the loss.
+        images: uint8 ``(N, H, W, C)`` that train the GAN.
+        device: ``cpu`` or ``cuda``.
+        scales: sides of the images of a pyramid that the nets make and take, the finest last; None for one size.
+        share: this process's part of every batch.
+
+    Raises:
+        UserError: there is a penalty, and the loss has no gradient scale to weigh it by.
+    """
+
+    def __init__(
+        self,
+        nets: Nets,
+        spec: TrainerSpec,
+        formula: Formula,
+        images: NDArray[np.uint8],
+        device: str,
+        scales: tuple[int, ...] | None = None,
+        share: Share = ALONE,
+    ) -> None:
+        self.share, self._spec, self._device = share, spec, device
+        self.generator, self.discriminator = nets
+        for net in nets:
+            net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._average = None if spec.ema_decay is None else EMA(self.generator, spec.ema_decay, spec.ema_buffers)
+        self.optimisers = (
+            adam(self.generator, spec.generator_rate, spec.beta1, spec.beta2),
+            adam(self.discriminator, spec.discriminator_rate, spec.beta1, spec.beta2),
+        )
+        self._streams = _streams(spec)
+        self._images = _images(images, device, spec.real_changes)
+        self._scales = (images.shape[1],) if scales is None else scales
+        self._order = Order(len(images), spec.batch, self._streams["order"])
+        self._profile = PROFILES.get(spec.profile)
+        self.loss: Loss = GanLoss(formula)
+        self._stepping: tuple[Optimiser, Optimiser] = self.optimisers
+        if share.world > 1:
+            self.loss = SharedLoss(self.loss)
+            self._stepping = (
+                SharedOptimiser(self.optimisers[0], self.generator),
+                SharedOptimiser(self.optimisers[1], self.discriminator),
+            )
+        self.regulariser = _regulariser(spec.regulariser, formula, self._streams["regulariser"])
+        self._losses = torch.zeros((), dtype=torch.float64, device=device)
+        self.step = 0
+
+    def advance(self) -> StepLosses:
+        """Update both players once.
+
+        Raises:
+            NonFiniteError: a loss is not finite, and losses are checked.
+        """
+        self.step += 1
+        # bfloat16 has float32's range: no loss needs scaling. Losses and penalties switch it off for themselves.
+        with torch.autocast("cuda", torch.bfloat16, enabled=self._spec.bfloat16 and self._device == "cuda"):
+            losses = gan_step(
+                self.generator,
+                self.discriminator,
+                self.loss,
+                self._stepping,
+                self._next_images(),
+                self._next_latents(),
+                self.regulariser,
+                self._next_augment(),
+            )
+        if self._average is not None:
+            self._average.update(self.generator, self.step)
+        losses = StepLosses(*mean_over(self.share, *losses))  # a penalty is of the process's own images
+        # A sum of losses remembers any that was not finite, and is read only now and then.
+        self._losses += losses.discriminator + losses.generator
+        if self._spec.losses_are_checked:
+            self._check_losses(losses)
+        return losses
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether images are those of an averaged generator."""
+        return self._average is not None
+
+    def weights(self) -> Tensor:
+        """A copy of all of the generator's parameters, ``(P,)``."""
+        return torch.cat([parameter.detach().flatten() for parameter in self.generator.parameters()])
+
+    def update_since(self, before: Tensor) -> float:
+        """The generator's ‖Δθ‖ since it had other weights, as a share of one learning rate for every parameter."""
+        return float((self.weights() - before).norm()) / (self._spec.generator_rate * len(before) ** 0.5)
+
+    def check(self) -> None:
+        """Look at what remembers numbers that are not finite, and wait for the device but once.
+
+        Raises:
+            NonFiniteError: a loss since the start, a gradient or a parameter of the generator is not finite.
+        """
+        # Adam never forgets an infinite gradient: its second moment stays infinite, and its parameter stands still.
+        moments = [square.max() for optimiser in self.optimisers for square in optimiser.second_moments]
+        seen = torch.stack([self._losses, self.weights().sum().double(), *(moment.double() for moment in moments)])
+        if not bool(seen.isfinite().all()):
+            raise NonFiniteError(f"step {self.step}: losses, gradients or parameters are not finite")
+
+    def check_state(self) -> None:
+        """Look at every tensor.
+
+        Raises:
+            NonFiniteError: one is not finite; the message names it.
+        """
+        for part, tensors in self.state().items():
+            for name, tensor in tensors.items():
+                if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+                    raise NonFiniteError(f"step {self.step}: {part} has a {name} that is not finite")
+
+    def generate(self, latents: Tensor, raw: bool = False, onto: str | None = None) -> list[Tensor]:
+        """Draw from the averaged generator, if there is one.
+
+        Args:
+            latents: float32 ``(N, latent)``, on the CPU.
+            raw: draw from the trained generator itself.
+            onto: the device where images are wanted; None for where they are made.
+
+        Returns:
+            uint8 images ``(N, H, W, C)`` for each scale, the finest last.
+
+        Raises:
+            NonFiniteError: a pixel is not finite.
+        """
+        net = self.generator if raw or self._average is None else self._average.net
+        try:
+            return generate(net, latents, self._device, self._device if onto is None else onto)
+        except NonFiniteError as error:
+            raise NonFiniteError(f"step {self.step}: {error}") from None
+
+    def state(self) -> State:
+        """All tensors that a resumed training needs, not copied."""
+        moments = {"generator": self.optimisers[0].state(), "discriminator": self.optimisers[1].state()}
+        return {
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "average": {} if self._average is None else self._average.net.state_dict(),
+            "optimisers": {f"{net}.{name}": t for net, found in moments.items() for name, t in found.items()},
+            "streams": {
+                "order.queue": self._order.queue,
+                **{name: stream.get_state() for name, stream in self._streams.items()},
+            },
+        }
+
+    def load_state(self, state: Mapping[str, Mapping[str, Tensor]], step: int) -> None:
+        """Take over what `state` returned after a step.
+
+        Raises:
+            KeyError, RuntimeError: it is of a training with other nets.
+        """
+        self.step = step
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        if self._average is not None:
+            self._average.net.load_state_dict(state["average"])
+        for net, optimiser in zip(("generator", "discriminator"), self.optimisers, strict=True):
+            moments = {name.removeprefix(f"{net}."): t for name, t in state["optimisers"].items()}
+            optimiser.load_state(moments)
+        for name, stream in self._streams.items():
+            stream.set_state(state["streams"][name])
+        self._order.queue = state["streams"]["order.queue"]
+
+    def _check_losses(self, losses: StepLosses) -> None:
+        for name, value in losses._asdict().items():
+            if not bool(value.isfinite()):
+                raise NonFiniteError(f"step {self.step}: the loss of the {name} is {float(value):g}")
+
+    def _next_images(self) -> Images:
+        pixels = self._images[self._order.next().to(self._images.device)]
+        changed = to_unit(pixels)
+        if self._spec.real_changes:
+            changed = augment(changed, self._spec.real_changes, self._streams["augmentation"])
+        own = self.share.of(changed).to(self._device, memory_format=torch.channels_last)
+        return pyramid(own, self._scales)
+
+    def _next_latents(self) -> Tensor:
+        # All processes draw the whole batch: however many they are, they see the same latents and images.
+        latents = torch.randn(self._spec.batch, self._spec.latent, generator=self._streams["latents"])
+        return self.share.of(latents).to(self._device)
+
+    def _next_augment(self) -> tuple[Augment, Augment] | None:
+        if self._profile is None:
+            return None
+        return draw_both(self._profile, self._spec.batch, self._streams["diffaugment"], self.share.of)
+
+
+@torch.no_grad()
+def generate(generator: nn.Module, latents: Tensor, device: str, onto: str = "cpu") -> list[Tensor]:
+    """Return uint8 images ``(N, H, W, C)`` for each scale, the finest last.
+
+    Batch norm uses its running averages: an image depends on its own latent vector only, not on its neighbours.
+
+    Args:
+        generator: as `ganetic.gan.models.Nets` describes it.
+        latents: ``(N, latent)``.
+        device: where the generator is.
+        onto: where the images are wanted.
+
+    Raises:
+        NonFiniteError: a pixel is not finite.
+    """
+    trains = generator.training
+    generator.eval()
+    parts: list[list[Tensor]] = []
+    for batch in torch.split(latents, _CHUNK):
+        made = generator(batch.to(device))
+        levels = made if isinstance(made, tuple) else (made,)
+        if not all(bool(level.isfinite().all()) for level in levels):
+            raise NonFiniteError("a generated image is not finite")
+        parts.append([to_uint8(level.float()).to(onto) for level in levels])
+    generator.train(trains)
+    return [torch.cat(level) for level in zip(*parts, strict=True)]
+
+
+def _streams(spec: TrainerSpec) -> dict[str, torch.Generator]:
+    names = ["latents", "order", "augmentation", "regulariser"]
+    if spec.profile != "none":  # checkpoints from before there were any have no such stream
+        names.append("diffaugment")
+    return {name: random_stream(spec.seed, name) for name in names}
+
+
+def _images(images: NDArray[np.uint8], device: str, changes: tuple[str, ...]) -> Tensor:
+    """Images where they are picked: on the device, unless they are changed on the CPU, or too many."""
+    stay = changes or images.nbytes > _ON_DEVICE_BYTES
+    return torch.tensor(images, device="cpu" if stay else device)
+
+
+def _regulariser(spec: RegulariserSpec, formula: Formula, stream: torch.Generator) -> Regulariser | None:
+    if spec == RegulariserSpec():
+        return None
+    return Regulariser(spec, gradient_scale(formula), stream)
