@@ -2,17 +2,16 @@
 
     python -m analysis.full_losses DIR --config xray-64 --data npz:chest_xray128.npz --steps 1500 \
         --models msg-gan msg-sagan --losses relativistic-hinge ganetic best.json --seeds 3 [--workers 2]
+    python -m analysis.full_losses analysis/full_losses_journals/xray64.db
 
-Trains every arm (a model with a loss) on every seed into DIR, evaluates each averaged generator after the last step,
-and goes on where it was stopped, in the middle of a training, too. Arms of one seed begin with the same weights and see
-the same images and latents. Losses are compared on ln fd within each model, with the statistics of `ganetic compare`;
-with few seeds the table describes these trainings and proves nothing. A training that fails, by the rules of
+The first calls `ganetic compare --config` and evaluates each averaged generator after the last step; the second prints
+the tables of a journal that was recorded before there was such a command. Losses are compared on ln fd within each
+model; with few seeds the table describes these trainings and proves nothing. A training that fails, by the rules of
 `ganetic train --stop-when-failed`, has the untrained generator's fd; `ill` counts those that the last measurement finds
 something wrong with.
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import geometric_mean
@@ -22,120 +21,128 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from ganetic.errors import UserError, run_script
-from ganetic.evolution.seeds import training_seed
-from ganetic.full.checkpoint import checkpoints_in
+from ganetic.config import read_json
+from ganetic.errors import run_script
+from ganetic.evolution.runtime import Runtime
+from ganetic.files import write_whole
+from ganetic.full.checkpoint import checkpoints_in, read_standing
 from ganetic.full.config import TrainConfig, load_config, overridden
-from ganetic.full.diagnosis import has_failed
-from ganetic.full.evaluation import MeasureName
+from ganetic.full.evaluation import Evaluation, MeasureName
+from ganetic.full.job import TRAININGS
 from ganetic.full.judge import judge
-from ganetic.full.run_files import is_training
-from ganetic.full.train import resume_training, train
-from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
-from ganetic.jobs.lock import run_lock
-from ganetic.jobs.ray_executor import RayExecutor
-from ganetic.loss.card import resolve_loss
+from ganetic.jobs.grid import read_grid
+from ganetic.progress.search import listener_for
+from ganetic.studies.compare import compare
+from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
 from ganetic.studies.wording import ratio_number
 
-JOURNAL = "study.db"
 MEASURES = (MeasureName.MS_SSIM_DIFFERENCE, MeasureName.PRECISION, MeasureName.RECALL)
-HOURS = 12.0
+EVALUATION = "evaluation.json"
 
 
-class Arm(NamedTuple):
-    """A model with a loss."""
+class Row(NamedTuple):
+    """A training that has ended.
+
+    Attributes:
+        model: its nets.
+        loss: its name.
+        seed: number of the seed.
+        fd: as it counts; None where an error of our own ended the training.
+        failed: whether it failed.
+        ill: whether its last measurement found something wrong.
+        seconds: that it took.
+        measures: what its last generator was found to be; empty where it has none.
+    """
 
     model: str
-    name: str
-    text: str
+    loss: str
+    seed: int
+    fd: float | None
+    failed: bool
+    ill: bool
+    seconds: float
+    measures: Mapping[str, float]
 
 
-def work(context: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Train one arm on one seed in a directory of its own, and evaluate it: the job of an executor."""
-    run = Path(context) / "trainings" / payload["name"]
-    config = TrainConfig.model_validate(payload["config"])
-    training = resume_training(run) if is_training(run) else train(config, payload["formula"], run)
-    start, last, ills = training.standing.trace[0][1], training.standing.trace[-1][1], training.standing.ills
-    failed = training.status == "failed" or has_failed(ills)
-    record: dict[str, Any] = {
-        "state": "failed" if failed else "completed",
-        "reason": training.reason or (ills[-1] if failed else None),
-        "ill": ills[-1] if ills else None,
-        "fd": start if failed else last,
-        "seconds": _seconds(run),
-    }
-    if training.status == "finished":
-        evaluation = judge(checkpoints_in(run)[-1])
-        record |= {name.value: evaluation.measure(name).value for name in MEASURES}
-        record["flags"] = [flag.fault.value for flag in evaluation.flags]
-    return record
+def recorded(journal: Path) -> list[Row]:
+    """The trainings of a journal in which a record is a training with its evaluation."""
+    _, submissions, records = read_grid(journal)
+    payloads = {submission.number: submission.payload for submission in submissions}
+    return [_recorded(payloads[record.number], record.record) for record in records]
 
 
-def _seconds(run: Path) -> float:
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return max((line["seconds"] for line in lines if "seconds" in line), default=0.0)
+def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any] | None) -> Row:
+    model = payload["config"]["model"]["name"]
+    loss, _, seed = payload["name"].removeprefix(f"{model}-").rpartition("-s")
+    if record is None:
+        return Row(model, loss, int(seed), None, True, False, 0.0, {})
+    measures = {name: record[name] for name in map(str, MEASURES) if name in record}
+    failed, ill = record["state"] == "failed", record["ill"] is not None
+    return Row(model, loss, int(seed), record["fd"], failed, ill, record["seconds"], measures)
 
 
-def cells(config: TrainConfig, arms: Sequence[Arm], seeds: Sequence[int]) -> list[Cell]:
-    """Every arm on one seed before the next seed."""
-    return [
-        Cell(
-            subject=place,
-            text=f"{arm.model} {arm.text}",
-            payload={
-                "name": f"{arm.model}-{arm.name}-s{number}",
-                "formula": arm.text,
-                "config": of_arm(config, arm, seed).model_dump(mode="json"),
-            },
-        )
-        for number, seed in enumerate(seeds)
-        for place, arm in enumerate(arms)
-    ]
+def trained(comparison: Comparison) -> list[Row]:
+    """The trainings of a comparison, each evaluated after its last step; what was evaluated is read again."""
+    seeds = list(comparison.settings.seeds)
+    return [_trained(comparison.directory, seeds.index(row["seed"]), row) for row in _rows(comparison.runs())]
 
 
-def of_arm(config: TrainConfig, arm: Arm, seed: int) -> TrainConfig:
-    """The configuration with an arm's model, of the same width."""
-    return overridden(config, {"model.name": arm.model, "model.width": config.model.width, "seed": seed})
+def _trained(directory: Path, seed: int, row: Mapping[str, Any]) -> Row:
+    run = directory / TRAININGS / f"{row['proxy']}-{row['loss']}-s{seed}"
+    raised = row["state"] == "raised"
+    found = checkpoints_in(run)
+    ills = read_standing(found[-1]).ills if found else ()
+    measures = _measures(run, found[-1]) if row["state"] == "completed" else {}
+    fd, failed = None if raised else row["counted_fd"], row["state"] != "completed"
+    return Row(row["proxy"], row["loss"], seed, fd, failed, bool(ills and ills[-1]), row["seconds"], measures)
 
 
-def tables(records: Sequence[Mapping[str, Any] | None], arms: Sequence[Arm], value: str) -> dict[str, pd.DataFrame]:
-    """By model, fd or whether the training failed, with a row a seed and a column a loss."""
-    rows = [
-        {"model": arm.model, "loss": arm.name, "seed": place // len(arms), **measured}
-        for place, record in enumerate(records)
-        if record is not None
-        for arm in [arms[place % len(arms)]]
-        for measured in [{"fd": record["fd"], "failed": record["state"] == "failed"}]
-    ]
-    found = pd.DataFrame(rows)
-    return {
-        str(model): group.pivot(index="seed", columns="loss", values=value)
-        for model, group in found.groupby("model", sort=False)
-    }
+def _measures(run: Path, checkpoint: Path) -> dict[str, float]:
+    kept = run / EVALUATION
+    if not kept.is_file():
+        write_whole(kept, judge(checkpoint).model_dump_json(indent=1) + "\n")
+    evaluation = read_json(kept, Evaluation, "delete it")
+    return {str(name): evaluation.measure(name).value for name in MEASURES}
 
 
-def arm_table(records: Sequence[Mapping[str, Any] | None], arms: Sequence[Arm]) -> Table:
-    """A row an arm: means over its seeds, of fd the geometric one, and its least and most."""
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def table_of(rows: Sequence[Row], model: str, value: str) -> pd.DataFrame:
+    """Of a model fd or whether a training failed, a row a seed and a column a loss."""
+    table = pd.DataFrame([row._asdict() for row in rows if row.model == model and row.fd is not None])
+    return table.pivot(index="seed", columns="loss", values=value)
+
+
+def ratios_of(rows: Sequence[Row]) -> list[Ratio]:
+    """Every loss against the reference within each model, as one family."""
+    losses, models = list(dict.fromkeys(row.loss for row in rows)), list(dict.fromkeys(row.model for row in rows))
+    reference = default_reference(losses)
+    pairs = [Pair(name, reference) for name in losses if name != reference]
+    fd, failed = ({model: table_of(rows, model, value) for model in models} for value in ("fd", "failed"))
+    return ratios(fd, pairs, failed)
+
+
+def arm_table(rows: Sequence[Row]) -> Table:
+    """A row a model and loss: means over its seeds, of fd the geometric one, and its least and most."""
     laid = Table(box=None, pad_edge=False, header_style="dim")
     heads = ("model", "loss", "fd", "range", "ΔMS-SSIM", "prec.", "recall", "ill", "failed", "min")
     for head in heads:
         laid.add_column(head, justify="left" if head in ("model", "loss") else "right")
-    for place, arm in enumerate(arms):
-        mine = [record for record in records[place :: len(arms)] if record is not None]
-        if not mine:
-            continue
-        fds = [record["fd"] for record in mine]
-        means = [_mean([record[name] for record in mine if name in record]) for name in map(str, MEASURES)]
-        lost = records[place :: len(arms)].count(None)
-        failed = lost + sum(record["state"] == "failed" for record in mine)
-        minutes = sum(record["seconds"] for record in mine) / len(mine) / 60
-        spread = f"{min(fds):.0f}…{max(fds):.0f}"
-        ill = sum(record["ill"] is not None for record in mine)
-        cells = [f"{geometric_mean(fds):.1f}", spread, *(f"{mean:.2f}" for mean in means)]
-        counts = [f"{count}/{len(mine) + lost}" for count in (ill, failed)]
-        laid.add_row(arm.model, arm.name, *cells, *counts, f"{minutes:.1f}")
+    for model, loss in dict.fromkeys((row.model, row.loss) for row in rows):
+        laid.add_row(model, loss, *_cells([row for row in rows if (row.model, row.loss) == (model, loss)]))
     return laid
+
+
+def _cells(mine: Sequence[Row]) -> list[str]:
+    fds = [row.fd for row in mine if row.fd is not None]
+    means = [_mean([row.measures[name] for row in mine if name in row.measures]) for name in map(str, MEASURES)]
+    minutes = sum(row.seconds for row in mine) / max(1, len(fds)) / 60
+    counts = [f"{sum(flags)}/{len(mine)}" for flags in zip(*((row.ill, row.failed) for row in mine), strict=True)]
+    fd = [f"{geometric_mean(fds):.1f}", f"{min(fds):.0f}…{max(fds):.0f}"] if fds else ["-", "-"]
+    return [*fd, *(f"{mean:.2f}" for mean in means), *counts, f"{minutes:.1f}"]
 
 
 def ratio_table(found: Sequence[Ratio]) -> Table:
@@ -155,60 +162,55 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else float("nan")
 
 
-def show(progress: GridProgress) -> None:
-    """Nothing between the lines of the workers: trainings take minutes."""
-    del progress
+def print_tables(console: Console, rows: Sequence[Row], steps: int) -> None:
+    """Print both tables."""
+    console.print(arm_table(rows), markup=False, highlight=False)
+    console.print(ratio_table(ratios_of(rows)), markup=False, highlight=False)
+    console.print(
+        f"{len({row.seed for row in rows})} paired seeds, {steps} steps: descriptive.", highlight=False, soft_wrap=True
+    )
+
+
+def configuration(options: argparse.Namespace) -> TrainConfig:
+    """The configuration that is asked for."""
+    changes = {
+        "data.name": options.data,
+        "data.size": options.size,
+        "steps": options.steps,
+        "batch": options.batch,
+    }
+    return overridden(load_config(options.config), changes)
 
 
 def main() -> None:
-    """Train what is missing, and print the tables."""
+    """Train and evaluate what is missing, and print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("directory", type=Path)
+    parser.add_argument("directory", type=Path, metavar="DIR|JOURNAL")
     parser.add_argument("--config", default="xray-64")
     parser.add_argument("--data")
     parser.add_argument("--size", type=int)
-    parser.add_argument("--classes", nargs="+")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--batch", type=int)
-    parser.add_argument("--width", type=int)
-    parser.add_argument("--checkpoint-every", type=int)
     parser.add_argument("--models", nargs="+", default=["msg-gan", "msg-sagan"])
     parser.add_argument("--losses", nargs="+", default=["relativistic-hinge", "ganetic"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    changes = {
-        "data.name": options.data,
-        "data.size": options.size,
-        "data.classes": options.classes,
-        "steps": options.steps,
-        "batch": options.batch,
-        "model.width": options.width,
-        "checkpoint_every": options.checkpoint_every,
-    }
-    config = overridden(load_config(options.config), changes)
-    losses = {name: formula.text for name, formula in map(resolve_loss, options.losses)}
-    if len(losses) < len(options.losses):
-        raise UserError(f"--losses names {', '.join(options.losses)}, of which some share a name; rename a card")
-    arms = [Arm(model, name, text) for model in options.models for name, text in losses.items()]
-    seeds = [training_seed(0, "confirmation", number) for number in range(options.seeds)]
-    grid = cells(config, arms, seeds)
-    options.directory.mkdir(parents=True, exist_ok=True)
-    path, place = options.directory / JOURNAL, str(options.directory.resolve())
-    runner = RayExecutor(work, place, workers=options.workers, wall_seconds=3600 * HOURS)
-    with run_lock(options.directory), runner as executor:
-        run_grid(path, {"config": config.model_dump(mode="json")}, grid, executor, show)
-    ended = read_grid(path)[2]
-    records = [record.record for record in ended]
-    reference = default_reference(list(losses))
-    pairs = [Pair(name, reference) for name in losses if name != reference]
     console = Console()
-    for record in (record for record in ended if record.record is None):
-        console.print(f"{record.state}: {grid[record.number].payload['name']}: {record.error}", markup=False)
-    console.print(arm_table(records, arms), markup=False, highlight=False)
-    fd, failed = (tables(records, arms, value) for value in ("fd", "failed"))
-    console.print(ratio_table(ratios(fd, pairs, failed)), markup=False, highlight=False)
-    console.print(f"{options.seeds} paired seeds, {config.steps} steps: descriptive.", highlight=False)
+    if options.directory.is_file():
+        steps = int(read_grid(options.directory)[0]["config"]["steps"])
+        print_tables(console, recorded(options.directory), steps)
+        return
+    comparison = compare(
+        options.losses,
+        model=options.models,
+        seeds=options.seeds,
+        directory=options.directory,
+        runtime=Runtime(workers=options.workers),
+        listener=listener_for(Console(stderr=True)),
+        config=configuration(options),
+    )
+    print_tables(console, trained(comparison), comparison.settings.steps)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Commands that say how good losses are: paired comparisons on seeds that chose nothing."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,12 +40,21 @@ def compare(
     data: Data = None,
     window: Window = None,
     proxy: Proxy = None,
-    model: Annotated[str, typer.Option(metavar="NAME", help="The net: dcgan, the proxy of the space.")] = "dcgan",
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Full trainings instead of a space's: a preset, or a TOML file."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="With --config: other models of full training than its own.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each loss.")] = 25,
     steps: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Of a training; by default those of the space's finals.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Of a training; by default those of the space's finals, or of --config."),
     ] = None,
-    space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxy and finals to use.")] = "quick",
+    space: Annotated[
+        str | None, typer.Option(metavar="SPACE", help="Whose proxy and finals to use; by default quick.")
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(metavar="NAME", help="Compare all others with it; by default bce, or the first.")
     ] = None,
@@ -73,26 +83,32 @@ def compare(
 ) -> None:
     """Compare losses in pairs: equal seeds and steps for all.
 
-    Interrupted or killed, it goes on where it was when it is called again with -o DIR.
+    Interrupted or killed, it goes on where it was when it is called again with -o DIR. With --config each training is
+    a full one, kept under DIR with its samples and checkpoints, and goes on from its last checkpoint.
     """
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space, with_features
+    from ganetic.full.config import load_config
     from ganetic.progress.search import listener_for
     from ganetic.studies.compare import compare as study
 
     for option, value in (("--beta1s", beta1s), ("--tuning-seeds", tuning_seeds)):
         if rates is None and value is not None:
             raise UserError(f"{option}: says how to choose rates of a list; expected it with --rates")
+    of_spaces = {"--space": space, "--proxy": proxy, "--features": features, "--sha256": sha256}
+    if config is not None:
+        refuse_beside_config({**of_spaces, "--inception-weights": inception_weights})
     tried = rate_list(rates, beta1s)
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
-    data = windowed(data, loaded.data, window)
+    loaded = with_features(with_proxy(load_space(space or "quick"), proxy), features, sha256)
+    full = None if config is None else load_config(config)
+    data = windowed(data, loaded.data if full is None else full.data.name, window)
     with closing(listener_for(console(stderr=True))) as listener:
         try:
             comparison = study(
                 losses,
                 data,
-                model,
+                None if model is None else model.split(","),
                 seeds,
                 loaded,
                 steps,
@@ -103,11 +119,23 @@ def compare(
                 tried,
                 3 if tuning_seeds is None else tuning_seeds,
                 seed,
+                config,
             )
         except KeyboardInterrupt:
             listener.log("what has ended is kept; the same command with -o and the comparison directory goes on")
             raise
     _conclude(comparison, json)
+
+
+def refuse_beside_config(given: Mapping[str, object]) -> None:
+    """Refuse options that mean nothing where a configuration of full training is given.
+
+    Raises:
+        UserError: one of them is given.
+    """
+    for option, value in given.items():
+        if value is not None:
+            raise UserError(f"{option}: is about the proxies of a space; leave it out, or --config")
 
 
 @app.command()

@@ -6,36 +6,35 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ganetic.errors import UserError, unknown
-from ganetic.evolution.chosen import as_begun, as_known
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.files import make_directory, refuse_impossible_directory
+from ganetic.full.config import TrainConfig
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import resolve_loss
+from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.card_rates import found_at_other_rates, rates_of
+from ganetic.proxy.card_rates import found_at_other_rates
 from ganetic.proxy.rates import RateList
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
+from ganetic.studies.grounds import Plan, full_plan, proxy_plan, refuse_rates
 from ganetic.studies.ratios import Pair, default_reference
-from ganetic.studies.settings import Entry, Settings, measures_of
+from ganetic.studies.settings import Entry, Settings, trained_at
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
 
 __all__ = ["Comparison", "compare", "open_comparison"]
 
-MODELS = ("dcgan",)
-"""What a loss can be compared on."""
 ALL = "all"
 """Stands for every loss of the library."""
-MAX_STEPS = 10**7
 
 
 def compare(
     losses: str | Path | Sequence[str | Path],
     data: str | None = None,
-    model: str = "dcgan",
+    model: str | Sequence[str] | None = None,
     seeds: int = 25,
     space: str | Path | SearchSpace = "quick",
     steps: int | None = None,
@@ -46,6 +45,7 @@ def compare(
     rates: RateList | None = None,
     tuning_seeds: int = 3,
     seed: int = 0,
+    config: str | Path | TrainConfig | None = None,
 ) -> Comparison:
     """Train losses on seeds that chose no loss of any run, and compare them in pairs.
 
@@ -55,59 +55,69 @@ def compare(
     Args:
         losses: two or more of: names of the library, paths of cards, expressions; or ``all`` of the library.
         data: a data set; None for the space's own. A proxy that names its data keeps to it.
-        model: the net: ``dcgan``, the proxy of the space.
+        model: the net; None for that of the proxies, ``dcgan``, or with a configuration for its own. With a
+            configuration also another model of full training, or several; on each all losses are trained.
         seeds: trainings of each loss, at most 100.
         space: whose proxies and checkpoints are used; on each of several proxies all losses are trained.
-        steps: updates of each player in a training; None for those of the space's finals.
+        steps: updates of each player in a training; None for those of the space's finals, or of the configuration.
         reference: the loss that all others are compared with; None for bce, or the first where bce is not among them.
         directory: a new one, or that of a comparison to go on with; None makes one under ``runs/``.
         runtime: where.
         listener: who watches.
         rates: each loss is trained at the best of these for it, found before the comparison by as many trainings of
             each on seeds of their own; they replace those of all proxies. A list that names no β₁ keeps the proxies'.
-            None trains all losses at the proxies' rates.
+            None trains all losses at the proxies' rates. With a configuration, one for both players.
         tuning_seeds: with rates, trainings of each loss at each of them, on each proxy; at most 100.
         seed: all seeds follow from it; those of one seed are no others'.
+        config: of full training, in which losses are trained then, and not on proxies: the name of a preset, the path
+            of a TOML file, or a configuration. Its seed has no say. Trainings lie under the directory, each with its
+            samples and checkpoints, and go on from the last of these. One that its last three measurements find ill
+            has failed.
 
     Raises:
         UserError: something given is wrong, and no directory was made then; or a training that was to choose rates
             raised an error.
     """
     listener, runtime = listener or Silence(), runtime or Runtime()
-    space = space if isinstance(space, SearchSpace) else load_space(space)
-    steps = space.finals.steps if steps is None else steps
-    _refuse_bad_choices(model, seeds, steps, tuning_seeds)
+    _refuse_bad_choices(seeds, tuning_seeds)
     refuse_bad_seed(seed)
     sources = _named([losses] if isinstance(losses, str | Path) else losses)
     entries = entries_of(sources)
     pairs = _pairs([entry.name for entry in entries], reference)
-    data = data or space.data
-    folder = Path(directory) if directory is not None else _new_directory(space, data)
+    plan: Plan
+    if config is None:
+        loaded = space if isinstance(space, SearchSpace) else load_space(space)
+        plan = proxy_plan(loaded, data or loaded.data, model, steps, runtime)
+    else:
+        plan = full_plan(config, data, model, steps, Formula.from_text(entries[0].text), runtime)
+    folder = Path(directory) if directory is not None else _new_directory(plan)
     _refuse_other_content(folder)
     begun = _begun(folder)
     if begun is not None:
-        space, data = as_begun(space, data, begun.proxies, begun.data)
-    space, data = as_known(space, data, runtime, listener)
-    rates = None if rates is None else with_own_beta1s(rates, space.proxies)
+        plan = plan.as_begun(begun, folder)
+    plan = plan.as_known(listener)
+    if rates is not None:
+        refuse_rates(plan)
+        rates = with_own_beta1s(rates, plan.beta1s)
     if begun is not None:
         refuse_other_rates(folder, begun.tuned, rates, tuning_seeds)
-    materials = runtime.materials_of(space, data, listener)
+    grounds = plan.prepare(listener)
     study = Settings(
         kind="comparison",
         losses=entries,
         pairs=pairs,
-        space=space.name,
-        data=data,
-        proxies=space.proxies,
-        measures=measures_of(space.proxies, materials),
+        space=grounds.space,
+        data=grounds.data,
+        proxies=grounds.setups,
+        measures=grounds.measures,
         seeds=tuple(training_seed(seed, "confirmation", number) for number in range(seeds)),
-        steps=steps,
-        checkpoints=space.checkpoints(steps),
+        steps=grounds.steps,
+        checkpoints=grounds.checkpoints,
     )
     tuning = None if rates is None else Tuning(folder, study, rates, tuning_seeds, seed)
     settings = study if tuning is None else tuning.tuned()
     if settings is None or not is_complete(folder / JOURNAL, settings):
-        with runtime.executor(materials, steps) as executor:
+        with grounds.executor(folder) as executor:
             make_directory(folder)  # not before all that can be wrong has been tried
             with run_lock(folder):
                 listener.log(f"comparison directory {folder}")
@@ -152,7 +162,7 @@ def _say_other_rates(sources: Sequence[str], settings: Settings, listener: Liste
     """Say which losses come from cards that were found at other rates than those they are trained at now."""
     for source, loss in zip(sources, settings.losses, strict=True):
         where = "trained here at" if loss.rates is None else "trained here at its best of --rates,"
-        trained = [rates_of(loss.on(proxy.spec)) for proxy in settings.proxies]
+        trained = [rates for setup in settings.proxies for rates in trained_at(loss, setup)]
         if said := found_at_other_rates(source, trained, where):
             advice = "" if settings.has_rates else "; --rates chooses each loss's own"
             listener.log(f"{said}{advice}")
@@ -180,15 +190,11 @@ def _pairs(names: Sequence[str], reference: str | None) -> tuple[Pair, ...]:
     return tuple(Pair(name, reference) for name in names if name != reference)
 
 
-def _refuse_bad_choices(model: str, seeds: int, steps: int, tuning_seeds: int) -> None:
-    if model not in MODELS:
-        raise unknown("model", model, MODELS)
+def _refuse_bad_choices(seeds: int, tuning_seeds: int) -> None:
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     if not 1 <= tuning_seeds <= SEEDS_A_ROLE:
         raise UserError(f"tuning_seeds is {tuning_seeds}; expected 1 to {SEEDS_A_ROLE}")
-    if not 1 <= steps <= MAX_STEPS:
-        raise UserError(f"steps is {steps}; expected 1 to {MAX_STEPS}")
 
 
 def _refuse_other_content(folder: Path) -> None:
@@ -213,6 +219,6 @@ def _begun(folder: Path) -> Settings | None:
     return begun or begun_settings(tuning_journal(folder, 0), "tuning")
 
 
-def _new_directory(space: SearchSpace, data: str) -> Path:
-    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data).stem)
-    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-compare-{space.name}-{name}"
+def _new_directory(plan: Plan) -> Path:
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(plan.data).stem)
+    return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-compare-{plan.name}-{name}"

@@ -15,7 +15,6 @@ import pandas as pd
 from ganetic.config import validate
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.individual import seed_trace
-from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.executor import Status
 from ganetic.jobs.grid import read_grid
 from ganetic.jobs.journal import Record
@@ -24,7 +23,7 @@ from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.studies.ratios import Pair, Ratio, ratios
-from ganetic.studies.settings import Entry, Kind, Settings, settings_in
+from ganetic.studies.settings import Entry, Kind, Settings, Setup, settings_in, trained_at
 
 JOURNAL = "journal.db"
 
@@ -210,7 +209,7 @@ class Comparison:
         return {loss.name: Formula.from_text(loss.text).readable for loss in self.settings.losses}
 
     @cached_property
-    def _trainings(self) -> list[tuple[Entry, SpaceProxy, int]]:
+    def _trainings(self) -> list[tuple[Entry, Setup, int]]:
         return list(self.settings.trainings())
 
     def _without_shared_rates(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -290,9 +289,9 @@ def open_comparison(directory: Path | str) -> Comparison:
     return Comparison(directory / JOURNAL)
 
 
-def _rates_of(loss: Entry, proxy: SpaceProxy) -> tuple[float, float]:
-    spec = loss.on(proxy)
-    return spec.learning_rate, spec.beta1
+def _rates_of(loss: Entry, setup: Setup) -> tuple[float, float]:
+    rates = trained_at(loss, setup)[0]
+    return rates.learning_rate, rates.beta1
 
 
 def _tuning_runs(directory: Path) -> pd.DataFrame:

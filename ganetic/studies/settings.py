@@ -1,4 +1,4 @@
-"""What a study of losses is a function of: which losses, on which proxies and seeds, for how long."""
+"""What a study of losses is a function of: which losses, in which setups and on which seeds, for how long."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -13,7 +13,7 @@ from ganetic.evolution.run_config import Measure
 from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.grid import Cell
 from ganetic.proxy.rates import RateList, Rates
-from ganetic.proxy.spec import ProxySpec, TrialSpec, with_rates
+from ganetic.proxy.spec import TrialSpec, with_rates
 from ganetic.studies.ratios import Pair
 
 if TYPE_CHECKING:  # not for a cycle: settings are read without torch, which prepared data needs
@@ -28,7 +28,7 @@ class Entry(Config):
     Attributes:
         name: told apart by it.
         text: the formula's one line.
-        rates: what it is trained with; None for those of each proxy.
+        rates: what it is trained with; None for those of each setup.
     """
 
     name: str
@@ -36,9 +36,38 @@ class Entry(Config):
     # Left out where there are none: studies that were recorded without rates stay what they were.
     rates: Annotated[Rates | None, Field(exclude_if=lambda rates: rates is None)] = None
 
-    def on(self, proxy: ProxySpec) -> ProxySpec:
-        """The settings of a proxy with which this loss is trained."""
-        return with_rates(proxy, self.rates)
+
+class FullSetup(Config):
+    """A configuration of full training that stands in a study where a proxy does.
+
+    It is kept as plain data: a study is read without torch, and also when such configurations have got other keys.
+    """
+
+    name: str
+    """Of its model; told apart by it."""
+    config: dict[str, Any]
+    """A `ganetic.full.config.TrainConfig`. Every training has its own seed."""
+
+    def with_rates(self, rates: Rates | None) -> dict[str, Any]:
+        """The configuration with other rates of both players; None for its own."""
+        if rates is None:
+            return self.config
+        both = {"generator_rate": rates.learning_rate, "discriminator_rate": rates.learning_rate}
+        return {**self.config, "optimiser": {**self.config["optimiser"], **both, "beta1": rates.beta1}}
+
+
+Setup = SpaceProxy | FullSetup
+"""In what losses are trained."""
+
+
+def trained_at(loss: Entry, setup: Setup) -> tuple[Rates, ...]:
+    """The rates of a loss in a setup; two where the generator's and the discriminator's differ."""
+    if isinstance(setup, SpaceProxy):
+        spec = with_rates(setup.spec, loss.rates)
+        return (Rates(learning_rate=spec.learning_rate, beta1=spec.beta1),)
+    optimiser = setup.with_rates(loss.rates)["optimiser"]
+    rates = dict.fromkeys((optimiser["generator_rate"], optimiser["discriminator_rate"]))
+    return tuple(Rates(learning_rate=rate, beta1=optimiser["beta1"]) for rate in rates)
 
 
 class Tuned(Config):
@@ -62,9 +91,9 @@ class Settings(Config):
         kind: who made it; a tuning has each loss once at each of its rates.
         losses: what is trained.
         pairs: what is compared with what, as one family of comparisons.
-        space: name of the search space that gave proxies and checkpoints.
+        space: name of the search space that gave proxies and checkpoints, or of the configuration of full training.
         data: name of the data set.
-        proxies: on what the losses are trained.
+        proxies: in what the losses are trained: proxies, or setups of full training.
         measures: how they are measured there, one for each proxy.
         seeds: of the trainings of each loss on each proxy.
         steps: updates of each player in a training.
@@ -77,7 +106,7 @@ class Settings(Config):
     pairs: tuple[Pair, ...]
     space: str
     data: str
-    proxies: Annotated[tuple[SpaceProxy, ...], Field(min_length=1)]
+    proxies: Annotated[tuple[Setup, ...], Field(min_length=1)]
     measures: tuple[Measure, ...]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     steps: int
@@ -104,7 +133,7 @@ class Settings(Config):
         """How losses are measured on the proxy of this name."""
         return next(measure for measure in self.measures if measure.proxy == proxy)
 
-    def trainings(self) -> Iterator[tuple[Entry, SpaceProxy, int]]:
+    def trainings(self) -> Iterator[tuple[Entry, Setup, int]]:
         """Loss, proxy and seed of every training, in order: all losses on one seed before the next seed."""
         for seed, proxy, loss in product(self.seeds, self.proxies, self.losses):
             yield loss, proxy, seed
@@ -116,21 +145,40 @@ class Settings(Config):
             Cell(
                 subject=places[loss],
                 text=loss.text,
-                payload=TrialSpec(
-                    formula=loss.text,
-                    seed=seed,
-                    steps=self.steps,
-                    checkpoints=self.checkpoints,
-                    proxy=loss.on(proxy.spec),
-                    materials=proxy.name,
-                ).model_dump(mode="json"),
+                payload=self._trial(loss, setup, seed)
+                if isinstance(setup, SpaceProxy)
+                else self._full_training(loss, setup, seed),
             )
-            for loss, proxy, seed in self.trainings()
+            for loss, setup, seed in self.trainings()
         ]
 
     def meta(self) -> dict[str, Any]:
         """As plain data, for a journal."""
         return self.model_dump(mode="json")
+
+    def _trial(self, loss: Entry, proxy: SpaceProxy, seed: int) -> dict[str, Any]:
+        """What `ganetic.proxy.trial.work` takes."""
+        return TrialSpec(
+            formula=loss.text,
+            seed=seed,
+            steps=self.steps,
+            checkpoints=self.checkpoints,
+            proxy=with_rates(proxy.spec, loss.rates),
+            materials=proxy.name,
+        ).model_dump(mode="json")
+
+    def _full_training(self, loss: Entry, setup: FullSetup, seed: int) -> dict[str, Any]:
+        """What `ganetic.full.job.train_job` takes. A training that only chooses rates leaves nothing behind."""
+        tuning = self.kind == "tuning"
+        rates = f"-lr{loss.rates.learning_rate:g}-beta{loss.rates.beta1:g}" if tuning and loss.rates else ""
+        return {
+            "name": f"{'tuning-' * tuning}{setup.name}-{loss.name}{rates}-s{self.seeds.index(seed)}",
+            "setup": setup.name,
+            "loss": loss.name,
+            "formula": loss.text,
+            "config": {**setup.with_rates(loss.rates), "seed": seed},
+            "is_kept": not tuning,
+        }
 
 
 def settings_in(meta: Mapping[str, Any], kind: Kind, path: Path) -> Settings:

@@ -1,6 +1,6 @@
 """Choose each loss's rates for a study, by trainings on seeds of their own before it begins."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -11,7 +11,6 @@ import pandas as pd
 from ganetic.errors import UserError
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.seeds import training_seed
-from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.executor import Executor
 from ganetic.proxy.rates import RateList, Rates, chosen_rates
 from ganetic.studies.comparison import RAISED, Comparison, tuning_journal
@@ -109,11 +108,11 @@ class _Standing:
     study: Settings | None
 
 
-def with_own_beta1s(rates: RateList, proxies: Sequence[SpaceProxy]) -> RateList:
-    """The list with the β₁ of the proxies where it says none itself."""
+def with_own_beta1s(rates: RateList, beta1s: Collection[float]) -> RateList:
+    """The list with the β₁ of a study's setups where it says none itself."""
     if "beta1s" in rates.model_fields_set:
         return rates
-    return rates.model_copy(update={"beta1s": tuple(sorted({proxy.beta1 for proxy in proxies}))})
+    return rates.model_copy(update={"beta1s": tuple(sorted(beta1s))})
 
 
 def refuse_other_rates(directory: Path, begun: Tuned | None, given: RateList | None, seeds: int) -> None:

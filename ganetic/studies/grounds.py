@@ -1,0 +1,325 @@
+"""On what losses are compared: the proxies of a search space, or models of full training."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, cast
+
+from ganetic.errors import UserError, unknown
+from ganetic.evolution.chosen import as_begun, as_known
+from ganetic.evolution.listener import Listener
+from ganetic.evolution.run_config import Measure
+from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.space import SearchSpace, SpaceProxy
+from ganetic.full.config import TrainConfig, configured, load_config
+from ganetic.full.job import Prepared, TrainingContext, prepare_for, train_job
+from ganetic.full.listener import Progress, TrainListener
+from ganetic.full.subject import Subject
+from ganetic.jobs.executor import Executor
+from ganetic.jobs.ray_executor import RayExecutor
+from ganetic.loss.formula import Formula
+from ganetic.studies.settings import FullSetup, Settings, Setup, measures_of
+
+PROXY_MODEL = "dcgan"
+"""The net of the proxies of every space."""
+MAX_STEPS = 10**7
+WALL_SECONDS_A_STEP = 60.0
+"""A net under a full training, not a budget."""
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What a comparison trains in, with everything prepared.
+
+    Attributes:
+        space: name of the search space or the configuration.
+        data: name of the data set.
+        setups: in what losses are trained.
+        measures: how, one for each setup.
+        steps: updates of each player in a training.
+        checkpoints: steps at which fd is measured before the last.
+        executor: makes what runs the trainings; given the directory of the comparison.
+    """
+
+    space: str
+    data: str
+    setups: tuple[Setup, ...]
+    measures: tuple[Measure, ...]
+    steps: int
+    checkpoints: tuple[int, ...]
+    executor: Callable[[Path], Executor]
+
+
+class Plan(Protocol):
+    """What is known of a comparison's grounds before any data is prepared."""
+
+    @property
+    def name(self) -> str:
+        """Of the search space or the configuration."""
+
+    @property
+    def data(self) -> str:
+        """Name of the data set."""
+
+    @property
+    def beta1s(self) -> set[float]:
+        """Adam's decay rates of the mean of gradients, over all setups."""
+
+    def as_begun(self, begun: Settings, directory: Path) -> "Plan":
+        """The plan with what was chosen when the comparison in a directory was begun.
+
+        Raises:
+            UserError: that has other grounds.
+        """
+
+    def as_known(self, listener: Listener) -> "Plan":
+        """The plan with what has been chosen for its data before.
+
+        Raises:
+            UserError: the data cannot be loaded.
+        """
+
+    def prepare(self, listener: Listener) -> Grounds:
+        """Load the images and train what measures them.
+
+        Raises:
+            UserError: there are no such images, or they are not fit for that.
+        """
+
+
+@dataclass(frozen=True)
+class ProxyPlan:
+    """The proxies of a search space.
+
+    Attributes:
+        space: whose proxies are as they are used on the data.
+        data: name of the data set.
+        steps: of a training.
+        runtime: where.
+    """
+
+    space: SearchSpace
+    data: str
+    steps: int
+    runtime: Runtime
+
+    @property
+    def name(self) -> str:
+        """Of the space."""
+        return self.space.name
+
+    def as_begun(self, begun: Settings, directory: Path) -> "ProxyPlan":
+        """With the proxies that it was begun with; see `Plan.as_begun`."""
+        proxies = [setup for setup in begun.proxies if isinstance(setup, SpaceProxy)]
+        if len(proxies) < len(begun.proxies):
+            raise _of_another_kind(directory, "in full training, with a configuration")
+        space, data = as_begun(self.space, self.data, proxies, begun.data)
+        return replace(self, space=space, data=data)
+
+    def as_known(self, listener: Listener) -> "ProxyPlan":
+        """With the proxies that were chosen on the data; see `Plan.as_known`."""
+        space, data = as_known(self.space, self.data, self.runtime, listener)
+        return replace(self, space=space, data=data)
+
+    @property
+    def beta1s(self) -> set[float]:
+        """Of the proxies."""
+        return {proxy.beta1 for proxy in self.space.proxies}
+
+    def prepare(self, listener: Listener) -> Grounds:
+        """Prepare the data of all proxies; see `Plan.prepare`."""
+        materials = self.runtime.materials_of(self.space, self.data, listener)
+        return Grounds(
+            space=self.space.name,
+            data=self.data,
+            setups=self.space.proxies,
+            measures=measures_of(self.space.proxies, materials),
+            steps=self.steps,
+            checkpoints=self.space.checkpoints(self.steps),
+            executor=lambda _: self.runtime.executor(materials, self.steps),
+        )
+
+
+@dataclass(frozen=True)
+class FullPlan:
+    """A configuration of full training, with one or several models.
+
+    Attributes:
+        name: of the configuration.
+        configs: by name of the model; they differ in nothing else.
+        formula: one of the losses.
+        runtime: where.
+    """
+
+    name: str
+    configs: dict[str, TrainConfig]
+    formula: Formula
+    runtime: Runtime
+
+    @property
+    def data(self) -> str:
+        """Of the configuration."""
+        return self._first.data.name
+
+    def as_begun(self, begun: Settings, directory: Path) -> "FullPlan":
+        """Nothing of it is chosen; see `Plan.as_begun`."""
+        if any(isinstance(setup, SpaceProxy) for setup in begun.proxies):
+            raise _of_another_kind(directory, "on proxies, without a configuration")
+        return self
+
+    def as_known(self, listener: Listener) -> "FullPlan":
+        """Nothing of it is chosen; see `Plan.as_known`."""
+        del listener
+        return self
+
+    @property
+    def beta1s(self) -> set[float]:
+        """Of the configuration."""
+        return {config.optimiser.beta1 for config in self.configs.values()}
+
+    def prepare(self, listener: Listener) -> Grounds:
+        """Prepare the images for each model; see `Plan.prepare`."""
+        said = _Sentences(listener)
+        prepared = {
+            name: prepare_for(config, self.formula, said, self.runtime.download)
+            for name, config in self.configs.items()
+        }
+        first, source = self._first, next(iter(prepared.values())).subject.images.source
+        return Grounds(
+            space=self.name,
+            data=source,
+            setups=tuple(_setup(name, config, source) for name, config in self.configs.items()),
+            measures=tuple(_measure(name, self.configs[name], found) for name, found in prepared.items()),
+            steps=first.steps,
+            checkpoints=tuple(range(first.checkpoint_every, first.steps, first.checkpoint_every)),
+            executor=lambda directory: self._executor(TrainingContext(str(directory.resolve()), prepared), first.steps),
+        )
+
+    @property
+    def _first(self) -> TrainConfig:
+        return next(iter(self.configs.values()))
+
+    def _executor(self, context: TrainingContext, steps: int) -> Executor:
+        if self.runtime.make_executor is not None:
+            return self.runtime.make_executor(cast("Context", context))
+        return RayExecutor(
+            train_job,
+            context,
+            workers=self.runtime.workers,
+            address=self.runtime.address,
+            gpus_per_job=self.runtime.gpus_per_trial,
+            wall_seconds=3600 + WALL_SECONDS_A_STEP * steps,
+        )
+
+
+def proxy_plan(
+    space: SearchSpace, data: str, model: str | Sequence[str] | None, steps: int | None, runtime: Runtime
+) -> ProxyPlan:
+    """Plan a comparison on proxies.
+
+    Raises:
+        UserError: the model is not theirs, or the steps are out of range.
+    """
+    for name in (model,) if isinstance(model, str) else model or ():
+        if name != PROXY_MODEL:
+            raise UserError(f"{unknown('model', name, (PROXY_MODEL,))}; a configuration has others")
+    steps = space.finals.steps if steps is None else steps
+    if not 1 <= steps <= MAX_STEPS:
+        raise UserError(f"steps is {steps}; expected 1 to {MAX_STEPS}")
+    return ProxyPlan(space, data, steps, runtime)
+
+
+def full_plan(
+    config: str | Path | TrainConfig,
+    data: str | None,
+    model: str | Sequence[str] | None,
+    steps: int | None,
+    formula: Formula,
+    runtime: Runtime,
+) -> FullPlan:
+    """Plan a comparison in models of full training.
+
+    Args:
+        config: the name of a preset, the path of a TOML file, or a configuration.
+        data: a data set; None for the configuration's.
+        model: one model or several; None for the configuration's.
+        steps: of a training; None for the configuration's.
+        formula: one of the losses.
+        runtime: where.
+
+    Raises:
+        UserError: there is no such configuration, a value is not allowed, or a metric is asked for that it has not.
+    """
+    if runtime.inception_weights is not None:
+        raise UserError(
+            "inception weights measure proxies; a configuration has a net of its own; leave one of them out"
+        )
+    loaded = config if isinstance(config, TrainConfig) else load_config(config)
+    models = [loaded.model.name] if model is None else [model] if isinstance(model, str) else list(model)
+    if len(set(models)) < len(models) or not models:
+        raise UserError(f"models are {', '.join(models) or 'none'}; expected one or more different ones")
+    configs = {
+        name: configured(loaded, model=name, data=data, steps=steps, seed=0, stop_when_failed=False) for name in models
+    }
+    name = "config" if isinstance(config, TrainConfig) else Path(config).stem
+    return FullPlan(name, configs, formula, runtime)
+
+
+def refuse_rates(plan: Plan) -> None:
+    """Refuse to choose rates where a training has two.
+
+    Raises:
+        UserError: the players of a configuration have different rates.
+    """
+    for config in plan.configs.values() if isinstance(plan, FullPlan) else ():
+        rates = config.optimiser
+        if rates.generator_rate != rates.discriminator_rate:
+            raise UserError(
+                f"rates: a list has one learning rate for both players, but {plan.name} trains G at "
+                f"{rates.generator_rate:g} and D at {rates.discriminator_rate:g}; make them equal, or leave rates out"
+            )
+
+
+class _Sentences(TrainListener):
+    """Passes on what is said while data is prepared."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def update(self, progress: Progress) -> None:
+        """Nothing trains yet."""
+
+    def log(self, message: str) -> None:
+        """Pass it on."""
+        self._listener.log(message)
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+def _of_another_kind(directory: Path, how: str) -> UserError:
+    return UserError(f"{directory}: was begun {how}; go on in the same way, or name a new directory")
+
+
+def _setup(name: str, config: TrainConfig, source: str) -> FullSetup:
+    """With the window that the training images decided, so that a training is resumed and evaluated anywhere."""
+    resolved = config.model_copy(update={"data": config.data.model_copy(update={"name": source})})
+    return FullSetup(name=name, config=resolved.model_dump(mode="json"))
+
+
+def _measure(name: str, config: TrainConfig, prepared: Prepared) -> Measure:
+    yardstick, subject = prepared.yardstick, prepared.subject
+    return Measure(
+        proxy=name,
+        images=yardstick.data,
+        features=yardstick.features_hash,
+        metric=yardstick.protocol,
+        start_fd=prepared.start_fd,
+        floor_fd=yardstick.floor_fd,
+        model=f"{name}{_side(subject)}-w{config.model.width}",
+        kill=(),
+    )
+
+
+def _side(subject: Subject) -> int:
+    return int(subject.training_images.shape[1])
