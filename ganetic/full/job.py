@@ -99,7 +99,7 @@ def result_of(training: Training) -> TrialResult:
     One that did not stay finite has failed, and so has one that its last three measurements find ill.
     """
     standing = training.standing
-    reason = None
+    reason: str | None = None
     if has_failed(standing.ills):
         reason = standing.ills[-1]
     elif training.status == "failed":

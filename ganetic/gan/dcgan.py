@@ -119,13 +119,13 @@ def norm_or_not(channels: int, batch_norm: bool) -> nn.Module:
 
 
 @torch.no_grad()
-def initialise(net: Generator | Discriminator, stream: torch.Generator) -> None:
+def initialise(net: nn.Module, stream: torch.Generator) -> None:
     """Draw the DCGAN initialisation from a CPU generator: weights N(0, 0.02²), batch norm N(1, 0.02²), biases 0.
 
     Nets with a fixed number of layers are drawn from the first layer to the last, others with all their convolutions
     before their batch norms: so both were drawn when the first results were recorded.
     """
-    for module in net.drawn():
+    for module in net.drawn() if isinstance(net, Generator | Discriminator) else net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.BatchNorm2d):
             centre = 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0
             module.weight.copy_(centre + 0.02 * torch.randn(module.weight.shape, generator=stream))

@@ -112,7 +112,8 @@ class Trial(FiniteCheck):
         self._updates: list[tuple[int, float]] = []
         self.trace: list[tuple[int, float]] = []
         self.raw_trace: list[tuple[int, float]] = []
-        self.state, self.reason = TrialState.COMPLETED, None
+        self.state = TrialState.COMPLETED
+        self.reason: Ill | None = None
 
     def on_start(self, trainer: Trainer) -> None:
         """The distance before the first step is the seed's, not the loss's, and is measured once a process."""

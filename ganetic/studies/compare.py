@@ -9,7 +9,7 @@ from ganetic.errors import UserError, unknown
 from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
-from ganetic.evolution.space import SearchSpace, load_space
+from ganetic.evolution.space import SearchSpace
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.full.config import TrainConfig
 from ganetic.jobs.lock import run_lock
@@ -19,7 +19,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.proxy.card_rates import found_at_other_rates
 from ganetic.proxy.rates import RateList
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
-from ganetic.studies.grounds import Plan, full_plan, proxy_plan, refuse_rates
+from ganetic.studies.grounds import Grounds, Plan, full_plan, proxy_plan, refuse_rates
 from ganetic.studies.ratios import Pair, default_reference
 from ganetic.studies.settings import Entry, Settings, trained_at
 from ganetic.studies.training import begun_settings, is_complete, train
@@ -66,7 +66,7 @@ def compare(
         listener: who watches.
         rates: each loss is trained at the best of these for it, found before the comparison by as many trainings of
             each on seeds of their own; they replace those of all proxies. A list that names no β₁ keeps the proxies'.
-            None trains all losses at the proxies' rates. With a configuration, one for both players.
+            None trains all losses at the proxies' rates. With a configuration they are those of both players.
         tuning_seeds: with rates, trainings of each loss at each of them, on each proxy; at most 100.
         seed: all seeds follow from it; those of one seed are no others'.
         config: of full training, in which losses are trained then, and not on proxies: the name of a preset, the path
@@ -84,12 +84,11 @@ def compare(
     sources = _named([losses] if isinstance(losses, str | Path) else losses)
     entries = entries_of(sources)
     pairs = _pairs([entry.name for entry in entries], reference)
-    plan: Plan
-    if config is None:
-        loaded = space if isinstance(space, SearchSpace) else load_space(space)
-        plan = proxy_plan(loaded, data or loaded.data, model, steps, runtime)
-    else:
-        plan = full_plan(config, data, model, steps, Formula.from_text(entries[0].text), runtime)
+    plan: Plan = (
+        proxy_plan(space, data, model, steps, runtime)
+        if config is None
+        else full_plan(config, data, model, steps, Formula.from_text(entries[0].text), runtime)
+    )
     folder = Path(directory) if directory is not None else _new_directory(plan)
     _refuse_other_content(folder)
     begun = _begun(folder)
@@ -102,18 +101,7 @@ def compare(
     if begun is not None:
         refuse_other_rates(folder, begun.tuned, rates, tuning_seeds)
     grounds = plan.prepare(listener)
-    study = Settings(
-        kind="comparison",
-        losses=entries,
-        pairs=pairs,
-        space=grounds.space,
-        data=grounds.data,
-        proxies=grounds.setups,
-        measures=grounds.measures,
-        seeds=tuple(training_seed(seed, "confirmation", number) for number in range(seeds)),
-        steps=grounds.steps,
-        checkpoints=grounds.checkpoints,
-    )
+    study = _study(entries, pairs, grounds, tuple(training_seed(seed, "confirmation", n) for n in range(seeds)))
     tuning = None if rates is None else Tuning(folder, study, rates, tuning_seeds, seed)
     settings = study if tuning is None else tuning.tuned()
     if settings is None or not is_complete(folder / JOURNAL, settings):
@@ -151,6 +139,21 @@ def entries_of(sources: Iterable[str | Path]) -> tuple[Entry, ...]:
         first[formula.text] = source
     names = _distinct([(name, source in LIBRARY) for source, name, _ in found])
     return tuple(Entry(name=name, text=formula.text) for name, (_, _, formula) in zip(names, found, strict=True))
+
+
+def _study(entries: tuple[Entry, ...], pairs: tuple[Pair, ...], grounds: Grounds, seeds: tuple[int, ...]) -> Settings:
+    return Settings(
+        kind="comparison",
+        losses=entries,
+        pairs=pairs,
+        space=grounds.space,
+        data=grounds.data,
+        proxies=grounds.setups,
+        measures=grounds.measures,
+        seeds=seeds,
+        steps=grounds.steps,
+        checkpoints=grounds.checkpoints,
+    )
 
 
 def _named(sources: Iterable[str | Path]) -> list[str]:

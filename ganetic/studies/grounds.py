@@ -10,7 +10,7 @@ from ganetic.evolution.chosen import as_begun, as_known
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.run_config import Measure
 from ganetic.evolution.runtime import Context, Runtime
-from ganetic.evolution.space import SearchSpace, SpaceProxy
+from ganetic.evolution.space import SearchSpace, SpaceProxy, load_space
 from ganetic.full.config import TrainConfig, configured, load_config
 from ganetic.full.job import Prepared, TrainingContext, prepare_for, train_job
 from ganetic.full.listener import Progress, TrainListener
@@ -213,20 +213,32 @@ class FullPlan:
 
 
 def proxy_plan(
-    space: SearchSpace, data: str, model: str | Sequence[str] | None, steps: int | None, runtime: Runtime
+    space: str | Path | SearchSpace,
+    data: str | None,
+    model: str | Sequence[str] | None,
+    steps: int | None,
+    runtime: Runtime,
 ) -> ProxyPlan:
     """Plan a comparison on proxies.
 
+    Args:
+        space: whose proxies.
+        data: a data set; None for the space's own.
+        model: theirs, if any is given.
+        steps: of a training; None for those of the space's finals.
+        runtime: where.
+
     Raises:
-        UserError: the model is not theirs, or the steps are out of range.
+        UserError: there is no such space, the model is not that of its proxies, or the steps are out of range.
     """
+    space = space if isinstance(space, SearchSpace) else load_space(space)
     for name in (model,) if isinstance(model, str) else model or ():
         if name != PROXY_MODEL:
             raise UserError(f"{unknown('model', name, (PROXY_MODEL,))}; a configuration has others")
     steps = space.finals.steps if steps is None else steps
     if not 1 <= steps <= MAX_STEPS:
         raise UserError(f"steps is {steps}; expected 1 to {MAX_STEPS}")
-    return ProxyPlan(space, data, steps, runtime)
+    return ProxyPlan(space, data or space.data, steps, runtime)
 
 
 def full_plan(

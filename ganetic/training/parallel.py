@@ -24,7 +24,7 @@ class Share:
 
     def of(self, batch: Tensor) -> Tensor:
         """The process's part of a batch ``(B, …)``, ``(B / world, …)``."""
-        return batch.chunk(self.world)[self.rank]
+        return batch if self.world == 1 else batch.chunk(self.world)[self.rank]
 
 
 ALONE = Share()
@@ -109,13 +109,11 @@ def any_of(flag: bool, share: Share) -> bool:
     return bool(said.item())
 
 
-def mean_over(share: Share, *values: Tensor) -> tuple[Tensor, ...]:
+def mean_over(*values: Tensor) -> tuple[Tensor, ...]:
     """Return the means of scalars over all processes, on each of them."""
-    if share.world == 1:
-        return values
     stacked = torch.stack(values)
     distributed.all_reduce(stacked)
-    return tuple(stacked / share.world)
+    return tuple(stacked / distributed.get_world_size())
 
 
 class _Gather(torch.autograd.Function):

@@ -1,6 +1,7 @@
 """A GAN in training: all that changes from step to step, and one step."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -137,8 +138,7 @@ class Trainer:
             NonFiniteError: a loss is not finite, and losses are checked.
         """
         self.step += 1
-        # bfloat16 has float32's range: no loss needs scaling. Losses and penalties switch it off for themselves.
-        with torch.autocast("cuda", torch.bfloat16, enabled=self._spec.bfloat16 and self._device == "cuda"):
+        with self._precision():
             losses = gan_step(
                 self.generator,
                 self.discriminator,
@@ -151,7 +151,8 @@ class Trainer:
             )
         if self._average is not None:
             self._average.update(self.generator, self.step)
-        losses = StepLosses(*mean_over(self.share, *losses))  # a penalty is of the process's own images
+        if self.share.world > 1:
+            losses = StepLosses(*mean_over(*losses))  # a penalty is of the process's own images
         # A sum of losses remembers any that was not finite, and is read only now and then.
         self._losses += losses.discriminator + losses.generator
         if self._spec.losses_are_checked:
@@ -245,6 +246,11 @@ class Trainer:
         for name, stream in self._streams.items():
             stream.set_state(state["streams"][name])
         self._order.queue = state["streams"]["order.queue"]
+
+    def _precision(self) -> AbstractContextManager[object]:
+        # bfloat16 has float32's range: no loss needs scaling. Losses and penalties switch it off for themselves.
+        half = self._spec.bfloat16 and self._device == "cuda"
+        return torch.autocast("cuda", torch.bfloat16) if half else nullcontext()
 
     def _check_losses(self, losses: StepLosses) -> None:
         for name, value in losses._asdict().items():

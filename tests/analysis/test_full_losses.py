@@ -3,20 +3,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from analysis.full_losses import print_tables, recorded, trained
+from analysis.full_losses import Row, print_tables, recorded, trained
 from ganetic.evolution.runtime import Runtime
-from ganetic.full.job import train_job
-from ganetic.jobs.executor import SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.studies.compare import compare
 from tests.full.conftest import tiny
+from tests.studies.test_compare_full import in_process
 
 FOLDER = Path(__file__).parents[2] / "analysis"
 
 
-def printed(rows: list[tuple[object, ...]], steps: int) -> list[str]:
+def printed(rows: list[Row], steps: int) -> list[str]:
     console = Console(width=100, record=True)
-    print_tables(console, rows, steps)  # type: ignore[arg-type]
+    print_tables(console, rows, steps)
     return [line.rstrip() for line in console.export_text().splitlines()]
 
 
@@ -24,14 +23,14 @@ def printed(rows: list[tuple[object, ...]], steps: int) -> list[str]:
 def test_the_tables_of_the_page_are_those_of_the_shipped_journals(name: str) -> None:
     journal = FOLDER / "full_losses_journals" / f"{name}.db"
     page = [line.split() for line in (FOLDER / "full_losses.md").read_text().splitlines()]  # aligned by hand
-    lines = printed(recorded(journal), read_grid(journal)[0]["config"]["steps"])  # type: ignore[arg-type]
+    lines = printed(recorded(journal), read_grid(journal)[0]["config"]["steps"])
     assert len(lines) == 13
     assert [line.split() for line in lines if line.split() not in page] == []
 
 
 def test_what_is_trained_is_evaluated_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
-    runtime = Runtime(make_executor=lambda context: SerialExecutor(train_job, context))  # type: ignore[arg-type]
+    runtime = Runtime(make_executor=in_process)
     config = tiny("mlp", steps=10)
     comparison = compare(
         ["bce", "hinge"], seeds=2, directory=tmp_path / "c", runtime=runtime, config=config, model=["mlp", "dcgan"]

@@ -265,7 +265,9 @@ def test_real_trainings_are_paired(tmp_path: Path) -> None:
     assert start["bce"].nunique() == 2
     end = traces.xs(4, level="step")
     assert (end["bce"] != start["bce"]).all(), "they trained"
-    assert comparison.settings.proxies[0].spec == ProxySpec(width=2, batch=4, latent=4, images=64)
+    (proxy,) = comparison.settings.proxies
+    assert isinstance(proxy, SpaceProxy)
+    assert proxy.spec == ProxySpec(width=2, batch=4, latent=4, images=64)
 
 
 def test_the_default_directory_says_what_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
