@@ -16,8 +16,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import pandas as pd
-
 Row = Mapping[str, Any]
 """Values under the names of their fields: texts, numbers, booleans, or None. NaN is a number that is not known."""
 
@@ -157,16 +155,3 @@ class Page:
     """Blocks in the order in which they are read."""
 
     blocks: tuple[Block, ...]
-
-
-def rows_of(frame: pd.DataFrame) -> tuple[Row, ...]:
-    """Turn a data frame into rows of Python's own values; what pandas calls NA becomes None, and NaN stays."""
-    return tuple(
-        {str(name): None if value is pd.NA else value for name, value in row.items()}
-        for row in frame.to_dict("records")
-    )
-
-
-def table_of(frame: pd.DataFrame, title: str = "") -> Table:
-    """Make a table of a data frame: a column a field."""
-    return Table(tuple(Column(str(name), (str(name),)) for name in frame.columns), rows_of(frame), title)

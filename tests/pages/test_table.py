@@ -3,7 +3,8 @@ import math
 import pandas as pd
 import pytest
 
-from ganetic.pages.table import Column, Table, rows_of, table_of
+from ganetic.pages.frames import rows_of, table_of
+from ganetic.pages.table import Column, Table
 from tests.pages.sample import TABLE
 
 

@@ -4,8 +4,6 @@ import json
 import math
 from typing import Any
 
-import pandas as pd
-
 from ganetic.pages.table import Table
 
 Record = dict[str, Any]
@@ -18,6 +16,8 @@ def to_json(data: object) -> str:
 
 def records(table: Table) -> list[Record]:
     """Turn a table into plain records, all fields of each row; what is missing or not finite becomes None."""
+    import pandas as pd  # noqa: PLC0415 - plain data is written without it
+
     # pandas writes NaN and infinity as null, and numbers to 15 decimals, as the files written so far have them.
     frame = pd.DataFrame(list(table.records), columns=list(table.fields), dtype=object)
     rows: list[Record] = json.loads(frame.to_json(orient="records", double_precision=15))

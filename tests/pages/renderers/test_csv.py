@@ -4,8 +4,9 @@ import math
 
 import pandas as pd
 
+from ganetic.pages.frames import table_of
 from ganetic.pages.renderers.csv import to_csv
-from ganetic.pages.table import Table, table_of
+from ganetic.pages.table import Table
 from tests.pages.sample import TABLE
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ganetic.pages.frames import table_of
 from ganetic.pages.renderers.json import finite, records, to_json
-from ganetic.pages.table import table_of
 from tests.pages.sample import TABLE
 
 
