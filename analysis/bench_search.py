@@ -41,8 +41,9 @@ from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
+from ganetic.pages.renderers.terminal import print_page
+from ganetic.pages.run import run_page
 from ganetic.proxy.spec import ProxySpec
-from ganetic.report import print_text, run_page
 from ganetic.reproducible import random_stream, reproducible
 
 PROXY = ProxySpec(width=16, batch=32)
@@ -307,7 +308,7 @@ def show_rows(trials: int) -> list[Row]:
         directory, console = Path(folder), Console(file=nowhere)
         write_run(directory, trials)
         command = [sys.executable, "-m", "ganetic", "show", str(directory)]
-        inside = _median_seconds(lambda: print_text(console, run_page(open_run(directory))))
+        inside = _median_seconds(lambda: print_page(console, run_page(open_run(directory))))
         typed = _median_seconds(lambda: subprocess.run(command, stdout=nowhere, check=True))
     return [
         Row(f"show {trials:,} trials, once all is imported", f"{inside:.2f} s", "<= 2 s", inside <= 2),

@@ -35,9 +35,10 @@ from ganetic.evolution.signal import LEAST_LOSSES, rank_correlation, spread
 from ganetic.files import write_whole
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
+from ganetic.pages.cells import decimal
+from ganetic.pages.renderers.terminal import print_text
 from ganetic.progress.search import listener_for
 from ganetic.proxy.spec import ProxySpec
-from ganetic.report import number, print_text
 
 RECORD = Path(__file__).with_suffix(".json")
 CHECKPOINTS = (50, 100, 150, 200, 300, 400)
@@ -171,15 +172,15 @@ def table(survey: dict[str, Calibration], step: int) -> Table:
         low, high = reading.spread.interval
         found.add_row(
             name,
-            number(_seconds(calibration, step)),
+            decimal(_seconds(calibration, step)),
             f"{sum(calibration.failures.values())}/{len(calibration.trainings)}",
-            number(reading.spread.noise_sd, 2),
-            number(reading.spread.signal_sd, 2),
-            number(reading.spread.signal_to_noise, 2),
-            f"{number(low)}-{number(high)}" if math.isfinite(high) else "-",
-            number(reading.per_minute),
-            number(least_speed(calibration, step)),
-            number(agreement(survey, name, step), 2),
+            decimal(reading.spread.noise_sd, 2),
+            decimal(reading.spread.signal_sd, 2),
+            decimal(reading.spread.signal_to_noise, 2),
+            f"{decimal(low)}-{decimal(high)}" if math.isfinite(high) else "-",
+            decimal(reading.per_minute),
+            decimal(least_speed(calibration, step)),
+            decimal(agreement(survey, name, step), 2),
         )
     return found
 
@@ -212,8 +213,8 @@ def recommendation(survey: dict[str, Calibration]) -> str:
     best, second = usable[0], usable[1] if len(usable) > 1 else usable[0]
     return (
         f"\nOf the {len(usable)} settings in which at most {MOST_FAILED:.0%} of the trainings fail, the fastest at "
-        f"{step} steps by `least` is {best} ({number(least_speed(survey[best], step))}), then {second} "
-        f"({number(least_speed(survey[second], step))})."
+        f"{step} steps by `least` is {best} ({decimal(least_speed(survey[best], step))}), then {second} "
+        f"({decimal(least_speed(survey[second], step))})."
     )
 
 

@@ -79,9 +79,10 @@ def calibrate(
     from ganetic.evolution.self_tests import self_tests_of
     from ganetic.evolution.space import load_space, with_features
     from ganetic.pages.calibration import calibration_page, calibration_record
+    from ganetic.pages.renderers.json import to_json
+    from ganetic.pages.renderers.terminal import print_page
     from ganetic.pages.self_test import self_test_page, self_test_record
     from ganetic.progress.search import listener_for
-    from ganetic.report import print_text, to_json
 
     loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
     data = windowed(data, loaded.data, window)
@@ -116,8 +117,9 @@ def calibrate(
         else:
             for name, kept in found.items():
                 if name in tested:
-                    print_text(console(), self_test_page(tested[name]))
-                print_text(console(), calibration_page(kept, measured))
+                    print_page(console(), self_test_page(tested[name]))
+                    console().line()
+                print_page(console(), calibration_page(kept, measured))
     for path in paths:
         typer.echo(path, err=json)
 
@@ -128,8 +130,9 @@ def _choose(
     """Choose a proxy for the data, and print the choice."""
     from ganetic.evolution.choose import choose
     from ganetic.pages.choice import choice_page, choice_record
+    from ganetic.pages.renderers.json import to_json
+    from ganetic.pages.renderers.terminal import print_page
     from ganetic.progress.search import listener_for
-    from ganetic.report import print_text, to_json
 
     with closing(listener_for(console(stderr=True))) as listener:
         try:
@@ -140,7 +143,7 @@ def _choose(
     if json:
         typer.echo(to_json(choice_record(kept)))
     else:
-        print_text(console(), choice_page(kept))
+        print_page(console(), choice_page(kept))
 
 
 def _profile(name: str | None) -> "ProfileName | None":

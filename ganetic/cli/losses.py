@@ -45,8 +45,10 @@ def score(
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.score import score as train
     from ganetic.evolution.space import load_space, with_features
+    from ganetic.pages.renderers.json import to_json
+    from ganetic.pages.renderers.terminal import print_page
+    from ganetic.pages.score import score_page, score_record
     from ganetic.progress.search import listener_for
-    from ganetic.report import print_text, score_page, score_record, to_json
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
@@ -56,16 +58,18 @@ def score(
     if json:
         typer.echo(to_json(score_record(scored)))
     else:
-        print_text(console(), score_page(scored))
+        print_page(console(), score_page(scored))
 
 
 @app.command()
 @without_collector()
 def losses(json: Json = False) -> None:
     """List the published losses."""
-    from ganetic.report import losses_record, losses_table, print_text, to_json
+    from ganetic.pages.losses import losses_page, losses_record
+    from ganetic.pages.renderers.json import to_json
+    from ganetic.pages.renderers.terminal import print_page
 
     if json:
         typer.echo(to_json(losses_record()))
     else:
-        print_text(console(), losses_table())
+        print_page(console(), losses_page())

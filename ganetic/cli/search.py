@@ -65,8 +65,8 @@ def search(
     from ganetic.evolution import run as runs
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space, with_features
+    from ganetic.pages.renderers.json import to_json
     from ganetic.progress.search import listener_for
-    from ganetic.report import to_json
 
     budget = seconds_of(time_budget)
     runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
@@ -122,13 +122,15 @@ def resume(
 @without_collector()
 def show(run: RunArgument = None, json: Json = False) -> None:
     """Show what a run has found, also while it runs."""
-    from ganetic.report import print_text, run_page, run_record, to_json
+    from ganetic.pages.renderers.json import to_json
+    from ganetic.pages.renderers.terminal import print_page
+    from ganetic.pages.run import run_page, run_record
 
     opened = _open(run)
     if json:
         typer.echo(to_json(run_record(opened)))
     else:
-        print_text(console(), run_page(opened))
+        print_page(console(), run_page(opened))
 
 
 @app.command()
@@ -139,7 +141,7 @@ def export(
 ) -> None:
     """Write a loss of a run: card, torch module, formula."""
     from ganetic.evolution.winner import pick_card
-    from ganetic.report import write_loss
+    from ganetic.pages.loss_files import write_loss
 
     for path in write_loss(pick_card(_open(run), pick), card):
         typer.echo(path)
@@ -182,9 +184,9 @@ def _advice(listener: "Listener") -> Iterator[None]:
 
 def _conclude(run: "Run") -> None:
     """Write the pick into the run's directory, then say what was found, where it lies, and what to try next."""
-    from rich.text import Text
-
-    from ganetic.report import next_steps, print_text, run_page
+    from ganetic.pages.next_steps import next_steps
+    from ganetic.pages.renderers.terminal import print_page, print_text
+    from ganetic.pages.run import run_page
 
     output, files, said = console(), list[Path](), ""
     best = run.directory / "best.json"
@@ -196,15 +198,15 @@ def _conclude(run: "Run") -> None:
         raise UserError(f"{error}; the run is kept: `{again}` writes its best loss") from None
     finally:  # files first: whatever becomes of printing, they are there; and where they cannot be written, it is shown
         output.line()
-        print_text(output, run_page(run))
+        print_page(output, run_page(run))
         output.line()
     if files:
-        print_text(output, Text(said))
+        print_text(output, said)
     elif said:
         typer.echo(said)
     for path in files:
         typer.echo(path)
-    typer.echo(str(next_steps(run, best if files else None)))
+    typer.echo(next_steps(run, best if files else None))
     if run.status != "finished":
         raise typer.Exit(INTERRUPTED)
 
@@ -212,12 +214,13 @@ def _conclude(run: "Run") -> None:
 def _write_pick(run: "Run", best: Path) -> tuple[list[Path], str]:
     """Write the pick, and return its files, the card first, and what is to be said of it."""
     from ganetic.evolution.winner import pick_card
+    from ganetic.pages.finals import verdict
+    from ganetic.pages.loss_files import write_loss
     from ganetic.plots.figure import plot as draw
-    from ganetic.report import verdict, write_loss
 
     try:
         card = pick_card(run)
     except UserError as nobody:  # a search that found nothing has not failed
         return [], str(nobody)
     files = write_loss(card, best)
-    return [*files, draw(run, "pareto")], str(verdict(run, card))
+    return [*files, draw(run, "pareto")], verdict(run, card)

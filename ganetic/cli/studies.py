@@ -158,8 +158,8 @@ def confirm(
     from ganetic.evolution.results import latest_run
     from ganetic.evolution.runtime import Runtime
     from ganetic.loss.card import write_card
+    from ganetic.pages.loss_files import write_loss
     from ganetic.progress.search import listener_for
-    from ganetic.report import write_loss
     from ganetic.studies.confirm import confirm as study
 
     directory = run or latest_run()
@@ -183,11 +183,10 @@ def confirm(
 
 def _conclude(comparison: "Comparison", json: bool, claims: list[str] | None = None) -> None:
     """Write tables and figures into the directory of a comparison, and print what they say."""
-    from rich.text import Text
-
     from ganetic.pages.comparison import comparison_page, comparison_record, write_tables
+    from ganetic.pages.renderers.json import to_json
+    from ganetic.pages.renderers.terminal import print_page, print_text
     from ganetic.plots.comparison import write_figures
-    from ganetic.report import print_text, to_json
 
     files = [*write_tables(comparison), *write_figures(comparison)]
     if json:
@@ -196,10 +195,10 @@ def _conclude(comparison: "Comparison", json: bool, claims: list[str] | None = N
         return
     output = console()
     output.line()
-    print_text(output, comparison_page(comparison))
+    print_page(output, comparison_page(comparison))
     output.line()
     if claims:
-        print_text(output, Text("\n".join(claims)))
+        print_text(output, "\n".join(claims))
         output.line()
     for path in files:
         typer.echo(path)

@@ -49,8 +49,8 @@ def train(
     from ganetic.api import train as start
     from ganetic.full.config import configured, load_config
     from ganetic.full.train import plan
+    from ganetic.pages.renderers.json import to_json
     from ganetic.progress.training import training_listener_for
-    from ganetic.report import to_json
 
     preset = load_config(config)
     chosen = configured(
@@ -141,7 +141,8 @@ def evaluate(
     """Say how good and how varied generated images are."""
     from ganetic.full.judge import judge
     from ganetic.pages.evaluation import evaluation_page, evaluation_record
-    from ganetic.report import print_text, to_json
+    from ganetic.pages.renderers.json import to_json
+    from ganetic.pages.renderers.terminal import print_page
 
     if window is not None and data is None:
         raise UserError("--window: a training keeps its own window; expected it with --data")
@@ -150,4 +151,4 @@ def evaluate(
     if json:
         typer.echo(to_json(evaluation_record(evaluation)))
     else:
-        print_text(console(), evaluation_page(evaluation))
+        print_page(console(), evaluation_page(evaluation))

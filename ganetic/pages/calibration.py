@@ -1,18 +1,15 @@
-"""A calibration: as a page of 80 columns for people, as plain data for programs."""
+"""A calibration: as a page for people, as plain data for programs."""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
-
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from ganetic.evolution.calibration_record import RANKING_CORRELATION, Calibration, KillThreshold, Reading
 from ganetic.evolution.calibration_store import Kept
+from ganetic.pages.cells import decimal, decimal2, share
+from ganetic.pages.renderers.json import Record, finite
+from ganetic.pages.table import Column, Page, Paragraph, Row, Table
 from ganetic.proxy.spec import ProxySpec
-from ganetic.report import number
 
 PAIRS = (3, 5, 10, 20, 25)
 """Seeds of a comparison whose smallest detectable ratio is named."""
@@ -26,36 +23,31 @@ worst: highest fd / fd at start in the better half of the viable losses; kill:
 a rule above it, and how many of the failed trainings it stops"""
 
 
-def calibration_page(kept: Kept, measured: Sequence[int]) -> RenderableType:
-    """Lay a calibration out for a terminal of 80 columns or more.
+def calibration_page(kept: Kept, measured: Sequence[int]) -> Page:
+    """Say what a calibration found, and what follows from it.
 
     Args:
         kept: the calibration and its place.
         measured: steps at which trials of the space's first rung are measured; the last ends them.
     """
     calibration = kept.calibration
-    return Group(
-        Text("\n".join(_head(calibration))),
-        Text(),
-        _checkpoints(calibration),
-        Text(_LEGEND, style="dim"),
-        Text(),
-        Text(
-            "\n".join(
-                (
-                    *_noisiest(calibration),
-                    *_rules(calibration, measured),
-                    _ranking(calibration, measured[-1]),
-                    _detectable(calibration),
-                )
-            )
-        ),
-        Text(),
-        Text(str(kept.place or "not kept")),
+    follows = (
+        *_noisiest(calibration),
+        *_rules(calibration, measured),
+        _ranking(calibration, measured[-1]),
+        _detectable(calibration),
+    )
+    return Page(
+        (
+            Paragraph(tuple(_head(calibration))),
+            _checkpoints(calibration),
+            Paragraph(follows),
+            Paragraph((str(kept.place or "not kept"),)),
+        )
     )
 
 
-def calibration_record(kept: Kept, measured: Sequence[int]) -> dict[str, Any]:
+def calibration_record(kept: Kept, measured: Sequence[int]) -> Record:
     """Say all that follows from a calibration; see `calibration_page` for the arguments."""
     calibration = kept.calibration
     conditions = calibration.conditions
@@ -68,7 +60,7 @@ def calibration_record(kept: Kept, measured: Sequence[int]) -> dict[str, Any]:
         "seeds": list(calibration.seeds),
         "start_fd": calibration.start_fd,
         "floor_fd": calibration.floor_fd,
-        "seconds": _finite(calibration.seconds),
+        "seconds": finite(calibration.seconds),
         "viable": list(calibration.viable),
         "failures": calibration.failures,
         "checkpoints": [_reading_record(calibration, reading) for reading in calibration.readings],
@@ -76,7 +68,7 @@ def calibration_record(kept: Kept, measured: Sequence[int]) -> dict[str, Any]:
         "kill": [_threshold_record(threshold) for threshold in calibration.kill_thresholds(measured)],
         "first_rung": measured[-1],
         "first_ranking_step": calibration.first_ranking_step,
-        "detectable_ratios": {str(pairs): _finite(calibration.detectable_ratio(pairs)) for pairs in PAIRS},
+        "detectable_ratios": {str(pairs): finite(calibration.detectable_ratio(pairs)) for pairs in PAIRS},
     }
 
 
@@ -98,9 +90,9 @@ def _head(calibration: Calibration) -> list[str]:
     failed = [(loss, count) for loss, count in calibration.failures.items() if count]
     return [
         f"{conditions.metric} on {conditions.data}",
-        f"proxy: {proxy_line(conditions.proxy)}; {conditions.steps} steps, {number(calibration.seconds)} s",
-        f"untrained generator {number(calibration.start_fd)}, real images against real ones "
-        f"{number(calibration.floor_fd, 2)}",
+        f"proxy: {proxy_line(conditions.proxy)}; {conditions.steps} steps, {decimal(calibration.seconds)} s",
+        f"untrained generator {decimal(calibration.start_fd)}, real images against real ones "
+        f"{decimal2(calibration.floor_fd)}",
         f"{trained}; {'failed:' if failed else 'none failed'}",
         *(f"  {loss}: {count} of {seeds} ({_reasons(calibration, loss)})" for loss, count in failed),
     ]
@@ -111,32 +103,50 @@ def _reasons(calibration: Calibration, loss: str) -> str:
     return ", ".join(sorted(Counter((one.reason or str(one.state)).replace("_", " ") for one in ended)))
 
 
+def _interval(low: float, high: float) -> str:
+    return f"{decimal(low)}-{decimal(high)}" if math.isfinite(high) else "-"
+
+
+_CHECKPOINTS = (
+    Column("step", ("step",)),
+    Column("seeds", ("seed_sd",), decimal2),
+    Column("noise", ("noise_sd",), decimal2),
+    Column("signal", ("signal_sd",), decimal2),
+    Column("s/n", ("signal_to_noise",), decimal2),
+    Column("90 %", ("low", "high"), _interval),
+    Column("speed", ("per_minute",), decimal),
+    Column("rank", ("correlation",), decimal2),
+    Column("1:1", ("reliability",), decimal2),
+    Column("worst", ("worst",), lambda worst: "-" if worst is None else f"{worst:.2f}"),
+    Column("kill", ("above",), lambda above: "-" if above is None else f"{above:.3g}"),
+    Column("of", ("caught", "failed"), lambda caught, failed: "-" if caught is None else share(caught, failed)),
+)
+
+
 def _checkpoints(calibration: Calibration) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("step", "seeds", "noise", "signal", "s/n", "90 %", "speed", "rank", "1:1", "worst", "kill", "of"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for reading in calibration.readings:
-        spread, threshold = reading.spread, calibration.threshold(reading.step)
-        low, high = spread.interval
-        table.add_row(
-            str(reading.step),
-            number(spread.seed_sd, 2),
-            number(spread.noise_sd, 2),
-            number(spread.signal_sd, 2),
-            number(spread.signal_to_noise, 2),
-            f"{number(low)}-{number(high)}" if math.isfinite(high) else "-",
-            number(reading.per_minute),
-            number(reading.correlation, 2),
-            number(reading.reliability, 2),
-            *_kill_cells(threshold),
-        )
-    return table
+    rows = tuple(_checkpoint(reading, calibration.threshold(reading.step)) for reading in calibration.readings)
+    return Table(_CHECKPOINTS, rows, legend=_LEGEND, compact=True)
 
 
-def _kill_cells(threshold: KillThreshold | None) -> tuple[str, str, str]:
-    if threshold is None:
-        return "-", "-", "-"
-    return f"{threshold.worst:.2f}", f"{threshold.rule.above:.3g}", f"{threshold.caught}/{threshold.failed}"
+def _checkpoint(reading: Reading, threshold: KillThreshold | None) -> Row:
+    spread = reading.spread
+    low, high = spread.interval
+    return {
+        "step": reading.step,
+        "seed_sd": spread.seed_sd,
+        "noise_sd": spread.noise_sd,
+        "signal_sd": spread.signal_sd,
+        "signal_to_noise": spread.signal_to_noise,
+        "low": low,
+        "high": high,
+        "per_minute": reading.per_minute,
+        "correlation": reading.correlation,
+        "reliability": reading.reliability,
+        "worst": threshold and threshold.worst,
+        "above": threshold and threshold.rule.above,
+        "caught": threshold and threshold.caught,
+        "failed": threshold and threshold.failed,
+    }
 
 
 def _noisiest(calibration: Calibration) -> list[str]:
@@ -146,9 +156,9 @@ def _noisiest(calibration: Calibration) -> list[str]:
     left = calibration.spread_without(loss)
     low, high = left.interval
     return [
-        f"Without {loss}, the noisiest, at step {calibration.conditions.steps}: noise {number(left.noise_sd, 2)},",
-        f"  s/n {number(left.signal_to_noise, 2)} ({number(low)}-{number(high)}), "
-        f"speed {number(left.per_minute(calibration.seconds))}",
+        f"Without {loss}, the noisiest, at step {calibration.conditions.steps}: noise {decimal2(left.noise_sd)},",
+        f"  s/n {decimal2(left.signal_to_noise)} ({decimal(low)}-{decimal(high)}), "
+        f"speed {decimal(left.per_minute(calibration.seconds))}",
     ]
 
 
@@ -189,23 +199,23 @@ def _ratio(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 100 else "over 100" if math.isfinite(ratio) else "-"
 
 
-def _reading_record(calibration: Calibration, reading: Reading) -> dict[str, Any]:
+def _reading_record(calibration: Calibration, reading: Reading) -> Record:
     threshold, spread = calibration.threshold(reading.step), reading.spread
     return {
         "step": reading.step,
-        "seed_sd": _finite(spread.seed_sd),
-        "noise_sd": _finite(spread.noise_sd),
-        "signal_sd": _finite(spread.signal_sd),
-        "signal_to_noise": _finite(spread.signal_to_noise),
-        "interval": [_finite(end) for end in spread.interval],
-        "per_minute": _finite(reading.per_minute),
-        "correlation": _finite(reading.correlation),
-        "reliability": _finite(reading.reliability),
+        "seed_sd": finite(spread.seed_sd),
+        "noise_sd": finite(spread.noise_sd),
+        "signal_sd": finite(spread.signal_sd),
+        "signal_to_noise": finite(spread.signal_to_noise),
+        "interval": [finite(end) for end in spread.interval],
+        "per_minute": finite(reading.per_minute),
+        "correlation": finite(reading.correlation),
+        "reliability": finite(reading.reliability),
         "kill": None if threshold is None else _threshold_record(threshold),
     }
 
 
-def _threshold_record(threshold: KillThreshold) -> dict[str, Any]:
+def _threshold_record(threshold: KillThreshold) -> Record:
     return {
         "step": threshold.rule.step,
         "above": threshold.rule.above,
@@ -216,20 +226,16 @@ def _threshold_record(threshold: KillThreshold) -> dict[str, Any]:
     }
 
 
-def _noisiest_record(calibration: Calibration) -> dict[str, Any] | None:
+def _noisiest_record(calibration: Calibration) -> Record | None:
     loss = calibration.noisiest
     if loss is None:
         return None
     left = calibration.spread_without(loss)
     return {
         "loss": loss,
-        "noise_sd": _finite(left.noise_sd),
-        "signal_sd": _finite(left.signal_sd),
-        "signal_to_noise": _finite(left.signal_to_noise),
-        "interval": [_finite(end) for end in left.interval],
-        "per_minute": _finite(left.per_minute(calibration.seconds)),
+        "noise_sd": finite(left.noise_sd),
+        "signal_sd": finite(left.signal_sd),
+        "signal_to_noise": finite(left.signal_to_noise),
+        "interval": [finite(end) for end in left.interval],
+        "per_minute": finite(left.per_minute(calibration.seconds)),
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

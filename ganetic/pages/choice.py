@@ -1,45 +1,29 @@
-"""A choice of a proxy: as a page of 80 columns for people, as plain data for programs."""
+"""A choice of a proxy: as a page for people, as plain data for programs."""
 
 import math
-from typing import Any
-
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from ganetic.evolution.choice_store import KeptChoice
 from ganetic.evolution.halving import Merit
 from ganetic.pages.calibration import proxy_line
-from ganetic.report import number
+from ganetic.pages.cells import decimal, decimal2, decimal3, share
+from ganetic.pages.renderers.json import Record, finite
+from ganetic.pages.table import Column, Page, Paragraph, Row, Table
 
 
-def choice_page(kept: KeptChoice) -> RenderableType:
-    """Lay a choice out for a terminal of 80 columns or more."""
+def choice_page(kept: KeptChoice) -> Page:
+    """Say what was chosen, and why."""
     choice, schedule = kept.choice, kept.choice.conditions.schedule
-    head = [
+    head = (
         f"{choice.conditions.data}: {', '.join(choice.metrics)}",
         f"base: {proxy_line(choice.conditions.settings[0].proxy)}; {choice.conditions.side} px",
         f"losses: {', '.join(schedule.losses)}",
-    ]
-    legend = (
-        f"failed: trainings of all losses that failed, of those trained; gap: {schedule.gap_loss} after "
-        f"{schedule.early} steps against {schedule.steps}, in ln fd; noise: sd of the last ln fd between seeds, pooled "
-        "over the losses; seconds: of a training, measuring included; score: (gap / noise)² a second; round: the last "
-        "one in which it was trained"
     )
-    return Group(
-        Text("\n".join(head)),
-        Text(),
-        _table(kept),
-        Text(legend, style="dim"),
-        Text(),
-        Text(reason(kept)),
-        Text(),
-        Text(str(kept.place or "not kept")),
+    return Page(
+        (Paragraph(head), _settings(kept), Paragraph((reason(kept),)), Paragraph((str(kept.place or "not kept"),)))
     )
 
 
-def choice_record(kept: KeptChoice) -> dict[str, Any]:
+def choice_record(kept: KeptChoice) -> Record:
     """Say all that follows from a choice, as plain data."""
     choice, sifting = kept.choice, kept.choice.sifting
     return {
@@ -60,10 +44,10 @@ def choice_record(kept: KeptChoice) -> dict[str, Any]:
                 "size": choice.conditions.settings[place].size,
                 "trained": merit.trained,
                 "failed": merit.failed,
-                "gap": _finite(merit.gap),
-                "noise": _finite(merit.noise),
-                "gap_over_noise": _finite(merit.ratio),
-                "seconds": _finite(merit.seconds),
+                "gap": finite(merit.gap),
+                "noise": finite(merit.noise),
+                "gap_over_noise": finite(merit.ratio),
+                "seconds": finite(merit.seconds),
                 "score": merit.score,
                 "round": sifting.rounds(place),
             }
@@ -80,36 +64,49 @@ def reason(kept: KeptChoice) -> str:
     said = f'"{choice.chosen.name}" is chosen: {failed} failed (at most {share} may)'
     if merit.score <= 0:
         return f"{said}; no setting shows the gap, and this is the first of those that train."
-    said += f", and its gap is {number(merit.ratio)} times the noise at {number(merit.seconds)} s a training"
+    said += f", and its gap is {decimal(merit.ratio)} times the noise at {decimal(merit.seconds)} s a training"
     base = sifting.merits[0]
     if choice.winner == 0 or base.score <= 0:
         return f"{said}: the most a second of the settings that train."
     return f"{said}: {merit.score / base.score:.2g} times what base tells a second."
 
 
-def _table(kept: KeptChoice) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("setting", no_wrap=True)
-    for name in ("failed", "gap", "noise", "gap/noise", "seconds", "score"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("round", no_wrap=True)
-    choice, sifting = kept.choice, kept.choice.sifting
-    for place, merit in sifting.merits.items():
-        dropped = merit.fails_too_often(choice.conditions.schedule.failed_most)
-        verdict = " dropped" if dropped else " chosen" if place == choice.winner else ""
-        table.add_row(
-            choice.conditions.settings[place].name,
-            f"{merit.failed}/{merit.trained}",
-            *_numbers(merit),
-            f"{sifting.rounds(place)}{verdict}",
-        )
-    return table
+_SETTINGS = (
+    Column("setting", ("setting",), align="left"),
+    Column("failed", ("failed", "trained"), share),
+    Column("gap", ("gap",), decimal3),
+    Column("noise", ("noise",), decimal3),
+    Column("gap/noise", ("gap_over_noise",), decimal2),
+    Column("seconds", ("seconds",), decimal),
+    Column("score", ("score", "noise"), lambda score, noise: decimal3(score) if math.isfinite(noise) else "-"),
+    Column("round", ("round", "verdict"), lambda last, verdict: f"{last} {verdict}".rstrip(), align="left"),
+)
 
 
-def _numbers(merit: Merit) -> tuple[str, ...]:
-    score = number(merit.score, 3) if math.isfinite(merit.noise) else "-"
-    return number(merit.gap, 3), number(merit.noise, 3), number(merit.ratio, 2), number(merit.seconds), score
+def _settings(kept: KeptChoice) -> Table:
+    choice, schedule = kept.choice, kept.choice.conditions.schedule
+    legend = (
+        f"failed: trainings of all losses that failed, of those trained; gap: {schedule.gap_loss} after "
+        f"{schedule.early} steps against {schedule.steps}, in ln fd; noise: sd of the last ln fd between seeds, pooled "
+        "over the losses; seconds: of a training, measuring included; score: (gap / noise)² a second; round: the last "
+        "one in which it was trained"
+    )
+    rows = tuple(_setting(kept, place, merit) for place, merit in choice.sifting.merits.items())
+    return Table(_SETTINGS, rows, legend=legend)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _setting(kept: KeptChoice, place: int, merit: Merit) -> Row:
+    choice = kept.choice
+    dropped = merit.fails_too_often(choice.conditions.schedule.failed_most)
+    return {
+        "setting": choice.conditions.settings[place].name,
+        "failed": merit.failed,
+        "trained": merit.trained,
+        "gap": merit.gap,
+        "noise": merit.noise,
+        "gap_over_noise": merit.ratio,
+        "seconds": merit.seconds,
+        "score": merit.score,
+        "round": choice.sifting.rounds(place),
+        "verdict": "dropped" if dropped else "chosen" if place == choice.winner else "",
+    }

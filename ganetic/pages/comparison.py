@@ -1,125 +1,65 @@
-"""A comparison on a page: for terminals of 80 columns, as Markdown, LaTeX, CSV and JSON."""
+"""A comparison: as a page, as files, and as plain data."""
 
-import json
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from ganetic.files import write_whole
 from ganetic.jobs.statistics import LEVEL, least_wilcoxon_p
 from ganetic.loss.library import LIBRARY
+from ganetic.pages.cells import decimal2, share
+from ganetic.pages.frames import rows_of, table_of
+from ganetic.pages.renderers.csv import to_csv
+from ganetic.pages.renderers.json import Record, records, to_json
+from ganetic.pages.renderers.latex import latex
+from ganetic.pages.renderers.markdown import markdown
+from ganetic.pages.table import Column, Notes, Page, Paragraph, Table
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Ratio
 from ganetic.studies.settings import Settings
 from ganetic.studies.wording import interval, listed, number, p_value, rates_listed, ratio_number
 
-Row = dict[str, Any]
+_LOSS = Column("loss", ("loss",), align="left", fit="cut", widest=18)
+_GEOMETRIC_MEAN = Column("geom.\nmean", ("geometric_mean",), number)
 
-_LATEX = {
-    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "×": r"$\times$",
-    "\n": " ",
-}
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of a table: its heading (a line break where a terminal wants one) and what it shows of a row."""
-
-    heading: str
-    text: Callable[[Row], str]
-
-    @property
-    def title(self) -> str:
-        """The heading in one line."""
-        return self.heading.replace("-\n", "").replace("/\n", "/").replace("\n", " ")
-
-
-_SUMMARY: tuple[_Column, ...] = (
-    _Column("loss", lambda row: str(row["loss"])),
-    _Column("geom.\nmean", lambda row: number(row["geometric_mean"])),
-    _Column("best", lambda row: number(row["best"])),
-    _Column("worst", lambda row: number(row["worst"])),
-    _Column("mean", lambda row: number(row["mean"])),
-    _Column("sd", lambda row: number(row["sd"])),
-    _Column("worst/\nbest", lambda row: number(row["worst_over_best"])),
-    _Column("failed", lambda row: f"{row['failed']}/{row['trainings']}"),
-    _Column("insta-\nbility", lambda row: f"{row['instability']:.2f}" if math.isfinite(row["instability"]) else "-"),
-    _Column("secs", lambda row: number(row["seconds"])),
+_RATES = (
+    Column("learning\nrate", ("learning_rate",), "{:g}".format),
+    Column("β₁", ("beta1",), "{:g}".format),
 )
 
-_RATES: tuple[_Column, ...] = (
-    _Column("learning\nrate", lambda row: f"{row['learning_rate']:g}"),
-    _Column("β₁", lambda row: f"{row['beta1']:g}"),
-)
-
-_TUNING: tuple[_Column, ...] = (
-    _SUMMARY[0],
+_TUNING = (
+    _LOSS,
     *_RATES,
-    _Column("geom.\nmean", lambda row: number(row["geometric_mean"])),
-    _Column("seeds", lambda row: str(row["seeds"])),
-    _Column("failed", lambda row: str(row["failed"])),
-    _Column("chosen", lambda row: "chosen" if row["chosen"] else ""),
+    _GEOMETRIC_MEAN,
+    Column("seeds", ("seeds",)),
+    Column("failed", ("failed",)),
+    Column("chosen", ("chosen",), lambda chosen: "chosen" if chosen else ""),
 )
 
-_RATIOS: tuple[_Column, ...] = (
-    _Column("ratio", lambda row: ratio_number(row["ratio"])),
-    _Column("95 %\ninterval", lambda row: interval(row["low"], row["high"])),
-    _Column("t test\np", lambda row: p_value(row["t_p"])),
-    _Column("Wilcoxon\np", lambda row: p_value(row["wilcoxon_p"])),
-    _Column("Holm\np", lambda row: p_value(row["holm_p"])),
-    _Column("detects", lambda row: ratio_number(row["detectable"])),
-    _Column("verdict", lambda row: str(row["verdict"])),
+_RATIOS = (
+    Column("ratio", ("ratio",), ratio_number),
+    Column("95 %\ninterval", ("low", "high"), interval),
+    Column("t test\np", ("t_p",), p_value, spare=True),  # Holm's is the same p, adjusted
+    Column("Wilcoxon\np", ("wilcoxon_p",), p_value),
+    Column("Holm\np", ("holm_p",), p_value),
+    Column("detects", ("detectable",), ratio_number),
+    Column("verdict", ("verdict",), fit="wrap"),
 )
 
-_NOT_ON_TERMINALS = ("t test p",)
-"""Of a row that would not fit into 80 columns; Holm's is the same p, adjusted."""
-_NOT_BESIDE_RATES = ("mean", "sd")
-"""Of a row that would not fit into 80 columns with rates."""
+
+def comparison_page(comparison: Comparison) -> Page:
+    """Say what a comparison found, and what came of the rates that were tried for its losses."""
+    return _page(comparison, (*_tables(comparison), *_tuning_tables(comparison)))
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """A table before it is laid out."""
-
-    title: str
-    columns: tuple[_Column, ...]
-    rows: list[Row]
-
-    @property
-    def titles(self) -> list[str]:
-        return [column.title for column in self.columns]
-
-    def texts(self) -> list[list[str]]:
-        """The cells, row by row."""
-        return [[column.text(row) for column in self.columns] for row in self.rows]
+def files_page(comparison: Comparison) -> Page:
+    """Say what a comparison found; the rates that were tried have files of their own."""
+    return _page(comparison, _tables(comparison))
 
 
-def comparison_page(comparison: Comparison) -> RenderableType:
-    """Lay a comparison out for a terminal of 80 columns or more."""
-    parts: list[RenderableType] = [Text("\n".join(_head(comparison)))]
-    left_out = (*_NOT_ON_TERMINALS, *(_NOT_BESIDE_RATES if comparison.settings.has_rates else ()))
-    for sheet in (*_sheets(comparison), *_tuning_sheets(comparison)):
-        shown = tuple(column for column in sheet.columns if column.title not in left_out)
-        parts += [Text(), Text(sheet.title, style="bold"), _rich_table(_Sheet(sheet.title, shown, sheet.rows))]
-    parts += [Text(), Text("\n".join(_notes(comparison)))]
-    return Group(*parts)
-
-
-def comparison_record(comparison: Comparison) -> dict[str, Any]:
+def comparison_record(comparison: Comparison) -> Record:
     """Say all that is known of a comparison, but for its traces, as plain data."""
     tuning = comparison.tuning()
     return {
@@ -128,55 +68,24 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
         "total": comparison.total,
         "settings": comparison.settings.meta(),
         "made_with": comparison.made_with,
-        "summary": _plain(comparison.summary()),
-        "differences": _plain(comparison.differences()),
-        "runs": _plain(comparison.runs()),
-        **({} if tuning.empty else {"tuning": _plain(tuning)}),
+        "summary": records(table_of(comparison.summary())),
+        "differences": records(table_of(comparison.differences())),
+        "runs": records(table_of(comparison.runs())),
+        **({} if tuning.empty else {"tuning": records(table_of(tuning))}),
     }
 
 
-def markdown(comparison: Comparison) -> str:
-    """Write a comparison as a Markdown page."""
-    parts = ["  \n".join(_markdown_escaped(line) for line in _head(comparison))]
-    parts += [_markdown_table(sheet) for sheet in _sheets(comparison)]
-    parts.append("\n".join(f"- {_markdown_escaped(note)}" for note in _notes(comparison)))
-    return "\n\n".join(parts) + "\n"
+def rows_table(comparison: Comparison) -> Table:
+    """Give a row a loss and proxy: the fields of its summary, and of the ratio of the pair in which it stands.
 
-
-def latex(comparison: Comparison) -> str:
-    """Write the tables of a comparison in LaTeX, to be included in a document that loads the package booktabs."""
-    parts = ["\n".join(f"% {line}" for line in (*_head(comparison), *_notes(comparison)))]
-    for sheet in _sheets(comparison):
-        rows = [" & ".join(latex_escaped(text) for text in row) + r" \\" for row in (sheet.titles, *sheet.texts())]
-        parts.append(
-            "\n".join(
-                [
-                    rf"\begin{{tabular}}{{l{'r' * (len(sheet.columns) - 1)}}}",
-                    rf"\multicolumn{{{len(sheet.columns)}}}{{l}}{{{latex_escaped(sheet.title)}}} \\",
-                    r"\toprule",
-                    rows[0],
-                    r"\midrule",
-                    *rows[1:],
-                    r"\bottomrule",
-                    r"\end{tabular}",
-                ]
-            )
-        )
-    return "\n\n".join(parts) + "\n"
-
-
-def csv(comparison: Comparison) -> str:
-    """Write a row a loss and proxy: the fields of its summary, and of the ratio of the pair in which it stands.
-
-    That is first's fd over second's, which are columns too: in a confirmation the row's loss is the second.
+    That is first's fd over second's, which are fields too: in a confirmation the row's loss is the second.
     """
     differences = comparison.differences()
     differences["loss"] = differences["second" if comparison.settings.kind == "confirmation" else "first"]
     keys = ["proxy", "loss"]
     if not comparison.settings.several_proxies:
         keys, differences = ["loss"], differences.drop(columns="proxy")
-    table = comparison.summary().merge(differences, on=keys, how="left").astype({"pairs": "Int64"})
-    return table.to_csv(index=False, lineterminator="\n")
+    return table_of(comparison.summary().merge(differences, on=keys, how="left").astype({"pairs": "Int64"}))
 
 
 def write_tables(comparison: Comparison) -> list[Path]:
@@ -187,25 +96,23 @@ def write_tables(comparison: Comparison) -> list[Path]:
     Raises:
         UserError: the directory cannot be written.
     """
-    kind = comparison.settings.kind
-    data = json.dumps(comparison_record(comparison), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    kind, page = comparison.settings.kind, files_page(comparison)
     texts = {
-        f"{kind}.json": data,
-        f"{kind}.csv": csv(comparison),
-        f"{kind}.md": markdown(comparison),
-        f"{kind}.tex": latex(comparison),
+        f"{kind}.json": to_json(comparison_record(comparison)) + "\n",
+        f"{kind}.csv": to_csv(rows_table(comparison)),
+        f"{kind}.md": markdown(page),
+        f"{kind}.tex": latex(page),
     }
-    for sheet in _tuning_sheets(comparison):
-        texts["tuning.csv"] = comparison.tuning().to_csv(index=False, lineterminator="\n")
-        texts["tuning.md"] = _markdown_table(sheet) + "\n"
+    for table in _tuning_tables(comparison):
+        texts["tuning.csv"] = to_csv(table)
+        texts["tuning.md"] = markdown(Page((table,)))
     for name, text in texts.items():
         write_whole(comparison.directory / name, text)
     return [comparison.directory / name for name in texts]
 
 
-def latex_escaped(text: str) -> str:
-    """Write text so that LaTeX prints it as it stands."""
-    return "".join(_LATEX.get(mark, mark) for mark in text)
+def _page(comparison: Comparison, tables: Sequence[Table]) -> Page:
+    return Page((Paragraph(tuple(_head(comparison))), *tables, Notes(tuple(_notes(comparison)))))
 
 
 def _head(comparison: Comparison) -> list[str]:
@@ -223,34 +130,49 @@ def _head(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _sheets(comparison: Comparison) -> list[_Sheet]:
+def _tables(comparison: Comparison) -> list[Table]:
     """Of each proxy the summary, and below it the differences, if any."""
-    summaries, said = comparison.summaries(), comparison.ratios()
-    sheets = []
-    for proxy in comparison.settings.proxies:
-        where = f" on {proxy.name}" if comparison.settings.several_proxies else ""
-        rows = [asdict(one) for one in summaries if one.proxy == proxy.name]
-        columns = (*_SUMMARY[:1], *(_RATES if comparison.settings.has_rates else ()), *_SUMMARY[1:])
-        sheets.append(_Sheet(f"fd over seeds{where}, a failed training counting as untrained", columns, rows))
+    summaries, said, settings = comparison.summaries(), comparison.ratios(), comparison.settings
+    tables = []
+    for proxy in settings.proxies:
+        where = f" on {proxy.name}" if settings.several_proxies else ""
+        rows = tuple(asdict(one) for one in summaries if one.proxy == proxy.name)
+        title = f"fd over seeds{where}, a failed training counting as untrained"
+        tables.append(Table(_summary_columns(settings.has_rates), rows, title, compact=True))
         if own := [ratio for ratio in said if ratio.proxy in ("", proxy.name)]:
-            sheets.append(_ratio_sheet(own, where))
-    return sheets
+            tables.append(_ratio_table(own, where))
+    return tables
 
 
-def _tuning_sheets(comparison: Comparison) -> list[_Sheet]:
+def _summary_columns(has_rates: bool) -> tuple[Column, ...]:
+    return (
+        _LOSS,
+        *(_RATES if has_rates else ()),
+        _GEOMETRIC_MEAN,
+        Column("best", ("best",), number),
+        Column("worst", ("worst",), number),
+        Column("mean", ("mean",), number, spare=has_rates),  # beside rates, these two would not fit into 80 columns
+        Column("sd", ("sd",), number, spare=has_rates),
+        Column("worst/\nbest", ("worst_over_best",), number),
+        Column("failed", ("failed", "trainings"), share),
+        Column("insta-\nbility", ("instability",), decimal2),
+        Column("secs", ("seconds",), number),
+    )
+
+
+def _tuning_tables(comparison: Comparison) -> list[Table]:
     """What came of each of the rates that were tried for each loss, if any were."""
-    rows = comparison.tuning().to_dict("records")
     title = "tuning: fd at each of the rates, a failed training counting as untrained"
-    return [_Sheet(title, _TUNING, [{str(key): value for key, value in row.items()} for row in rows])] if rows else []
+    rows = rows_of(comparison.tuning())
+    return [Table(_TUNING, rows, title, compact=True)] if rows else []
 
 
-def _ratio_sheet(said: Sequence[Ratio], where: str) -> _Sheet:
-    rows = [asdict(ratio) for ratio in said]
+def _ratio_table(said: Sequence[Ratio], where: str) -> Table:
     if len({ratio.second for ratio in said}) == 1:
-        title, column = f"fd over that of {said[0].second}, seed by seed{where}", "first"
+        title, own = f"fd over that of {said[0].second}, seed by seed{where}", "first"
     else:
-        title, column = f"fd of {said[0].first} over that of each, seed by seed{where}", "second"
-    return _Sheet(title, (_Column("loss", lambda row: str(row[column])), *_RATIOS), rows)
+        title, own = f"fd of {said[0].first} over that of each, seed by seed{where}", "second"
+    return Table((replace(_LOSS, keys=(own,)), *_RATIOS), tuple(map(asdict, said)), title, compact=True)
 
 
 def _notes(comparison: Comparison) -> list[str]:
@@ -323,33 +245,3 @@ def _reading(said: Sequence[Ratio]) -> list[str]:
 def _tests_disagree(ratio: Ratio) -> bool:
     able = least_wilcoxon_p(ratio.pairs) < LEVEL
     return able and (ratio.t_p < LEVEL) != (ratio.wilcoxon_p < LEVEL)
-
-
-def _markdown_table(sheet: _Sheet) -> str:
-    rule = ["---", *["---:"] * (len(sheet.columns) - 1)]
-    cells = [[_markdown_escaped(text) for text in row] for row in sheet.texts()]
-    rows = [f"| {' | '.join(row)} |" for row in (sheet.titles, rule, *cells)]
-    return "\n".join([f"**{_markdown_escaped(sheet.title)}**", "", *rows])
-
-
-def _rich_table(sheet: _Sheet) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    for place, column in enumerate(sheet.columns):
-        if place == 0:
-            table.add_column(column.heading, no_wrap=True, overflow="ellipsis", max_width=18)
-        else:
-            left = column.title == "verdict"
-            table.add_column(column.heading, justify="left" if left else "right", no_wrap=not left)
-    for row in sheet.texts():
-        table.add_row(*map(Text, row))
-    return table
-
-
-def _plain(table: pd.DataFrame) -> list[Row]:
-    """Plain rows; what is missing or not finite becomes None."""
-    rows: list[Row] = json.loads(table.to_json(orient="records", double_precision=15))
-    return rows
-
-
-def _markdown_escaped(text: str) -> str:
-    return "".join(f"\\{mark}" if mark in "\\`*_{}[]<>#|~" else mark for mark in text)

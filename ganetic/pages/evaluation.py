@@ -1,13 +1,9 @@
-"""An evaluation on a page: for terminals of 80 columns, and as plain data."""
+"""An evaluation: as a page for people, as plain data for programs."""
 
-from typing import Any
-
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from ganetic.full.evaluation import Evaluation, Measure, MeasureName
+from ganetic.full.evaluation import Evaluation, MeasureName
 from ganetic.metrics.memorisation import COPY_RATIO
+from ganetic.pages.renderers.json import Record
+from ganetic.pages.table import Column, Entries, Entry, Notes, Page, Paragraph, Table
 
 _READING = {
     MeasureName.FD: "lower is better",
@@ -28,51 +24,53 @@ _SHOWN = 3
 """Likely copies on a terminal."""
 
 
-def evaluation_page(evaluation: Evaluation) -> RenderableType:
-    """Lay an evaluation out for a terminal of 80 columns or more: what was found, the numbers, how to read them."""
-    head = Text(f"{evaluation.generated} generated images against {evaluation.data}")
-    notes = Text("\n".join(_notes(evaluation)))
-    return Group(head, Text(), _findings(evaluation), Text(), _table(evaluation), Text(), notes)
+def evaluation_page(evaluation: Evaluation) -> Page:
+    """Say what was found, the numbers, and how to read them."""
+    head = Paragraph((f"{evaluation.generated} generated images against {evaluation.data}",))
+    return Page((head, _findings(evaluation), _table(evaluation), Notes(tuple(_notes(evaluation)))))
 
 
-def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_record(evaluation: Evaluation) -> Record:
     """Say all that is known of an evaluation as plain data."""
     return evaluation.model_dump(mode="json")
 
 
-def _findings(evaluation: Evaluation) -> Text:
+def _findings(evaluation: Evaluation) -> Entries | Paragraph:
     if not evaluation.flags:
-        return Text("No rule found a fault.")
-    found = Text()
-    for flag in evaluation.flags:
-        found.append(f"{flag.fault.replace('_', ' ')}: ", style="bold red")
-        found.append(f"{flag.said}\n")
-        found.append(f"  rule: {flag.rule}\n", style="dim")
-    found.rstrip()
-    return found
+        return Paragraph(("No rule found a fault.",))
+    return Entries(
+        tuple(
+            Entry(flag.fault.replace("_", " "), flag.said, f"rule: {flag.rule}", alarming=True)
+            for flag in evaluation.flags
+        )
+    )
+
+
+def _number(name: MeasureName, value: float) -> str:
+    """Write a number with the digits that its measure deserves."""
+    if name in (MeasureName.KID, MeasureName.INCEPTION_KD):
+        return f"{value:.5f}"
+    if name in (MeasureName.FD, MeasureName.FID, MeasureName.INCEPTION_FD):
+        return f"{value:.0f}" if value >= 999.5 else f"{value:.1f}"
+    return f"{value:.3f}"
+
+
+def _interval(name: MeasureName, low: float, high: float) -> str:
+    return f"{_number(name, low)}…{_number(name, high)}"
+
+
+_MEASURES = (
+    Column("measure", ("name",), lambda name: name.replace("_", " "), align="left"),
+    Column("value", ("name", "value"), _number),
+    Column("95 % interval", ("name", "low", "high"), _interval),
+    Column("floor", ("name", "floor"), _number),
+    Column("N", ("n",)),
+    Column("", ("name",), lambda name: _READING[name], align="left", fit="wrap"),
+)
 
 
 def _table(evaluation: Evaluation) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("measure", no_wrap=True)
-    for heading in ("value", "95 % interval", "floor", "N"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("")
-    for measure in evaluation.measures:
-        interval = f"{_number(measure, measure.low)}…{_number(measure, measure.high)}"
-        value, floor = (_number(measure, number) for number in (measure.value, measure.floor))
-        name = measure.name.replace("_", " ")
-        table.add_row(*map(Text, (name, value, interval, floor, str(measure.n), _READING[measure.name])))
-    return table
-
-
-def _number(measure: Measure, value: float) -> str:
-    """Write a number with the digits that its measure deserves."""
-    if measure.name in (MeasureName.KID, MeasureName.INCEPTION_KD):
-        return f"{value:.5f}"
-    if measure.name in (MeasureName.FD, MeasureName.FID, MeasureName.INCEPTION_FD):
-        return f"{value:.0f}" if value >= 999.5 else f"{value:.1f}"
-    return f"{value:.3f}"
+    return Table(_MEASURES, tuple(measure.model_dump() for measure in evaluation.measures), compact=True)
 
 
 def _notes(evaluation: Evaluation) -> list[str]:

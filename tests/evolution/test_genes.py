@@ -15,8 +15,9 @@ from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Executor, Payload, SerialExecutor
 from ganetic.loss.export import python_module
+from ganetic.pages.renderers.markdown import markdown
+from ganetic.pages.run import run_page, run_record
 from ganetic.proxy.rates import MOST_EXTENSIONS, Rates
-from ganetic.report import run_page, run_record
 from tests.evolution.fakes import KILL, SPACE, journal_of, runtime, serial_with_mishaps, simulated
 from tests.evolution.test_driver import Notes
 from tests.evolution.victim import drive_until
@@ -195,7 +196,7 @@ def test_a_search_in_which_nothing_trained_and_that_has_no_references_ends(tmp_p
     assert run.status == "finished"
     assert run.finals().empty
     assert run.tuning().empty
-    run_page(run)
+    assert "Front: " in markdown(run_page(run))
 
 
 def _dies(context: Context | None, payload: Payload) -> dict[str, object]:
@@ -213,7 +214,7 @@ def test_rates_that_are_shown_are_those_of_the_finals_that_are_shown(tmp_path: P
     assert left.asked == TRIALS
     assert left.tuning().equals(shown)
     assert left.finals().equals(first.finals())
-    run_page(left)
+    assert "Finals" in markdown(run_page(left))
     longer = resume(directory, MISHAPS)
     assert not longer.tuning().equals(shown)
     assert set(longer.tuning()["contestant"]) == set(longer.finals()["contestant"])

@@ -1,6 +1,5 @@
 """Searches that try each loss on more than one proxy."""
 
-import io
 import math
 from collections import Counter
 from functools import cache
@@ -10,7 +9,6 @@ from tempfile import mkdtemp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from ganetic.config import validate
 from ganetic.errors import UserError
@@ -23,10 +21,10 @@ from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.metrics.stability import Fitness, combined
+from ganetic.pages.finals import finals_table
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import ProxySpec
-from ganetic.report import finals_table, print_text
 from tests.evolution.fakes import MATERIALS, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
 
 TWO = SPACE.model_copy(
@@ -129,9 +127,8 @@ def test_a_finalist_that_fails_on_one_seed_of_each_proxy_survives(tmp_path: Path
     finals = run.finals()
     assert (finals["trainings"] == 6).all() and (finals["failed"] == 2).all()
     assert pick_card(run).provenance.individual in set(finals["individual"])
-    lines = io.StringIO()
-    print_text(Console(file=lines, width=80), finals_table(finals, run.final_values()))
-    assert lines.getvalue().count("2/6") == len(finals)
+    cells = [text for row in finals_table(finals, run.final_values()).texts() for text in row]
+    assert cells.count("2/6") == len(finals)
 
 
 def test_any_number_of_workers_finds_the_same(tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ from ganetic.evolution.space import Rung
 from ganetic.jobs.journal import Entry, Journal, Record
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
+from ganetic.pages.renderers.markdown import markdown
+from ganetic.pages.run import run_page
 from ganetic.proxy.result import TrialResult
-from ganetic.report import run_page
 from tests.evolution.fakes import SCALE, SPACE, journal_of, runtime, serial_with_mishaps
 from tests.evolution.victim import drive_until, in_process
 from tests.reference.stability_numpy import fitness as reference_fitness
@@ -209,7 +210,7 @@ def test_what_is_shown_of_a_long_run_needs_few_of_its_trials(tmp_path: Path, mon
     monkeypatch.setattr(reader, "results_of", noting)
     monkeypatch.setattr(results, "published_name", naming)
     run = open_run(tmp_path)
-    run_page(run)
+    assert "Front: " in markdown(run_page(run))
     assert sum(run.states().values()) == run.asked == 2000
     assert len(named) == len(run.front()) > 0
     needed = len(read)

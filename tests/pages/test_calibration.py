@@ -1,17 +1,16 @@
-import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from ganetic.evolution.calibration_record import Calibration
 from ganetic.evolution.calibration_store import Kept
 from ganetic.pages.calibration import calibration_page, calibration_record, proxy_line
+from ganetic.pages.renderers.json import to_json
 from ganetic.proxy.spec import ProxySpec
-from ganetic.report import print_text, to_json
 from tests.evolution.planted import CHECKPOINTS, START, calibration_of, shares
+from tests.pages import printed
 
 PLACE = Path("/somewhere/calibration.json")
 
@@ -26,9 +25,7 @@ def sound() -> Calibration:
 
 
 def lines_of(calibration: Calibration, measured: tuple[int, ...] = CHECKPOINTS) -> list[str]:
-    file = io.StringIO()
-    print_text(Console(file=file, width=80), calibration_page(Kept(calibration, PLACE), measured))
-    return [line.rstrip() for line in file.getvalue().splitlines()]
+    return printed.lines_of(calibration_page(Kept(calibration, PLACE), measured))
 
 
 def test_page_says_what_follows_in_80_columns() -> None:

@@ -5,18 +5,19 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-import pytest
-from rich.console import Console
-
 from ganetic.evolution.run import search
 from ganetic.evolution.space import SpaceProxy
 from ganetic.loss.library import LIBRARY
 from ganetic.pages import comparison as page
+from ganetic.pages.renderers.csv import to_csv
+from ganetic.pages.renderers.latex import latex
+from ganetic.pages.renderers.markdown import markdown
 from ganetic.proxy.rates import RateList
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.confirm import confirm
 from tests.evolution.fakes import SPACE, runtime, serial_with_mishaps
+from tests.pages import printed
 from tests.studies.tunable import tunable
 
 EXPRESSION = "add(abs(sub(p, y)), sqrt(div(y, p)))"
@@ -50,10 +51,16 @@ def confirmation() -> Comparison:
     return confirm(search(SPACE, run=directory, seed=7, runtime=runtime()), 4, runtime=runtime()).comparison
 
 
-def lines_of(comparison: Comparison, width: int = 80) -> list[str]:
-    file = io.StringIO()
-    Console(file=file, width=width).print(page.comparison_page(comparison), markup=False, highlight=False)
-    return [line.rstrip() for line in file.getvalue().splitlines()]
+def lines_of(comparison: Comparison) -> list[str]:
+    return printed.lines_of(page.comparison_page(comparison))
+
+
+def csv_of(comparison: Comparison) -> str:
+    return to_csv(page.rows_table(comparison))
+
+
+def markdown_of(comparison: Comparison) -> str:
+    return markdown(page.files_page(comparison))
 
 
 def test_a_page_fits_eighty_columns_with_every_verdict_in_full() -> None:
@@ -95,7 +102,7 @@ def test_each_proxy_has_its_tables() -> None:
         "fd over that of bce, seed by seed on plain",
     ]
     assert any(line.startswith("plain: fd@") for line in lines)
-    rows = list(csv.DictReader(io.StringIO(page.csv(two_proxies()))))
+    rows = list(csv.DictReader(io.StringIO(csv_of(two_proxies()))))
     assert [(row["proxy"], row["loss"]) for row in rows if row["ratio"]] == [("main", "hinge"), ("plain", "hinge")]
 
 
@@ -104,7 +111,7 @@ def test_a_confirmation_sets_its_loss_against_each_reference() -> None:
     name = comparison.settings.names[0]
     text = "\n".join(lines_of(comparison))
     assert f"fd of {name} over that of each, seed by seed" in text
-    rows = {row["loss"]: row for row in csv.DictReader(io.StringIO(page.csv(comparison)))}
+    rows = {row["loss"]: row for row in csv.DictReader(io.StringIO(csv_of(comparison)))}
     assert (rows["bce"]["first"], rows["bce"]["second"]) == (name, "bce")
     assert rows[name]["ratio"] == ""
 
@@ -117,7 +124,7 @@ def test_a_single_seed_has_dashes_for_what_it_does_not_say() -> None:
 
 
 def test_csv_has_a_row_a_loss() -> None:
-    rows = list(csv.DictReader(io.StringIO(page.csv(library()))))
+    rows = list(csv.DictReader(io.StringIO(csv_of(library()))))
     assert [row["loss"] for row in rows] == library().summary()["loss"].tolist()
     by_loss = {row["loss"]: row for row in rows}
     assert by_loss["bce"]["ratio"] == "" and by_loss["hinge"]["pairs"] == "12"
@@ -125,7 +132,7 @@ def test_csv_has_a_row_a_loss() -> None:
 
 
 def test_markdown_is_two_tables() -> None:
-    text = page.markdown(library())
+    text = markdown_of(library())
     tables = [block for block in text.split("\n\n") if block.startswith("| ")]
     assert [len(table.splitlines()) for table in tables] == [2 + 11, 2 + 10]
     for table in tables:
@@ -140,16 +147,8 @@ def test_json_is_strict_and_whole() -> None:
     assert record["settings"]["steps"] == 80
 
 
-def test_latex_escapes_what_latex_would_run() -> None:
-    assert page.latex_escaped(r"a_b&c%d$e#f{g}h\i~j^k<l>m|n") == (
-        r"a\_b\&c\%d\$e\#f\{g\}h\textbackslash{}i\textasciitilde{}j\textasciicircum{}k"
-        r"\textless{}l\textgreater{}m\textbar{}n"
-    )
-    assert page.latex_escaped("a\n\\input{b}") == r"a \textbackslash{}input\{b\}"
-
-
 def test_latex_tables_are_regular() -> None:
-    text = page.latex(library())
+    text = latex(page.files_page(library()))
     for body in text.split(r"\begin{tabular}{")[1:]:
         columns, rows = body.split("}", 1)
         cells = [line for line in rows.splitlines() if line.endswith(r"\\") and "multicolumn" not in line]
@@ -165,12 +164,6 @@ def test_files_are_written_beside_the_journal() -> None:
     assert [path.name for path in paths] == [f"comparison.{kind}" for kind in ("json", "csv", "md", "tex")]
     assert all(path.parent == library().directory and path.stat().st_size > 500 for path in paths)
     assert json.loads(paths[0].read_text())["total"] == 132
-
-
-@pytest.mark.parametrize("name", ["a_b", "100%", "#1", "x & y", "{}"])
-def test_markdown_shows_names_as_they_are(name: str) -> None:
-    escaped = page._markdown_escaped(name)
-    assert escaped.replace("\\", "") == name
 
 
 def test_rates_stand_beside_the_losses() -> None:
@@ -232,5 +225,5 @@ def test_all_files_have_the_rates() -> None:
 def test_without_rates_nothing_is_said_of_them() -> None:
     record = page.comparison_record(library())
     assert "tuning" not in record and "tuned" not in record["settings"]
-    assert "learning" not in page.markdown(library()) and "rates" not in "\n".join(lines_of(library()))
-    assert "learning_rate" not in page.csv(library())
+    assert "learning" not in markdown_of(library()) and "rates" not in "\n".join(lines_of(library()))
+    assert "learning_rate" not in csv_of(library())

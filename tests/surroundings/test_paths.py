@@ -20,7 +20,7 @@ from ganetic.full.listener import TrainSilence
 from ganetic.full.outcome import outcome, training_in
 from ganetic.full.run_files import read_page
 from ganetic.full.train import resume_training, train
-from ganetic.report import next_steps
+from ganetic.pages.next_steps import next_steps
 from tests.full.conftest import LOSS, tiny
 from tests.full.test_train import KillAt, Killed
 from tests.small_run import SPACE, small_run_directory, small_runtime
@@ -41,7 +41,7 @@ def test_commands_to_type_can_be_typed(tmp_path: Path) -> None:
     run = tmp_path / AWKWARD
     shutil.copytree(small_run_directory(), run)
     for best in (None, run / "best.json"):
-        commands = commands_in(str(next_steps(open_run(run), best)))
+        commands = commands_in(next_steps(open_run(run), best))
         assert len(commands) == 3
         assert all(str(run) in words for words in commands), commands
 
