@@ -11,10 +11,8 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-USER_PAGES = sorted(
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", ROOT / "runs" / "README.md"]
-    + list(DOCS.rglob("*.md"))
-)
+_FRONT = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "README.md", ROOT / "runs" / "README.md"]
+USER_PAGES = sorted([*_FRONT, *DOCS.rglob("*.md")])
 """Pages whose code is checked."""
 LINKED_PAGES = sorted(
     [*USER_PAGES, ROOT / "CHANGELOG.md", ROOT / "runs" / "reference" / "RESULTS.md", *(ROOT / "analysis").glob("*.md")]

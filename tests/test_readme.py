@@ -1,4 +1,4 @@
-"""The README is short, and its Python runs as it stands, with smaller trainings. `test_docs` checks links and commands."""
+"""The README is short, and its Python runs as it stands, with smaller trainings; test_docs checks the rest of it."""
 
 import re
 from pathlib import Path

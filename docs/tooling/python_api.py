@@ -7,6 +7,7 @@ import griffe
 import ganetic
 from docs.tooling.markdown import code, fence, page, prose
 from docs.tooling.source import find
+from ganetic.full.config import TrainConfig
 
 INTRODUCTION = """
 `import ganetic` gives the names below. A function does the work of the command of its name, prints nothing, and returns
@@ -17,19 +18,18 @@ RESULTS = """
 
 Nobody constructs these classes; the functions above return them.
 """
-_CONFIGURATION = "ganetic.config.Config"
+_ELSEWHERE = {f"{TrainConfig.__module__}.{TrainConfig.__qualname__}"}
+"""Classes that the page of the configuration keys describes."""
 
 
 def python_api() -> str:
     """Every public name, and the classes of what the functions return."""
     names = [name for name in ganetic.__all__ if not name.startswith("__")]
     public = {name: _target(f"ganetic.{name}") for name in names}
-    overview = "\n".join(
-        f"- [`ganetic.{name}`](#ganetic{name.lower()}): {_summary(one)}" for name, one in public.items()
-    )
+    lines = [f"- [`ganetic.{name}`](#ganetic{name.lower()}): {_summary(one)}" for name, one in public.items()]
     sections = [_section(f"## ganetic.{name}", name, one) for name, one in public.items()]
     returned = [_section(f"### {one.name}", one.name, one) for one in _returned(list(public.values()))]
-    return page("Python", INTRODUCTION, overview, *sections, RESULTS, *returned)
+    return page("Python", INTRODUCTION, "\n".join(lines), *sections, RESULTS, *returned)
 
 
 def _target(path: str) -> griffe.Object:
@@ -78,6 +78,9 @@ def _signature(name: str, function: griffe.Function) -> str:
     return f"{name}(\n" + "".join(f"    {parameter},\n" for parameter in parameters) + f"){returns}"
 
 
+_STARS = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}
+
+
 def _parameters(function: griffe.Function) -> Iterator[str]:
     starred = False
     for parameter in function.parameters:
@@ -86,9 +89,7 @@ def _parameters(function: griffe.Function) -> Iterator[str]:
         if parameter.kind is griffe.ParameterKind.keyword_only and not starred:
             starred = True
             yield "*"
-        prefix = {griffe.ParameterKind.var_positional: "*", griffe.ParameterKind.var_keyword: "**"}.get(
-            parameter.kind, ""
-        )
+        prefix = _STARS.get(parameter.kind, "")
         annotation = f": {parameter.annotation}" if parameter.annotation else ""
         default = f" = {parameter.default}" if parameter.default is not None else ""
         yield f"{prefix}{parameter.name}{annotation}{default}"
@@ -122,7 +123,7 @@ def _items(items: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> str:
 
 
 def _returned(public: list[griffe.Object]) -> list[griffe.Class]:
-    """Classes of the package that public functions return and that are no public names and no configurations."""
+    """Classes of the package that public functions return that stand nowhere else."""
     found: dict[str, griffe.Class] = {}
     for function in public:
         if isinstance(function, griffe.Function) and function.returns is not None:
@@ -130,10 +131,6 @@ def _returned(public: list[griffe.Object]) -> list[griffe.Class]:
             paths = {part.canonical_path for part in names if isinstance(part, griffe.ExprName)}
             for path in sorted(path for path in paths if path.startswith("ganetic.")):
                 target = _target(path)
-                if isinstance(target, griffe.Class) and target not in public and not _is_configuration(target):
+                if isinstance(target, griffe.Class) and target not in public and target.path not in _ELSEWHERE:
                     found[target.path] = target
     return list(found.values())
-
-
-def _is_configuration(one: griffe.Class) -> bool:
-    return any(base.path == _CONFIGURATION for base in one.mro())

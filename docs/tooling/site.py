@@ -1,7 +1,7 @@
 """The hook of mkdocs.yml: what the pages link to outside docs/ becomes part of the site.
 
 On GitHub a page links to ``../analysis/proxies.md``. The site has no such place, as docs/ is its root. So the file is
-added to the site as ``project/analysis/proxies.md``, with all that it links to in its turn, and the links are rewritten.
+added to the site as ``project/analysis/proxies.md``, with all that it links to in its turn. The links are rewritten.
 The strict build then checks these links, too, and the site needs no other server.
 """
 
@@ -35,7 +35,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - mkdocs names them
     """Rewrite the links of a page to their places in the site."""
     own = page.file.src_uri
     source = own.removeprefix(f"{ADDED}/") if own.startswith(f"{ADDED}/") else f"docs/{own}"

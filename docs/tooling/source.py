@@ -20,7 +20,10 @@ def find(path: str) -> griffe.Object | griffe.Alias:
 
 
 def attribute_docstring(owner: type, name: str) -> str:
-    """What stands below an attribute of a class or of the base that defines it; a docstring that only refers is followed."""
+    """What stands below an attribute of a class, or of the base that defines it.
+
+    A docstring that only refers to another is followed.
+    """
     for base in owner.__mro__:
         if not base.__module__.startswith("ganetic"):
             continue
