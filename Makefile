@@ -1,10 +1,11 @@
 # `make search`: a first search, from nothing to a Pareto front.
 # `make quick`: lint, types and the quick tests. `make test`: all tests but the slow ones. `make test-slow`: those.
+# `make docs`: writes the generated pages of docs/reference again and builds the site into site/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: search quick test test-slow lint
+.PHONY: search quick test test-slow lint docs
 
 search: $(VENV)/.installed
 	$(BIN)/ganetic search quick
@@ -23,6 +24,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m docs.tooling
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -32,4 +37,8 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ $(VENV)/.installed

@@ -1,4 +1,4 @@
-"""The README's Python runs as it stands, with smaller trainings."""
+"""The README is short, and its Python runs as it stands, with smaller trainings; test_docs checks the rest of it."""
 
 import re
 from pathlib import Path
@@ -58,6 +58,19 @@ def test_the_code_from_python_runs(in_folder: Path) -> None:
     assert images.shape == (64, 32, 32, 1)
     assert images.dtype == np.uint8
     assert sorted(path.name for path in in_folder.glob("best.*")) == ["best.json", "best.py", "best.tex"]
+
+
+def test_it_is_short_and_shows_one_picture() -> None:
+    text = README.read_text("utf-8")
+    assert len(text.split()) <= 1000
+    assert len(re.findall(r"!\[", text)) == 1
+
+
+def test_its_test_commands_are_those_that_are_run() -> None:
+    run = re.findall(r"^make ([a-z-]+)$", (README.parent / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+    assert run == ["test", "test-slow"]
+    for target in run:
+        assert re.search(rf"^    make {target} +#", README.read_text("utf-8"), re.MULTILINE), target
 
 
 def test_the_code_names_what_can_be_done() -> None:

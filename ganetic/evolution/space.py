@@ -119,15 +119,20 @@ class Rung(Config):
     """A level of scrutiny: individuals of one rung have trained equally long on the same seeds."""
 
     steps: Positive
+    """Updates of each player in a training."""
     seeds: Seeds
+    """Trainings of an individual, with seeds of their own; those of the rungs below count."""
 
 
 class Finals(Config):
     """The front's best and the references, on seeds that chose none of them."""
 
     finalists: Positive = 3
+    """Individuals of the front that enter."""
     seeds: Seeds = 3
+    """Trainings of each finalist and of each reference."""
     steps: Positive
+    """Updates of each player in a training."""
     references: tuple[str, ...] = ("bce", "ganetic")
     """Losses of the library, trained beside the finalists."""
 

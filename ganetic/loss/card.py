@@ -70,17 +70,23 @@ class Result(_CardPart):
     data: Line
     """Name and content fingerprint of the images."""
     model: Line
+    """The nets, such as ``dcgan28-w16``."""
     steps: NonNegativeInt
+    """Updates of each player in a training."""
     role: Role
     """Search seeds chose the finalists, final seeds the winner, confirmation seeds nothing."""
     seeds: tuple[int, ...]
+    """Of the trainings."""
     values: tuple[FiniteFloat, ...]
     """One for each seed; a failed seed counts as the untrained generator."""
     mean: FiniteFloat
+    """Arithmetic mean of the values."""
     sd: FiniteFloat | None = None
+    """Standard deviation of the values; none for a single one."""
     failed: NonNegativeInt = 0
     """How many of the seeds failed."""
     instability: FiniteFloat | None = None
+    """Spread over seeds and swings within a training; dimensionless, 0 is best."""
     learning_rate: FiniteFloat | None = None
     """Of both players' Adam, where it was chosen for the loss; else all losses had the same."""
     beta1: FiniteFloat | None = None
@@ -97,51 +103,74 @@ class Reference(_CardPart):
     """A published loss measured beside it, under the same protocol and seeds."""
 
     name: Name
+    """Of the library."""
     results: tuple[Result, ...]
+    """As those of the card."""
 
 
 class Training(_CardPart):
     """The settings that the loss was found with."""
 
     optimiser: Line = "adam"
+    """Of both players."""
     learning_rate: FiniteFloat
+    """Of both players."""
     beta1: FiniteFloat
+    """Decay rate of the mean of gradients."""
     beta2: FiniteFloat
+    """Decay rate of the mean of their squares."""
     batch: int
+    """Images a step, real and generated each."""
     batch_norm: bool | None = None
+    """Whether both nets had batch norm."""
 
 
 class Provenance(_CardPart):
     """Where the loss came from."""
 
     run: Line | None = None
+    """The name of the run's directory."""
     space: Line | None = None
+    """The name of the search space."""
     seed: int | None = None
+    """Of the run."""
     individual: int | None = None
+    """Its number in the run."""
     ganetic: Line | None = None
+    """The version that found it."""
     torch: Line | None = None
+    """The version that it was trained with."""
 
 
 class LossCard(_CardPart):
     """A loss with its results. Construct it with `LossCard.of`, read it with `read_card`."""
 
     version: Literal["ganetic.loss/1"] = Field(alias="schema")
+    """Names the schema and its version."""
     name: Name
+    """Lower case letters, digits, dot, underscore and hyphen; at most 64."""
     form: Literal["label", "logit"]
+    """`label`: one expression L(y, p). `logit`: an expression for each slot."""
     expressions: dict[str, Text]
     """Authoritative: ``{"loss": …}`` for the label form, one expression a slot for the logit form."""
     slots: dict[str, Text]
     """What each expression gives for each slot, over d, m, p and s."""
     infix: dict[str, Text]
+    """The expressions as people write them."""
     latex: dict[str, Text]
+    """The expressions for a paper."""
     orientation: Orientation | None = None
     """Which images D puts higher; none for a loss that does not separate."""
     gradient_scale: FiniteFloat
     """Rms of D's loss gradient by its logits on |d| ≤ 2. Penalty weights are relative to it."""
     results: tuple[Result, ...] = ()
+    """What was measured of it, an entry for each protocol and role of seeds."""
     references: tuple[Reference, ...] = ()
+    """Published losses, measured on the same seeds."""
     provenance: Provenance = Provenance()
+    """Where it came from."""
     training: Training | None = None
+    """The settings that it was found with."""
     found_as: Text | None = None
     """The loss as the search wrote it, where `expressions` is shorter."""
 

@@ -1,0 +1,1 @@
+"""What builds the documentation: the generated reference pages and the site's hook."""

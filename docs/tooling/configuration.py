@@ -1,0 +1,123 @@
+"""The page of the TOML keys, from the pydantic models that read them."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
+
+from docs.tooling.markdown import code, page, table
+from docs.tooling.source import attribute_docstring
+from ganetic.evolution.space import SpaceFile
+from ganetic.full.config import TrainConfig
+
+INTRODUCTION = """
+Two kinds of files configure `ganetic`: a search space and a training. Every key stands here with what it takes and its
+default. An unknown key is an error that names the nearest known one. `--dry-run` prints a configuration with all
+defaults.
+"""
+SPACE = """
+## Search spaces
+
+`ganetic search FILE` reads one. [quick.toml](../../search_spaces/quick.toml) explains every key in place; copy it to
+begin.
+"""
+TRAINING = """
+## Trainings
+
+`ganetic train LOSS --config FILE` reads one. [demo.toml](../../ganetic/full/presets/demo.toml) is a commented example.
+"""
+
+
+def configuration() -> str:
+    """All keys of both kinds of files."""
+    spaces, trainings = _tables(SpaceFile, "Keys of a search space"), _tables(TrainConfig, "Keys of a training")
+    return page("Configuration keys", INTRODUCTION, SPACE, *spaces, TRAINING, *trainings)
+
+
+def _tables(model: type[BaseModel], title: str, place: str = "") -> Iterator[str]:
+    """A section for the keys of a model, then one for every model inside it."""
+    fields = model.model_fields
+    inner = {name: models_in(field.annotation) for name, field in fields.items()}
+    yield f"### {title}\n\n{table(['key', 'takes', 'default', 'meaning'], _rows(model))}"
+    for name, models in inner.items():
+        path = f"{place}.{name}" if place else name
+        brackets = "[[{}]]" if _is_list(fields[name].annotation) else "[{}]"
+        for one in models:
+            kind = f" of {', '.join(_tags(one))}" if len(models) > 1 else ""
+            yield from _tables(one, code(brackets.format(path)) + kind, path)
+
+
+def _rows(model: type[BaseModel]) -> Iterator[list[str]]:
+    for name, field in model.model_fields.items():
+        takes = _takes(field)
+        if takes:
+            default = "required" if field.is_required() else _literal(field.get_default(call_default_factory=True))
+            yield [code(name), takes, default, attribute_docstring(model, name)]
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        value = list(value)
+    return code(json.dumps(value, ensure_ascii=False))
+
+
+def _takes(field: FieldInfo) -> str:
+    """What a key takes, in words; nothing for a table of its own."""
+    if models_in(field.annotation) and not _literals_in(field.annotation):
+        return ""
+    return words_of(field)
+
+
+def words_of(field: FieldInfo) -> str:
+    """What a field of a model takes, in words."""
+    schema = TypeAdapter(field.rebuild_annotation()).json_schema()
+    return _words(schema, schema.get("$defs", {}))
+
+
+def _words(schema: dict[str, Any], named: dict[str, Any]) -> str:
+    """A JSON schema in words; its references are to what is named."""
+    if "$ref" in schema:
+        return _words(named[schema["$ref"].rpartition("/")[2]], named)
+    if "anyOf" in schema:
+        parts = [_words(part, named) for part in schema["anyOf"] if part.get("type") != "null"]
+        return " or ".join(dict.fromkeys(parts))
+    if "const" in schema or "enum" in schema:
+        return ", ".join(code(json.dumps(value)) for value in schema.get("enum", [schema.get("const")]))
+    if "prefixItems" in schema:
+        return f"list of {len(schema['prefixItems'])}: {_words(schema['prefixItems'][0], named)}"
+    if schema.get("type") == "array":
+        return f"list of {_words(schema['items'], named)}"
+    return _NAMES[schema["type"]] + _range(schema)
+
+
+_NAMES = {"integer": "integer", "number": "number", "string": "string", "boolean": "`true`, `false`", "object": "table"}
+
+
+def _range(schema: dict[str, Any]) -> str:
+    bounds = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+    said = [f"{sign} {schema[key]:,}" for key, sign in bounds if key in schema]
+    return f" {' and '.join(said)}" if said else ""
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """The models that a type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in models_in(argument)]
+
+
+def _literals_in(annotation: Any) -> bool:
+    return get_origin(annotation) is Literal or any(_literals_in(argument) for argument in get_args(annotation))
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(_is_list(argument) for argument in get_args(annotation))
+
+
+def _tags(model: type[BaseModel]) -> list[str]:
+    """The values of the key that tells a member of a union from the others."""
+    return [code(str(value)) for field in model.model_fields.values() for value in get_args(field.annotation)][:1]
