@@ -24,7 +24,7 @@ data = "digits"
 form = "label"
 operators = ["add", "sub", "mul", "div", "neg", "square", "sqrt", "log", "exp"]
 trees = { max_nodes = 16 }
-evolution = { population = 8, window = 4, reduction = 2 }
+evolution = { population = 8, window = 4, reduction_factor = 2 }
 rungs = [{ steps = 100, seeds = 1 }, { steps = 100, seeds = 3 }]
 finals = { finalists = 3, seeds = 3, steps = 200 }
 proxies = [{ images = 64 }]

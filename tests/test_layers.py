@@ -17,6 +17,7 @@ LAYERS = (
     {"proxy"},
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},
+    {"formats"},
     {"config", "files", "interrupt"},
     {"errors"},
 )
