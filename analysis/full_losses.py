@@ -29,6 +29,7 @@ from ganetic.full.config import TrainConfig, load_config, overridden
 from ganetic.full.diagnosis import has_failed
 from ganetic.full.evaluation import MeasureName
 from ganetic.full.judge import judge
+from ganetic.full.migrations import with_config_of_today
 from ganetic.full.run_files import is_training
 from ganetic.full.train import resume_training, train
 from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
@@ -197,7 +198,8 @@ def main() -> None:
     path, place = options.directory / JOURNAL, str(options.directory.resolve())
     runner = RayExecutor(work, place, workers=options.workers, wall_seconds=3600 * HOURS)
     with run_lock(options.directory), runner as executor:
-        run_grid(path, {"config": config.model_dump(mode="json")}, grid, executor, show)
+        meta = {"config": config.model_dump(mode="json")}
+        run_grid(path, meta, grid, executor, show, with_config_of_today)
     ended = read_grid(path)[2]
     records = [record.record for record in ended]
     reference = default_reference(list(losses))

@@ -121,7 +121,9 @@ def _with_new_names(data: object, model: type[BaseModel], where: str, place: str
         name = model.renamed_keys.get(key, key)
         if name != key:
             if name in data:
-                raise UserError(f'{where}: "{place}{key}" is the old name of "{name}", and both are given; leave it out')
+                raise UserError(
+                    f'{where}: "{place}{key}" is the old name of "{name}", and both are given; leave it out'
+                )
             note_renamed(f"{place}{key}", f"{place}{name}", where)
         field = model.model_fields.get(name)
         inner = None if field is None else _model_in(field.annotation)

@@ -59,12 +59,22 @@ class Format:
         """
         if not isinstance(data, dict):
             return validate(data, model, where)
-        version, plain = _version(data, where), _without_version(data)
+        version = _version(data, where)
         if version > self.version:
-            return self._read_newer(plain, version, model, where)
-        return validate(self._migrated(plain, version, where), model, where)
+            return self._read_newer(_without_version(data), version, model, where)
+        return validate(self.migrated(data, where), model, where)
 
-    def _migrated(self, plain: Plain, version: int, where: str) -> Plain:
+    def migrated(self, data: Mapping[str, Any], where: str) -> Plain:
+        """Stored data as it is stored today, without its version; of a newer version as it is.
+
+        Args:
+            data: as it was stored.
+            where: the file, for errors.
+
+        Raises:
+            UserError: a migration does not find what its version has.
+        """
+        version, plain = _version(data, where), _without_version(data)
         try:
             for migration in self.migrations[version - 1 :]:
                 plain = migration(plain)

@@ -17,7 +17,7 @@ niche were; 0 for no niches. ``niche_size``: individuals that bred from a niche;
 
 
 def _several_proxies(space: Plain) -> Plain:
-    """1 to 2: a space has a list of proxies. (``proxy`` is a string in later formats: how they are found.)"""
+    """1 to 2: a space has a list of proxies; in later formats ``proxy`` is a string, how they are found."""
     if not isinstance(space.get("proxy"), dict):
         return space
     rest = {key: value for key, value in space.items() if key != "proxy"}

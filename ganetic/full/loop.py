@@ -104,7 +104,7 @@ def _loop(work: Work, standing: Standing, chronicle: Chronicle, interrupt: Inter
         losses = trainer.advance()
         if before is not None:
             change = float((trainer.weights() - before).norm())
-            update = change / (config.optimiser.generator_rate * len(before) ** 0.5)
+            update = change / (config.optimizer.generator_lr * len(before) ** 0.5)
             if not math.isfinite(update):
                 trainer.check()
             standing = standing.watched(trainer.step, update)

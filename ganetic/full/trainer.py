@@ -62,11 +62,11 @@ class Trainer:
         self.generator, self.discriminator = build(config.model, size, channels, config.seed)
         for net in (self.generator, self.discriminator):
             net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._average = EMA(self.generator, config.average)
-        rates, betas = config.optimiser, (config.optimiser.beta1, config.optimiser.beta2)
+        self._average = EMA(self.generator, config.ema_decay)
+        rates, betas = config.optimizer, (config.optimizer.beta1, config.optimizer.beta2)
         self.optimisers = (
-            adam(self.generator, rates.generator_rate, *betas),
-            adam(self.discriminator, rates.discriminator_rate, *betas),
+            adam(self.generator, rates.generator_lr, *betas),
+            adam(self.discriminator, rates.discriminator_lr, *betas),
         )
         self._profile = PROFILES.get(config.augmentation.profile)
         names = ["latents", "order", "augmentation", "regulariser"]

@@ -24,7 +24,7 @@ from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.studies.ratios import Pair, Ratio, ratios
-from ganetic.studies.settings import Entry, Kind, Settings, settings_in
+from ganetic.studies.settings import MADE_WITH, Entry, Kind, Settings, settings_in
 
 JOURNAL = "journal.db"
 
@@ -96,7 +96,7 @@ class Comparison:
         meta, _, records = read_grid(path)
         self.directory = path.parent
         self.settings: Settings = settings_in(meta, kind, path)
-        self.made_with: dict[str, str] = dict(meta.get("made_with", {}))
+        self.made_with: dict[str, str] = dict(meta.get(MADE_WITH, {}))
         self._records: dict[int, Record] = {record.number: record for record in records}
         self._results = {
             record.number: validate(record.record, TrialResult, where=f"{path}: training {record.number}")

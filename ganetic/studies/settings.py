@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from ganetic.config import Config, validate
+from ganetic.config import Config
 from ganetic.errors import UserError
 from ganetic.evolution.run_config import Measure
 from ganetic.evolution.space import SpaceProxy
+from ganetic.formats import Format
 from ganetic.jobs.grid import Cell
 from ganetic.proxy.rates import RateList, Rates
 from ganetic.proxy.spec import ProxySpec, TrialSpec, with_rates
@@ -18,6 +19,12 @@ from ganetic.studies.ratios import Pair
 
 if TYPE_CHECKING:  # not for a cycle: settings are read without torch, which prepared data needs
     from ganetic.proxy.materials import Materials
+
+STUDY = Format("study")
+"""What a study's journal says of the study as a whole."""
+
+MADE_WITH = "made_with"
+"""Beside the settings in a journal: versions and hardware."""
 
 Kind = Literal["comparison", "confirmation", "tuning"]
 
@@ -129,19 +136,20 @@ class Settings(Config):
         ]
 
     def meta(self) -> dict[str, Any]:
-        """As plain data, for a journal."""
-        return self.model_dump(mode="json")
+        """As plain data with its format, for a journal."""
+        return STUDY.stamped(self.model_dump(mode="json"))
 
 
 def settings_in(meta: Mapping[str, Any], kind: Kind, path: Path) -> Settings:
     """Read the settings in a journal.
 
     Raises:
-        UserError: the journal is of something else.
+        UserError: the journal is of something else, or a newer version wrote what is not understood.
     """
     if meta.get("kind") != kind:
         raise UserError(f"{path}: holds no {kind}; name a directory of one")
-    return validate({key: meta[key] for key in Settings.model_fields if key in meta}, Settings, where=str(path))
+    settings = {key: value for key, value in meta.items() if key != MADE_WITH}
+    return STUDY.read(settings, Settings, where=str(path))
 
 
 def measures_of(proxies: Sequence[SpaceProxy], materials: Mapping[str, "Materials"]) -> tuple[Measure, ...]:
