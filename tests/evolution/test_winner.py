@@ -70,6 +70,14 @@ def test_a_random_search_names_its_losses_so(tmp_path: Path) -> None:
     assert pick_card(finished()).name.startswith("tiny-s7-")
 
 
+def test_the_old_name_of_a_pick(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganetic.config._noted", set())
+    assert pick_card(finished(), "fid") == pick_card(finished(), "fid") == pick_card(finished(), "fd")
+    assert [record.getMessage() for record in caplog.records] == [
+        "--pick fid is now --pick fd; the old name is still read"
+    ]
+
+
 def test_what_cannot_be_picked() -> None:
     with pytest.raises(UserError, match='unknown pick "best"; expected knee, fd, stability or the number'):
         choose(CANDIDATES, REFERENCES, "best", "runs/x")
