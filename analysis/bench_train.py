@@ -70,10 +70,10 @@ class BareLoop:
         self._nets = build(settings.model, size, 1, 0)
         for net in self._nets:
             net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        rates, betas = settings.optimiser, (settings.optimiser.beta1, settings.optimiser.beta2)
+        rates, betas = settings.optimizer, (settings.optimizer.beta1, settings.optimizer.beta2)
         self._adams = (
-            torch.optim.Adam(self._nets.generator.parameters(), rates.generator_rate, betas, fused=True),
-            torch.optim.Adam(self._nets.discriminator.parameters(), rates.discriminator_rate, betas, fused=True),
+            torch.optim.Adam(self._nets.generator.parameters(), rates.generator_lr, betas, fused=True),
+            torch.optim.Adam(self._nets.discriminator.parameters(), rates.discriminator_lr, betas, fused=True),
         )
         self._loss: Loss = GanLoss(LOSS)
         pixels = np.zeros((settings.batch, size, size, 1), dtype=np.uint8)

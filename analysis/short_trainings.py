@@ -26,27 +26,27 @@ PLAIN: dict[str, Any] = {"equalised": False, "pixel_norm": False, "batch_norm": 
 PROGRESSIVE: dict[str, Any] = {"equalised": True, "pixel_norm": True, "batch_norm": False}
 
 
-def optimiser(rate: float, beta1: float) -> dict[str, float]:
+def optimizer(rate: float, beta1: float) -> dict[str, float]:
     """One rate for both players."""
-    return {"generator_rate": rate, "discriminator_rate": rate, "beta1": beta1, "beta2": 0.99}
+    return {"generator_lr": rate, "discriminator_lr": rate, "beta1": beta1, "beta2": 0.99}
 
 
 def settings() -> dict[str, dict[str, Any]]:
     """What differs from `demo`, by name."""
     return {
-        "batch norm, 5e-4, β₁ 0.5 (demo)": {"model": PLAIN, "optimiser": optimiser(5e-4, 0.5)},
-        "batch norm, 1e-3, β₁ 0.5": {"model": PLAIN, "optimiser": optimiser(1e-3, 0.5)},
-        "pixel norm, equalised, 3e-3, β₁ 0 (MSG-GAN)": {"model": PROGRESSIVE, "optimiser": optimiser(3e-3, 0.0)},
-        "pixel norm, equalised, 5e-4, β₁ 0": {"model": PROGRESSIVE, "optimiser": optimiser(5e-4, 0.0)},
-        "pixel norm, equalised, 1e-3, β₁ 0.5": {"model": PROGRESSIVE, "optimiser": optimiser(1e-3, 0.5)},
+        "batch norm, 5e-4, β₁ 0.5 (demo)": {"model": PLAIN, "optimizer": optimizer(5e-4, 0.5)},
+        "batch norm, 1e-3, β₁ 0.5": {"model": PLAIN, "optimizer": optimizer(1e-3, 0.5)},
+        "pixel norm, equalised, 3e-3, β₁ 0 (MSG-GAN)": {"model": PROGRESSIVE, "optimizer": optimizer(3e-3, 0.0)},
+        "pixel norm, equalised, 5e-4, β₁ 0": {"model": PROGRESSIVE, "optimizer": optimizer(5e-4, 0.0)},
+        "pixel norm, equalised, 1e-3, β₁ 0.5": {"model": PROGRESSIVE, "optimizer": optimizer(1e-3, 0.5)},
         "pixel norm, equalised, 3e-3, β₁ 0, R1 0.1": {
             "model": PROGRESSIVE,
-            "optimiser": optimiser(3e-3, 0.0),
+            "optimizer": optimizer(3e-3, 0.0),
             "regulariser": {"r1": 0.1},
         },
         "pixel norm, 3e-4, β₁ 0.5": {
             "model": {**PROGRESSIVE, "equalised": False},
-            "optimiser": optimiser(3e-4, 0.5),
+            "optimizer": optimizer(3e-4, 0.5),
         },
     }
 
@@ -56,7 +56,9 @@ def varied(changes: dict[str, Any], steps: int, seed: int) -> TrainConfig:
     data = load_config("demo").model_dump(mode="json")
     for table, keys in changes.items():
         data[table] = {**data[table], **keys}
-    return TrainConfig.model_validate({**data, "steps": steps, "seed": seed, "keep": 1, "checkpoint_every": steps // 4})
+    return TrainConfig.model_validate(
+        {**data, "steps": steps, "seed": seed, "keep_last": 1, "checkpoint_every": steps // 4}
+    )
 
 
 def work(context: str, payload: dict[str, Any]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def export(run: Run | Path | str, card: Path | str, pick: str = "knee") -> list[
     Args:
         run: the run of a search.
         card: a file that ends in ``.json``; ``.py`` and ``.tex`` go beside it.
-        pick: which loss: ``knee``, ``fid``, ``stability`` or an individual's number, see
+        pick: which loss: ``knee``, ``fd``, ``stability`` or an individual's number, see
             `ganetic.evolution.winner.pick_card`.
 
     Returns:

@@ -1,15 +1,21 @@
 """Frozen, documented configuration models, read from TOML with one-line errors."""
 
 import json
+import logging
 import tomllib
+from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from ganetic.errors import UserError, did_you_mean
+
+_log = logging.getLogger(__name__)
+_noted: set[tuple[str, str]] = set()
+"""Old and new names of which this process has said that they are one key."""
 
 
 class Config(BaseModel):
@@ -17,15 +23,19 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {}
+    """Keys that TOML files may still give under their old names, and what they are called now. What was stored is
+    migrated instead, see `ganetic.formats`."""
+
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 def read_toml(path: Path | Traversable, model: type[ConfigT]) -> ConfigT:
-    """Read a TOML file into a validated model.
+    """Read a TOML file into a validated model; old names of keys are accepted, see `Config.renamed_keys`.
 
     Raises:
-        UserError: the file cannot be read, is not TOML, or does not fit the model.
+        UserError: the file cannot be read, is not TOML, gives a key under both of its names, or does not fit the model.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -35,7 +45,7 @@ def read_toml(path: Path | Traversable, model: type[ConfigT]) -> ConfigT:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
-    return validate(data, model, where=str(path))
+    return validate(_with_new_names(data, model, str(path)), model, where=str(path))
 
 
 def read_json(path: Path | Traversable, model: type[ConfigT], remedy: str) -> ConfigT:
@@ -49,11 +59,23 @@ def read_json(path: Path | Traversable, model: type[ConfigT], remedy: str) -> Co
     Raises:
         UserError: the file cannot be read, is not JSON, or does not fit the model.
     """
+    return validate(load_json(path, remedy), model, where=str(path))
+
+
+def load_json(path: Path | Traversable, remedy: str) -> object:
+    """Read a JSON file that this package wrote as plain data.
+
+    Args:
+        path: the file.
+        remedy: what to do where it cannot be read.
+
+    Raises:
+        UserError: the file cannot be read, or is not JSON.
+    """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {error}; {remedy}") from None
-    return validate(data, model, where=str(path))
 
 
 def validate(data: object, model: type[ConfigT], where: str) -> ConfigT:
@@ -61,9 +83,52 @@ def validate(data: object, model: type[ConfigT], where: str) -> ConfigT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        # A misspelt key is both unknown and missing; the unknown one tells more.
-        problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        raise UserError(f"{where}: {_one_line(problems[0], model)}") from None
+        raise UserError(f"{where}: {one_line(error, model)}") from None
+
+
+def one_line(error: ValidationError, model: type[BaseModel]) -> str:
+    """What is wrong first, in one line."""
+    # A misspelt key is both unknown and missing; the unknown one tells more.
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    return _one_line(problems[0], model)
+
+
+def unknown_keys(error: ValidationError) -> list[str]:
+    """The keys that the model does not have, as ``evolution.tunring``."""
+    problems = [problem for problem in error.errors() if problem["type"] == "extra_forbidden"]
+    return [_dotted(_without_union_members(problem["loc"])) for problem in problems]
+
+
+def note_renamed(old: str, new: str, where: str = "") -> None:
+    """Say, once in a process for each old name, that something is called otherwise now."""
+    if (old, new) not in _noted:
+        _noted.add((old, new))
+        _log.warning("%s%s is now %s; the old name is still read", f"{where}: " if where else "", old, new)
+
+
+def _with_new_names(data: object, model: type[BaseModel], where: str, place: str = "") -> object:
+    """Plain data of a file with today's names for old keys, in this table and those inside it.
+
+    Raises:
+        UserError: a key is given under both of its names.
+    """
+    if isinstance(data, list):
+        return [_with_new_names(one, model, where, place) for one in data]
+    if not (isinstance(data, dict) and issubclass(model, Config)):
+        return data
+    table = {}
+    for key, value in data.items():
+        name = model.renamed_keys.get(key, key)
+        if name != key:
+            if name in data:
+                raise UserError(
+                    f'{where}: "{place}{key}" is the old name of "{name}", and both are given; leave it out'
+                )
+            note_renamed(f"{place}{key}", f"{place}{name}", where)
+        field = model.model_fields.get(name)
+        inner = None if field is None else _model_in(field.annotation)
+        table[name] = value if inner is None else _with_new_names(value, inner, where, f"{place}{name}.")
+    return table
 
 
 def _one_line(problem: ErrorDetails, model: type[BaseModel]) -> str:

@@ -22,7 +22,7 @@ SPACE = SearchSpace(
     form="label",
     operators=("add", "sub", "mul", "div", "neg", "square", "sqrt", "log", "exp"),
     trees=Trees(max_nodes=16),
-    evolution=Evolution(population=8, window=4, reduction=2),
+    evolution=Evolution(population=8, window=4, reduction_factor=2),
     checkpoint_every=50,
     kill=(),
     rungs=(Rung(steps=100, seeds=1), Rung(steps=100, seeds=3)),

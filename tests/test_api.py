@@ -31,7 +31,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> ganetic.Training:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANETIC_CACHE", str(tmp_path_factory.getbasetemp() / "full-cache"))
         run = tmp_path_factory.mktemp("finished") / "run"
-        return ganetic.train("hinge", tiny(data={"name": "digits"}, measured=150), model="mlp", steps=10, run=str(run))
+        return ganetic.train(
+            "hinge", tiny(data={"name": "digits"}, eval_images=150), model="mlp", steps=10, run=str(run)
+        )
 
 
 @pytest.mark.parametrize("kind", [str, Path])
@@ -89,7 +91,7 @@ def test_all_losses_are_compared_by_one_word(in_folder: Path) -> None:
 @pytest.mark.parametrize("kind", [str, Path])
 def test_confirm_takes_a_run_or_its_directory(kind: type[str] | type[Path], in_folder: Path) -> None:
     run = ganetic.search(SMALL, run="run", runtime=small_runtime(max_trials=24))
-    by_run, by_path = (ganetic.confirm(one, seeds=2, pick="fid", runtime=small_runtime()) for one in (run, kind("run")))
+    by_run, by_path = (ganetic.confirm(one, seeds=2, pick="fd", runtime=small_runtime()) for one in (run, kind("run")))
     assert by_run.card == by_path.card
     assert by_path.claims()[0].startswith(f"{by_path.card.name} on 2 seeds that chose nothing")
 
@@ -111,7 +113,7 @@ def test_bank_reads_a_file_that_was_saved(kind: type[str] | type[Path], in_folde
 @pytest.mark.parametrize("kind", [str, Path])
 def test_train_takes_a_preset_a_file_or_a_configuration(kind: type[str] | type[Path], in_folder: Path) -> None:
     Path("my.toml").write_text(
-        "steps = 10\nmeasured = 48\n[data]\nname = 'digits'\n[model]\nname = 'mlp'\nlatent = 8\n"
+        "steps = 10\neval_images = 48\n[data]\nname = 'digits'\n[model]\nname = 'mlp'\nlatent = 8\n"
     )
     training = ganetic.train("hinge", kind("my.toml"), classes="3, 8", batch=8, seed=4, run=kind("run"))
     assert (training.status, training.directory, training.standing.step) == ("finished", Path("run"), 10)

@@ -24,7 +24,7 @@ data = "digits"
 form = "label"
 operators = ["add", "sub", "mul", "div", "neg", "square", "sqrt", "log", "exp"]
 trees = { max_nodes = 16 }
-evolution = { population = 8, window = 4, reduction = 2 }
+evolution = { population = 8, window = 4, reduction_factor = 2 }
 rungs = [{ steps = 100, seeds = 1 }, { steps = 100, seeds = 3 }]
 finals = { finalists = 3, seeds = 3, steps = 200 }
 proxies = [{ images = 64 }]
@@ -270,7 +270,7 @@ def test_random_search_says_so_everywhere(in_folder: Path, capsys: Capture) -> N
     assert "only" in complaint(capsys, "plot", "base", "--beside", run)
 
 
-@pytest.mark.parametrize("pick", ["knee", "fid", "0"])
+@pytest.mark.parametrize("pick", ["knee", "fd", "0"])
 def test_export_writes_a_card_a_module_and_a_formula(pick: str, in_folder: Path, capsys: Capture) -> None:
     assert run_command(["export", "loss.json", "--run", str(small_run_directory()), "--pick", pick]) == 0
     assert capsys.readouterr().out.splitlines() == ["loss.json", "loss.py", "loss.tex"]

@@ -18,6 +18,7 @@ LAYERS = (
     {"training"},
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},
+    {"formats"},
     {"config", "files", "interrupt"},
     {"errors"},
 )

@@ -47,7 +47,7 @@ def test_the_code_from_python_runs(in_folder: Path) -> None:
     for size, smaller in SMALLER.items():
         assert size in code
         code = code.replace(size, smaller)
-    config = tiny("dcgan", data={"name": "digits"}, measured=150)
+    config = tiny("dcgan", data={"name": "digits"}, eval_images=150)
     Path("tiny.toml").write_text(as_toml(config), encoding="utf-8")
     names: dict[str, object] = {}
     exec(code, names)

@@ -37,7 +37,7 @@ def search() -> ganetic.Run:
     assert_type(ganetic.open_run("run"), Run)
     assert_type(ganetic.open_run(PATH), Run)
     assert_type(ganetic.resume(run), Run)
-    assert_type(ganetic.export(run, "best.json", pick="fid"), list[Path])
+    assert_type(ganetic.export(run, "best.json", pick="fd"), list[Path])
     assert_type(ganetic.export("run", PATH), list[Path])
     return run
 

@@ -137,7 +137,7 @@ def show(run: RunArgument = None, json: Json = False) -> None:
 def export(
     card: Annotated[Path, typer.Argument(metavar="OUT.json", help="The loss card; .py and .tex go beside it.")],
     run: Annotated[Path | None, typer.Option(metavar="DIR", help="By default the latest in runs/.")] = None,
-    pick: Annotated[str, typer.Option(metavar="knee|fid|stability|ID", help="Which loss of the run.")] = "knee",
+    pick: Annotated[str, typer.Option(metavar="knee|fd|stability|ID", help="Which loss of the run.")] = "knee",
 ) -> None:
     """Write a loss of a run: card, torch module, formula."""
     from ganetic.evolution.winner import pick_card

@@ -142,7 +142,7 @@ def refuse_beside_config(given: Mapping[str, object]) -> None:
 def confirm(
     run: RunArgument = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each loss.")] = 20,
-    pick: Annotated[str, typer.Option(metavar="knee|fid|stability|ID", help="Which loss of the run.")] = "knee",
+    pick: Annotated[str, typer.Option(metavar="knee|fd|stability|ID", help="Which loss of the run.")] = "knee",
     workers: Workers = None,
     address: Address = None,
     gpus_per_trial: GpusPerTrial = 0.0,

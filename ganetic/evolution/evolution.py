@@ -104,7 +104,7 @@ class Evolution:
             if not individual.waits:
                 return individual, individual.target
         for rung in range(len(self._space.rungs) - 2, -1, -1):
-            quota = int(self._completed[rung] / self._space.evolution.reduction)
+            quota = int(self._completed[rung] / self._space.evolution.reduction_factor)
             if self._promoted[rung + 1] >= quota:
                 continue
             level = [member for member in self.population if member.rung >= rung]

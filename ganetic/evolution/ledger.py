@@ -2,9 +2,10 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from ganetic.evolution.migrations import about_today
 from ganetic.jobs.executor import Executor, Payload
 from ganetic.jobs.journal import Entry, Journal, Record, Submission, collector_off
 from ganetic.proxy.result import TrialResult, TrialState
@@ -25,7 +26,7 @@ class Ledger:
     def __init__(self, journal: Journal, executor: Executor) -> None:
         self._journal, self._executor = journal, executor
         self._waiting: deque[tuple[int, Payload]] = deque()
-        self.submissions: list[Submission] = journal.submissions()
+        self.submissions: list[Submission] = submissions_in(journal)
         self.results = results_of(journal.records())
         self.states: Counter[str] = Counter(describe(result) for result in self.results.values())
 
@@ -90,6 +91,17 @@ class Ledger:
             if outcome.status == "raised":
                 raise RuntimeError(f"trial {outcome.number} raised:\n{outcome.error}")
         return [outcome.number for outcome in ended]
+
+
+def submissions_in(journal: Journal, numbers: Collection[int] | None = None) -> list[Submission]:
+    """All trials of a journal, or those with these numbers, in order of number, with what they are for as of today."""
+    return [_today(submission) for submission in journal.submissions(numbers)]
+
+
+def _today(submission: Submission) -> Submission:
+    about = submission.payload.get(ABOUT)
+    today = about_today(about)
+    return submission if today is about else submission._replace(payload={**submission.payload, ABOUT: today})
 
 
 def trial_result(state: str, record: Mapping[str, Any] | None, seconds: float) -> TrialResult:

@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.evolution.contenders import contenders
 from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, FinalTrial, Kind, assess, front
 from ganetic.evolution.individual import Individual, seed_trace
-from ganetic.evolution.ledger import ABOUT, results_of
-from ganetic.evolution.run_config import RunConfig
+from ganetic.evolution.ledger import ABOUT, results_of, submissions_in
+from ganetic.evolution.migrations import SEARCH
+from ganetic.evolution.run_config import RunConfig, RunMeta
 from ganetic.files import refuse_other_than_utf8
 from ganetic.jobs.journal import Entry, Event, Journal, Record, Submission
 from ganetic.metrics.stability import SeedTrace
@@ -63,12 +63,13 @@ class RunReader:
             )
         if "config" not in meta:
             raise UserError(f"{self.path}: holds no configuration; it was not written by `ganetic search`")
-        self.config: RunConfig = validate(meta["config"], RunConfig, where=str(self.path))
+        about = SEARCH.read(meta, RunMeta, where=str(self.path))
+        self.config: RunConfig = about.config
+        self.made_with: dict[str, str] = about.made_with
         # Events first: what they say of the trials, such as that all finals have ended, then holds for the entries.
         self.events: list[Event] = self._journal.events()
         self.entries: list[Entry] = self._journal.entries()
         with self.as_written():
-            self.made_with: dict[str, str] = dict(meta.get("made_with", {}))
             if any(entry.number != place for place, entry in enumerate(self.entries)):
                 raise ValueError("trials are missing")
 
@@ -91,7 +92,7 @@ class RunReader:
     @cached_property
     def submissions(self) -> list[Submission]:
         """All trials, by number."""
-        return self._journal.submissions()[: len(self.entries)]
+        return submissions_in(self._journal)[: len(self.entries)]
 
     @cached_property
     def results(self) -> dict[int, TrialResult]:
@@ -180,7 +181,7 @@ class RunReader:
 
     def _trials_where(self, wanted: Callable[[Entry], bool]) -> tuple[list[Submission], dict[int, TrialResult]]:
         numbers = [entry.number for entry in self.entries if wanted(entry)]
-        submissions, records = self._journal.submissions(numbers), self._records(numbers)
+        submissions, records = submissions_in(self._journal, numbers), self._records(numbers)
         with self.as_written():
             return submissions, results_of(list(records.values()))
 

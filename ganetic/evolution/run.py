@@ -12,12 +12,13 @@ from ganetic.evolution.chosen import on_data, planned
 from ganetic.evolution.driver import Driver
 from ganetic.evolution.events import LIMIT
 from ganetic.evolution.listener import Listener, Silence
+from ganetic.evolution.migrations import SEARCH
 from ganetic.evolution.results import JOURNAL, Run, open_run
-from ganetic.evolution.run_config import Measure, RunConfig, differences
+from ganetic.evolution.run_config import Measure, RunConfig, RunMeta, differences
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import refuse_bad_seed
-from ganetic.evolution.space import SearchSpace, SpaceProxy, Stop, load_space, read_space
-from ganetic.files import make_directory, refuse_impossible_directory, write_whole
+from ganetic.evolution.space import SearchSpace, SpaceProxy, Stop, load_space, read_space, write_space
+from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.interrupt import interruptible
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
@@ -69,9 +70,9 @@ def search(
         make_directory(directory)  # not before all that can be wrong has been tried
         with run_lock(directory):
             _refuse_other_content(directory)  # another search may have come first
-            write_whole(directory / SPACE_COPY, space.model_dump_json(indent=2) + "\n")
-            meta = {"config": config.model_dump(mode="json"), "made_with": versions()}
-            with Journal.create(directory / JOURNAL, meta) as journal:
+            write_space(directory / SPACE_COPY, space)
+            meta = RunMeta(config=config, made_with=versions()).model_dump(mode="json")
+            with Journal.create(directory / JOURNAL, SEARCH.stamped(meta)) as journal:
                 listener.log(f"run directory {directory}")
                 _tell_of_window(config, executor, listener)
                 limits = (space.stop.max_trials, runtime.time_budget_seconds)
@@ -97,6 +98,7 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
         asked = run.limit if runtime.max_trials is None else runtime.max_trials
         limit = _limited(space, asked).stop.max_trials
         _refuse_finished(run, runtime, limit)
+        _refuse_retired(run)
         materials, config = _prepare(space, run.config.data, run.config.seed, runtime, listener, run.config)
         if changes := differences(run.config, config):
             more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
@@ -219,6 +221,15 @@ def _refuse_finished(run: Run, runtime: Runtime, limit: int) -> None:
     if run.status_when_idle == "finished" and not (asked_for_more and limit > run.asked):
         raise UserError(
             f"{run.directory}: this run is finished after {run.asked} trials; a larger --max-trials makes it go on"
+        )
+
+
+def _refuse_retired(run: Run) -> None:
+    if retired := run.config.retired:
+        settings = ", ".join(f"{key} = {value}" for key, value in retired.items())
+        raise UserError(
+            f"{run.directory}: was searched with what this version of ganetic no longer has ({settings}); it can be "
+            f"shown and exported, but not gone on with; use ganetic {run.made_with.get('ganetic', 'of then')} for that"
         )
 
 

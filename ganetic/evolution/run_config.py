@@ -103,12 +103,15 @@ class RunConfig(Config):
         data: name of the data set.
         measures: one for each proxy of the space, in its order.
         seed: the run's.
+        retired: settings by dotted key that had a say in the run and that this version no longer has; such a run is
+            shown and exported, but not gone on with. None of a run that is begun today.
     """
 
     space: SearchSpace
     data: str
     measures: Annotated[tuple[Measure, ...], Field(min_length=1)]
     seed: int
+    retired: Annotated[dict[str, float], Field(exclude_if=lambda keys: not keys)] = Field(default_factory=dict)
 
     @property
     def scales(self) -> Scales:
@@ -131,6 +134,18 @@ class RunConfig(Config):
     def floor_fd(self) -> float:
         """The metric of real images against real ones."""
         return geometric_mean(measure.floor_fd for measure in self.measures)
+
+
+class RunMeta(Config):
+    """What a run's journal says of the run as a whole.
+
+    Attributes:
+        config: what the search is a function of.
+        made_with: versions and hardware.
+    """
+
+    config: RunConfig
+    made_with: dict[str, str] = Field(default_factory=dict)
 
 
 def model_name(proxy: ProxySpec, materials: "Materials") -> str:

@@ -1,15 +1,19 @@
 """Search spaces: what is searched, how, and on which proxy; read from TOML."""
 
+import json
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, FiniteFloat, field_validator, model_validator
 
-from ganetic.config import Config, read_json, read_toml, validate
+from ganetic.config import Config, load_json, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
+from ganetic.evolution.migrations import SPACE
 from ganetic.evolution.seeds import SEEDS_A_ROLE
+from ganetic.files import write_whole
 from ganetic.loss.expression import Call, depth, node_count, variables_of, walk
 from ganetic.loss.formula import VARIABLES, Form, Slot
 from ganetic.loss.library import LIBRARY
@@ -95,6 +99,8 @@ class Genes(RateList):
 class Evolution(Config):
     """Steady-state NSGA-II."""
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {"reduction": "reduction_factor"}
+
     population: Annotated[int, Field(ge=2)] = 40
     """Individuals that breed; the first as many are random, or from the library."""
     window: Positive = 8
@@ -108,7 +114,7 @@ class Evolution(Config):
     candidates: Annotated[int, Field(ge=1, le=100, exclude_if=lambda count: count == 1)] = 1
     """Viable children of which the one is trained that the nearest results told so far predict to be the best
     (`ganetic.evolution.neighbours`); every fifth child is the first one drawn all the same. 1: every child is."""
-    reduction: Annotated[FiniteFloat, Field(gt=1)] = 3.0
+    reduction_factor: Annotated[FiniteFloat, Field(gt=1)] = 3.0
     """One in so many of a rung's individuals is trained on the next rung."""
     random: bool = False
     """Random search: no child has parents; all else is the same."""
@@ -357,7 +363,16 @@ def read_space(path: Path) -> SearchSpace:
     Raises:
         UserError: it cannot be read or is not valid.
     """
-    return read_json(path, SearchSpace, "restore it, or start a new run")
+    return SPACE.read(load_json(path, "restore it, or start a new run"), SearchSpace, where=str(path))
+
+
+def write_space(path: Path, space: SearchSpace) -> None:
+    """Write the copy of its space that a run keeps.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    write_whole(path, json.dumps(SPACE.stamped(space.model_dump(mode="json")), indent=2, ensure_ascii=False) + "\n")
 
 
 def load_space(source: str | Path) -> SearchSpace:

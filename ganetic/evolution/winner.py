@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ganetic.config import note_renamed
 from ganetic.errors import UserError, typed
 from ganetic.evolution.individual import DEAD_SHARE
 from ganetic.evolution.results import Run
@@ -16,7 +17,10 @@ from ganetic.loss.reduce import reduce
 from ganetic.metrics.stability import Fitness
 from ganetic.proxy.rates import Rates
 
-PICKS = ("knee", "fid", "stability")
+PICKS = ("knee", "fd", "stability")
+
+OLD_PICKS = {"fid": "fd"}
+"""What picks were called, and are called now: a distance is an FID in InceptionV3's features alone."""
 
 Row = dict[str, Any]
 """A row of a table of `Run`, by column."""
@@ -27,7 +31,7 @@ def pick_card(run: Run, pick: str = "knee") -> LossCard:
 
     Args:
         run: the run.
-        pick: ``fid``: the smallest Fréchet distance; ``stability``: the smallest instability among those that are not
+        pick: ``fd``: the smallest Fréchet distance; ``stability``: the smallest instability among those that are not
             worse than the best reference; ``knee``: the nearest to both minima; or an individual's number. The finals
             decide, among those who survived them; or the front while they are not over.
 
@@ -52,6 +56,13 @@ def _survived(run: Run, row: Row) -> bool:
     return all(one.failed <= DEAD_SHARE * row["seeds"] for one in known)
 
 
+def _pick_of_today(pick: str) -> str:
+    today = OLD_PICKS.get(pick, pick)
+    if today != pick:
+        note_renamed(f"--pick {pick}", f"--pick {today}")
+    return today
+
+
 def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, where: str) -> int:
     """The number of the individual that a pick means.
 
@@ -64,6 +75,7 @@ def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, wher
     Raises:
         UserError: an unknown pick, or nobody to pick.
     """
+    pick = _pick_of_today(pick)
     if pick not in PICKS:
         raise UserError(f'unknown pick "{pick}"; expected {", ".join(PICKS)} or the number of an individual')
     go_on = typed("ganetic", "resume", where)
@@ -74,7 +86,7 @@ def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, wher
         )
     if not candidates:
         raise UserError(f"{where}: no loss has trained yet; let the search run on (`{go_on}`)")
-    if pick == "fid":
+    if pick == "fd":
         picked = min(candidates, key=lambda row: row["fd"])
     elif pick == "stability":
         picked = min(_not_worse(candidates, references, where), key=lambda row: row["instability"])
@@ -91,7 +103,7 @@ def _not_worse(candidates: Sequence[Row], references: Sequence[Row], where: str)
     if not good:
         raise UserError(
             f"{where}: no finalist is as good as the best reference (fd {best:.4g}), and a stable but worse loss is "
-            "not worth exporting; use --pick knee or --pick fid to export one all the same"
+            "not worth exporting; use --pick knee or --pick fd to export one all the same"
         )
     return good
 

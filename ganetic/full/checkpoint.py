@@ -11,9 +11,10 @@ from pydantic import FiniteFloat
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ganetic.config import Config, validate
+from ganetic.config import Config
 from ganetic.errors import UserError
 from ganetic.files import not_written
+from ganetic.full.migrations import CHECKPOINT
 from ganetic.training.trainer import State
 
 CHECKPOINTS = "checkpoints"
@@ -60,7 +61,8 @@ def write_checkpoint(run: Path, state: State, standing: Standing) -> Path:
         aside.mkdir(parents=True)
         for part in PARTS:
             save_file({name: tensor.detach().contiguous() for name, tensor in state[part].items()}, _file(aside, part))
-        (aside / _STATE).write_text(standing.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        stored = json.dumps(CHECKPOINT.stamped(standing.model_dump(mode="json")), indent=1)
+        (aside / _STATE).write_text(stored + "\n", encoding="utf-8")
         aside.rename(place)
     except OSError as error:
         raise not_written(place, error) from None
@@ -107,7 +109,7 @@ def read_standing(directory: Path) -> Standing:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not the state of a checkpoint ({str(error)[:100]}); choose another one") from None
-    return validate(data, Standing, where=str(path))
+    return CHECKPOINT.read(data, Standing, where=str(path))
 
 
 def directory_of(run: Path, step: int) -> Path:

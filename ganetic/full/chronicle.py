@@ -75,7 +75,7 @@ class Chronicle:
         if self._board is not None:
             self._board.flush()  # a resumed training writes nothing again that came before its checkpoint
         write_checkpoint(self._run, self._trainer.state(), standing)
-        prune(self._run, self._config.keep)
+        prune(self._run, self._config.keep_last)
 
     def stopped(self, step: int, reason: str) -> None:
         """Record why the training ends before its last step."""

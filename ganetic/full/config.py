@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -45,12 +45,17 @@ class DataSpec(Config):
         return self
 
 
-class OptimiserSpec(Config):
+class OptimizerSpec(Config):
     """Adam, of both players."""
 
-    generator_rate: Rate = 2e-3
+    renamed_keys: ClassVar[Mapping[str, str]] = {
+        "generator_rate": "generator_lr",
+        "discriminator_rate": "discriminator_lr",
+    }
+
+    generator_lr: Rate = 2e-3
     """G's learning rate."""
-    discriminator_rate: Rate = 2e-3
+    discriminator_lr: Rate = 2e-3
     """D's learning rate."""
     beta1: Decay = 0.0
     """Decay rate of the mean of gradients."""
@@ -61,13 +66,20 @@ class OptimiserSpec(Config):
 class TrainConfig(Config):
     """All that decides a training, but for the loss."""
 
+    renamed_keys: ClassVar[Mapping[str, str]] = {
+        "average": "ema_decay",
+        "keep": "keep_last",
+        "measured": "eval_images",
+        "optimiser": "optimizer",
+    }
+
     description: str = ""
     """One line for people."""
     data: DataSpec = DataSpec()
     """The images."""
     model: ModelSpec
     """The nets."""
-    optimiser: OptimiserSpec = OptimiserSpec()
+    optimizer: OptimizerSpec = OptimizerSpec()
     """Of both players."""
     regulariser: RegulariserSpec = RegulariserSpec()
     """What D's loss is added to; nothing by default."""
@@ -79,13 +91,13 @@ class TrainConfig(Config):
     """Updates of each player."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Decides initial weights, latents, the order of the images and their augmentation."""
-    average: Decay = 0.999
+    ema_decay: Decay = 0.999
     """Decay rate of the averaged generator, which draws the samples."""
     checkpoint_every: Annotated[int, Field(ge=10)] = 100
     """Steps between two checkpoints; at each the generator is measured, and draws a grid of samples."""
-    keep: Positive = 3
+    keep_last: Positive = 3
     """Checkpoints that stay, the latest; the one with the lowest fd stays too."""
-    measured: Annotated[int, Field(ge=16, le=50_000)] = 500
+    eval_images: Annotated[int, Field(ge=16, le=50_000)] = 500
     """Images that a Fréchet distance compares with as many held-out ones; fewer where the data has not five times as
     many."""
     stop_when_failed: bool = False

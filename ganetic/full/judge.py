@@ -50,7 +50,7 @@ def judge(
             if data is None
             else config.data.model_copy(update={"name": with_window_of(data, config.data.name)})
         )
-        subject = load_subject(spec, config.measured, download)
+        subject = load_subject(spec, config.eval_images, download)
         known = f"{subject.images.name}:{subject.images.fingerprint[:12]}"
         if data is None and known != checkpoint.page.data:
             raise UserError(

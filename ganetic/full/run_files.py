@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from ganetic.config import Config, validate
+from ganetic.config import Config
 from ganetic.errors import UserError
 from ganetic.files import refuse_other_than_utf8, write_whole
 from ganetic.full.config import TrainConfig
+from ganetic.full.migrations import TRAINING
 
 PAGE = "training.json"
 
@@ -40,7 +41,8 @@ def write_page(run: Path, page: TrainingPage) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    write_whole(run / PAGE, page.model_dump_json(indent=1) + "\n")
+    stored = TRAINING.stamped(page.model_dump(mode="json"))
+    write_whole(run / PAGE, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
 
 
 def is_training(directory: Path) -> bool:
@@ -52,7 +54,7 @@ def read_page(run: Path) -> TrainingPage:
     """Read the page of a run.
 
     Raises:
-        UserError: there is none, or it is damaged.
+        UserError: there is none, it is damaged, or a newer version wrote what is not understood.
     """
     refuse_other_than_utf8(run)
     path = run / PAGE
@@ -62,4 +64,4 @@ def read_page(run: Path) -> TrainingPage:
         raise UserError(f"{run}: no training; expected a directory that `ganetic train` made") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {str(error)[:100]}") from None
-    return validate(data, TrainingPage, where=str(path))
+    return TRAINING.read(data, TrainingPage, where=str(path))

@@ -85,16 +85,16 @@ def full_trainer(
         UserError: the model does not take such images, or a penalty does not go with the loss.
     """
     size, channels = images.shape[2:]
-    optimiser = config.optimiser
+    optimizer = config.optimizer
     spec = TrainerSpec(
         seed=config.seed,
         batch=config.batch,
         latent=config.model.latent,
-        generator_rate=optimiser.generator_rate,
-        discriminator_rate=optimiser.discriminator_rate,
-        beta1=optimiser.beta1,
-        beta2=optimiser.beta2,
-        ema_decay=config.average,
+        generator_lr=optimizer.generator_lr,
+        discriminator_lr=optimizer.discriminator_lr,
+        beta1=optimizer.beta1,
+        beta2=optimizer.beta2,
+        ema_decay=config.ema_decay,
         regulariser=config.regulariser,
         profile=config.augmentation.profile,
         real_changes=config.data.augmentation,

@@ -88,6 +88,6 @@ def subject_of(config: TrainConfig, download: bool = False) -> Subject:
     Raises:
         UserError: there is no such set, it has no such classes, or the model does not take images of its size.
     """
-    subject = load_subject(config.data, config.measured, download)
+    subject = load_subject(config.data, config.eval_images, download)
     scales_of(config, subject.images.images.shape[1])
     return subject

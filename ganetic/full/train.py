@@ -11,7 +11,7 @@ import torch
 from ganetic.errors import UserError, typed
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.full.checkpoint import Standing
-from ganetic.full.config import OptimiserSpec, TrainConfig, scales_of
+from ganetic.full.config import OptimizerSpec, TrainConfig, scales_of
 from ganetic.full.estimate import estimate
 from ganetic.full.listener import TrainListener, TrainSilence
 from ganetic.full.loop import go_on
@@ -64,7 +64,7 @@ def train(
         advice = f"`{typed('ganetic', 'resume', run)}` goes on with it" if is_training(run) else "name a new directory"
         raise UserError(f"{run}: is there already; {advice}")
     refuse_impossible_directory(run)
-    if said := found_at_other_rates(loss, _rates(config.optimiser), "trained with the configuration's"):
+    if said := found_at_other_rates(loss, _rates(config.optimizer), "trained with the configuration's"):
         listener.log(said)
     card = LossCard.of(name, formula)
     work = prepare(config, formula, listener, download)
@@ -151,11 +151,11 @@ def plan(config: TrainConfig, loss: str | Path, workers: int = 1, download: bool
     }
 
 
-def _rates(optimiser: OptimiserSpec) -> list[Rates]:
+def _rates(optimizer: OptimizerSpec) -> list[Rates]:
     """Of the generator and of the discriminator."""
     return [
-        Rates(learning_rate=rate, beta1=optimiser.beta1)
-        for rate in (optimiser.generator_rate, optimiser.discriminator_rate)
+        Rates(learning_rate=rate, beta1=optimizer.beta1)
+        for rate in (optimizer.generator_lr, optimizer.discriminator_lr)
     ]
 
 

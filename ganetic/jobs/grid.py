@@ -57,6 +57,7 @@ def run_grid(
     cells: Sequence[Cell],
     executor: Executor,
     watch: Callable[[GridProgress], None],
+    today: Callable[[dict[str, Any]], dict[str, Any]] = dict,
 ) -> list[Record]:
     """Run the cells that have no record yet, write each down when it ends, and return all records in order.
 
@@ -69,11 +70,13 @@ def run_grid(
         cells: the jobs.
         executor: runs them.
         watch: told about progress after every result, and about twice a second between them.
+        today: what an older version wrote, the meta or a payload, as this one writes it: a grid that was begun with
+            the same under other names goes on.
 
     Raises:
         UserError: the journal there is of another grid, or cannot be used.
     """
-    with _opened(path, meta, cells) as journal:
+    with _opened(path, meta, cells, today) as journal:
         records = {record.number: record for record in journal.records()}
         waiting = [number for number in range(len(cells)) if number not in records]
         states = Counter(_described(record) for record in records.values())
@@ -108,15 +111,21 @@ def read_grid(path: Path) -> tuple[dict[str, Any], list[Submission], list[Record
         return journal.meta, journal.submissions(), records
 
 
-def _opened(path: Path, meta: Mapping[str, Any], cells: Sequence[Cell]) -> Journal:
+def _opened(
+    path: Path,
+    meta: Mapping[str, Any],
+    cells: Sequence[Cell],
+    today: Callable[[dict[str, Any]], dict[str, Any]],
+) -> Journal:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         journal = Journal.create(path, meta)
     else:
         journal = Journal.open(path)
     try:
-        _refuse_another(path, journal, meta, cells)
-        if not journal.submissions():  # new, or killed before its first cell was written down
+        begun = [(s.subject, s.text, today(s.payload)) for s in journal.submissions()]
+        _refuse_another(path, today(journal.meta), begun, meta, cells)
+        if not begun:  # new, or killed before its first cell was written down
             now = time.time()
             journal.submit_all(Submission(n, KIND, c.subject, c.text, c.payload, now) for n, c in enumerate(cells))
     except BaseException:
@@ -125,15 +134,19 @@ def _opened(path: Path, meta: Mapping[str, Any], cells: Sequence[Cell]) -> Journ
     return journal
 
 
-def _refuse_another(path: Path, journal: Journal, meta: Mapping[str, Any], cells: Sequence[Cell]) -> None:
-    was = journal.meta
+def _refuse_another(
+    path: Path,
+    was: Mapping[str, Any],
+    begun: Sequence[tuple[int, str, Payload]],
+    meta: Mapping[str, Any],
+    cells: Sequence[Cell],
+) -> None:
     for key in sorted({*was, *meta}):
         if was.get(key) != meta.get(key):
             raise UserError(
                 f"{path}: was begun with {key} = {_brief(was.get(key))}, not {_brief(meta.get(key))}; "
                 "undo the change, or name a new directory"
             )
-    begun = [(s.subject, s.text, s.payload) for s in journal.submissions()]
     asked = [(c.subject, c.text, dict(c.payload)) for c in cells]
     if begun and begun != asked:
         differs = next((n for n, pair in enumerate(zip(begun, asked, strict=False)) if pair[0] != pair[1]), None)

@@ -23,7 +23,7 @@ from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
 from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.studies.ratios import Pair, Ratio, ratios
-from ganetic.studies.settings import Entry, Kind, Settings, Setup, settings_in, trained_at
+from ganetic.studies.settings import MADE_WITH, Entry, Kind, Settings, Setup, settings_in, trained_at
 
 JOURNAL = "journal.db"
 
@@ -95,7 +95,7 @@ class Comparison:
         meta, _, records = read_grid(path)
         self.directory = path.parent
         self.settings: Settings = settings_in(meta, kind, path)
-        self.made_with: dict[str, str] = dict(meta.get("made_with", {}))
+        self.made_with: dict[str, str] = dict(meta.get(MADE_WITH, {}))
         self._records: dict[int, Record] = {record.number: record for record in records}
         self._results = {
             record.number: validate(record.record, TrialResult, where=f"{path}: training {record.number}")

@@ -175,7 +175,7 @@ class FullPlan:
     @property
     def beta1s(self) -> set[float]:
         """Of the configuration."""
-        return {config.optimiser.beta1 for config in self.configs.values()}
+        return {config.optimizer.beta1 for config in self.configs.values()}
 
     def prepare(self, listener: Listener) -> Grounds:
         """Prepare the images for each model; see `Plan.prepare`."""
@@ -284,11 +284,11 @@ def refuse_rates(plan: Plan) -> None:
         UserError: the players of a configuration have different rates.
     """
     for config in plan.configs.values() if isinstance(plan, FullPlan) else ():
-        rates = config.optimiser
-        if rates.generator_rate != rates.discriminator_rate:
+        rates = config.optimizer
+        if rates.generator_lr != rates.discriminator_lr:
             raise UserError(
                 f"rates: a list has one learning rate for both players, but {plan.name} trains G at "
-                f"{rates.generator_rate:g} and D at {rates.discriminator_rate:g}; make them equal, or leave rates out"
+                f"{rates.generator_lr:g} and D at {rates.discriminator_lr:g}; make them equal, or leave rates out"
             )
 
 

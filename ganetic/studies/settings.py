@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from ganetic.config import Config, validate
+from ganetic.config import Config
 from ganetic.errors import UserError
 from ganetic.evolution.run_config import Measure
 from ganetic.evolution.space import SpaceProxy
+from ganetic.formats import Format
 from ganetic.jobs.grid import Cell
 from ganetic.proxy.rates import RateList, Rates
 from ganetic.proxy.spec import TrialSpec, with_rates
@@ -18,6 +19,12 @@ from ganetic.studies.ratios import Pair
 
 if TYPE_CHECKING:  # not for a cycle: settings are read without torch, which prepared data needs
     from ganetic.proxy.materials import Materials
+
+STUDY = Format("study")
+"""What a study's journal says of the study as a whole."""
+
+MADE_WITH = "made_with"
+"""Beside the settings in a journal: versions and hardware."""
 
 Kind = Literal["comparison", "confirmation", "tuning"]
 
@@ -52,8 +59,8 @@ class FullSetup(Config):
         """The configuration with other rates of both players; None for its own."""
         if rates is None:
             return self.config
-        both = {"generator_rate": rates.learning_rate, "discriminator_rate": rates.learning_rate}
-        return {**self.config, "optimiser": {**self.config["optimiser"], **both, "beta1": rates.beta1}}
+        both = {"generator_lr": rates.learning_rate, "discriminator_lr": rates.learning_rate}
+        return {**self.config, "optimizer": {**self.config["optimizer"], **both, "beta1": rates.beta1}}
 
 
 Setup = SpaceProxy | FullSetup
@@ -65,9 +72,9 @@ def trained_at(loss: Entry, setup: Setup) -> tuple[Rates, ...]:
     if isinstance(setup, SpaceProxy):
         spec = with_rates(setup.spec, loss.rates)
         return (Rates(learning_rate=spec.learning_rate, beta1=spec.beta1),)
-    optimiser = setup.with_rates(loss.rates)["optimiser"]
-    rates = dict.fromkeys((optimiser["generator_rate"], optimiser["discriminator_rate"]))
-    return tuple(Rates(learning_rate=rate, beta1=optimiser["beta1"]) for rate in rates)
+    optimizer = setup.with_rates(loss.rates)["optimizer"]
+    rates = dict.fromkeys((optimizer["generator_lr"], optimizer["discriminator_lr"]))
+    return tuple(Rates(learning_rate=rate, beta1=optimizer["beta1"]) for rate in rates)
 
 
 class Tuned(Config):
@@ -153,8 +160,8 @@ class Settings(Config):
         ]
 
     def meta(self) -> dict[str, Any]:
-        """As plain data, for a journal."""
-        return self.model_dump(mode="json")
+        """As plain data with its format, for a journal."""
+        return STUDY.stamped(self.model_dump(mode="json"))
 
     def _trial(self, loss: Entry, proxy: SpaceProxy, seed: int) -> dict[str, Any]:
         """What `ganetic.proxy.trial.work` takes."""
@@ -185,11 +192,12 @@ def settings_in(meta: Mapping[str, Any], kind: Kind, path: Path) -> Settings:
     """Read the settings in a journal.
 
     Raises:
-        UserError: the journal is of something else.
+        UserError: the journal is of something else, or a newer version wrote what is not understood.
     """
     if meta.get("kind") != kind:
         raise UserError(f"{path}: holds no {kind}; name a directory of one")
-    return validate({key: meta[key] for key in Settings.model_fields if key in meta}, Settings, where=str(path))
+    settings = {key: value for key, value in meta.items() if key != MADE_WITH}
+    return STUDY.read(settings, Settings, where=str(path))
 
 
 def measures_of(proxies: Sequence[SpaceProxy], materials: Mapping[str, "Materials"]) -> tuple[Measure, ...]:

@@ -8,7 +8,7 @@ from ganetic.evolution.run_config import differences
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import read_grid, run_grid
 from ganetic.reproducible import versions
-from ganetic.studies.settings import Kind, Settings, settings_in
+from ganetic.studies.settings import MADE_WITH, Kind, Settings, settings_in
 
 
 def is_complete(path: Path, settings: Settings) -> bool:
@@ -48,15 +48,16 @@ def train(path: Path, settings: Settings, executor: Executor, listener: Listener
     Raises:
         UserError: the journal there is of another study, or cannot be used.
     """
-    made_with = versions()
+    meta = {**settings.meta(), MADE_WITH: versions()}
     if path.exists():
-        meta, _, records = read_grid(path)
-        _refuse_another(path, settings_in(meta, settings.kind, path), settings)
-        made_with = _versions_before(meta.get("made_with", {}), made_with, listener)
+        begun, _, records = read_grid(path)
+        _refuse_another(path, settings_in(begun, settings.kind, path), settings)
+        _tell_of_versions(begun.get(MADE_WITH, {}), meta[MADE_WITH], listener)
         listener.log(f"{path.parent}: {len(records)} trainings are there already")
+        meta = begun  # the same study, in the format and with the versions that it was begun with
     run_grid(
         path,
-        {**settings.meta(), "made_with": made_with},
+        meta,
         settings.cells(),
         executor,
         lambda progress: listener.update(snapshot_of(phase, progress)),
@@ -72,10 +73,9 @@ def _refuse_another(path: Path, begun: Settings, asked: Settings) -> None:
         )
 
 
-def _versions_before(then: dict[str, str], now: dict[str, str], listener: Listener) -> dict[str, str]:
+def _tell_of_versions(then: dict[str, str], now: dict[str, str], listener: Listener) -> None:
     for key, value in now.items():
         if then.get(key) != value:
             listener.log(
                 f"begun with {key} {then.get(key)}, goes on with {value}: results may differ in their last digits"
             )
-    return then

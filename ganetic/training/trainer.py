@@ -51,9 +51,9 @@ class TrainerSpec(Config):
     """Images a step, real and generated each, over all processes."""
     latent: int
     """Length of a latent vector."""
-    generator_rate: float
+    generator_lr: float
     """G's learning rate."""
-    discriminator_rate: float
+    discriminator_lr: float
     """D's learning rate."""
     beta1: float
     """Adam's decay rate of the mean of gradients."""
@@ -111,8 +111,8 @@ class Trainer:
             net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = None if spec.ema_decay is None else EMA(self.generator, spec.ema_decay, spec.ema_buffers)
         self.optimisers = (
-            adam(self.generator, spec.generator_rate, spec.beta1, spec.beta2),
-            adam(self.discriminator, spec.discriminator_rate, spec.beta1, spec.beta2),
+            adam(self.generator, spec.generator_lr, spec.beta1, spec.beta2),
+            adam(self.discriminator, spec.discriminator_lr, spec.beta1, spec.beta2),
         )
         self._streams = _streams(spec)
         self._images = _images(images, device, spec.real_changes)
@@ -170,7 +170,7 @@ class Trainer:
 
     def update_since(self, before: Tensor) -> float:
         """The generator's ‖Δθ‖ since it had other weights, as a share of one learning rate for every parameter."""
-        return float((self.weights() - before).norm()) / (self._spec.generator_rate * len(before) ** 0.5)
+        return float((self.weights() - before).norm()) / (self._spec.generator_lr * len(before) ** 0.5)
 
     def check(self) -> None:
         """Look at what remembers numbers that are not finite, and wait for the device but once.

@@ -21,7 +21,7 @@ form = "label"
 operators = ["add", "sub", "mul", "div", "neg", "square", "cube", "sqrt", "log"]
 vanishing_bound = 0.0
 trees = { max_nodes = 16, initial_depth = [1, 4] }
-evolution = { population = 8, window = 8, reduction = 3 }
+evolution = { population = 8, window = 8, reduction_factor = 3 }
 checkpoint_every = 10
 kill = [{ step = 20, above = 0.6 }]
 rungs = [{ steps = 40, seeds = 1 }, { steps = 40, seeds = 3 }]

@@ -133,7 +133,7 @@ def test_a_confirmation_without_any_trace_is_written_down_and_drawn(
     run = new_small_run(in_folder / "run")
     monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: Slow(pretend, context))
     capsys.readouterr()
-    assert run_command(["confirm", "run", "--seeds", "2", "--pick", "fid"]) == 0
+    assert run_command(["confirm", "run", "--seeds", "2", "--pick", "fd"]) == 0
     (card,) = (run.directory / "confirmation").rglob("card.json")
     assert read_card(card).results[-1].failed == 2
     assert (card.parent / "curves.png").is_file() and (card.parent / "boxes.png").is_file()
@@ -145,7 +145,7 @@ def test_confirm_writes_the_card_and_what_may_be_claimed(
     monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: SerialExecutor(pretend, context))
     run = new_small_run(in_folder / "run")
     capsys.readouterr()
-    assert run_command(["confirm", "run", "--seeds", "5", "--pick", "fid"]) == 0
+    assert run_command(["confirm", "run", "--seeds", "5", "--pick", "fd"]) == 0
     out = capsys.readouterr().out
     card = read_card(run.directory / "best.json")
     assert [result.role for result in card.results] == ["final", "confirmation"]
@@ -155,9 +155,9 @@ def test_confirm_writes_the_card_and_what_may_be_claimed(
     assert {path.suffix for path in folder.glob("confirmation.*")} == {".json", ".csv", ".md", ".tex"}
     assert (run.directory / "best.py").is_file() and (run.directory / "best.tex").is_file()
     assert read_card(folder / "card.json") == card
-    assert run_command(["confirm", "run", "--seeds", "1", "--pick", "fid"]) == 0
+    assert run_command(["confirm", "run", "--seeds", "1", "--pick", "fd"]) == 0
     capsys.readouterr()
     assert read_card(run.directory / "best.json") == card, "fewer seeds do not replace more"
-    assert run_command(["confirm", "run", "--seeds", "5", "--pick", "fid", "--json"]) == 0
+    assert run_command(["confirm", "run", "--seeds", "5", "--pick", "fd", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["claims"][0].startswith(card.name)
     assert run_command(["show", "run"]) == 0

@@ -16,7 +16,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def toml(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
-    path.write_text(as_toml(tiny("dcgan", data={"name": "digits"}, measured=150, steps=20)))
+    path.write_text(as_toml(tiny("dcgan", data={"name": "digits"}, eval_images=150, steps=20)))
     return path
 
 

@@ -35,7 +35,7 @@ SPACE = SearchSpace(
     operators=("add", "sub", "mul", "div", "neg", "square", "cube", "sqrt", "log"),
     vanishing_bound=0.0,
     trees=Trees(max_nodes=16, initial_depth=(1, 4)),
-    evolution=Evolution(population=8, window=8, reduction=3),
+    evolution=Evolution(population=8, window=8, reduction_factor=3),
     checkpoint_every=10,
     kill=KILL,
     rungs=(Rung(steps=40, seeds=1), Rung(steps=40, seeds=3)),

@@ -192,7 +192,7 @@ def test_promotions_respect_reduction_and_rungs() -> None:
             assert proposal.slot < rung.seeds
             assert proposal.steps == rung.steps
             if sum(one.target >= proposal.rung for one in evolution.individuals) > promoted[proposal.rung]:
-                quota = finished[proposal.rung - 1] / THREE_RUNGS.evolution.reduction
+                quota = finished[proposal.rung - 1] / THREE_RUNGS.evolution.reduction_factor
                 assert promoted[proposal.rung] + 1 <= quota
         evolution.tell(proposal, result_of(proposal, THREE_RUNGS))
     tops = Counter(one.rung for one in evolution.individuals)

@@ -222,7 +222,7 @@ def test_rates_that_are_shown_are_those_of_the_finals_that_are_shown(tmp_path: P
 
 def test_cards_and_modules_say_the_rates() -> None:
     run = finished()
-    card = pick_card(run, "fid")
+    card = pick_card(run, "fd")
     rates = run.final_rates(f"individual {card.provenance.individual}")
     assert rates is not None
     assert card.training is not None

@@ -25,7 +25,7 @@ SPACE = SearchSpace(
     form="label",
     operators=("add", "sub", "mul", "div", "neg", "square", "sqrt", "log"),
     trees=Trees(max_nodes=16, initial_depth=(1, 4)),
-    evolution=Evolution(population=4, window=4, reduction=2),
+    evolution=Evolution(population=4, window=4, reduction_factor=2),
     checkpoint_every=6,
     kill=({"step": 6, "above": 1.02},),  # type: ignore[arg-type]  # read as from TOML
     rungs=(Rung(steps=12, seeds=1), Rung(steps=12, seeds=2)),

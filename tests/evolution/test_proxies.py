@@ -97,7 +97,7 @@ def test_finals_and_the_card_show_every_proxy() -> None:
     finals, values = run.finals(), run.final_values()
     assert (finals["seeds"] == TWO.finals.seeds).all()
     assert len(values) == len(finals) * TWO.finals.seeds * 2
-    card = pick_card(run, "fid")
+    card = pick_card(run, "fd")
     assert [result.model for result in card.results] == ["dcgan8-w16", "dcgan8-w8-nobn"]
     for results in (card.results, *(reference.results for reference in card.references)):
         assert len(results) == 2

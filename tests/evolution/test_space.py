@@ -75,6 +75,17 @@ def test_mistakes_are_named_in_one_line(old: str, new: str, message: str | None,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_file_may_give_old_names(name: str, tmp_path: Path) -> None:
+    text = shipped_spaces()[name].read_text(encoding="utf-8")
+    assert "reduction_factor =" in text
+    (tmp_path / "old.toml").write_text(text.replace("reduction_factor =", "reduction ="), encoding="utf-8")
+    assert load_space(tmp_path / "old.toml") == load_space(name)
+    (tmp_path / "both.toml").write_text(text.replace("reduction_factor =", "reduction = 2\nreduction_factor ="))
+    with pytest.raises(UserError, match='"evolution.reduction" is the old name of "reduction_factor", and both are'):
+        load_space(tmp_path / "both.toml")
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -114,9 +125,9 @@ def test_unknown_spaces_are_refused(source: str, message: str) -> None:
         ({"trees": {"constants": [1.0, 1.0]}}, "rising pair"),
         ({"trees": {"constants": [float("-inf"), float("inf")]}}, "finite"),
         ({"trees": {"constants": [float("nan"), 1.0]}}, "finite"),
-        ({"evolution": {"reduction": float("inf")}}, "finite"),
+        ({"evolution": {"reduction_factor": float("inf")}}, "finite"),
         ({"evolution": {"variation": {"node": float("inf")}}}, "finite"),
-        ({"evolution": {"reduction": 1}}, "greater than 1"),
+        ({"evolution": {"reduction_factor": 1}}, "greater than 1"),
         ({"evolution": {"variation": dict.fromkeys(SPACE.evolution.variation.model_dump(), 0)}}, "must be positive"),
         ({"name": "../x"}, "pattern"),
     ],

@@ -39,7 +39,7 @@ REFERENCES = rows(fd=[70.0, 65.0])
 @pytest.mark.parametrize(
     ("pick", "references", "expected"),
     [
-        ("fid", REFERENCES, 3),
+        ("fd", REFERENCES, 3),
         ("stability", REFERENCES, 5),  # 8 is steadier, but worse than the best reference
         ("stability", [], 8),
         ("knee", REFERENCES, 5),
@@ -70,8 +70,16 @@ def test_a_random_search_names_its_losses_so(tmp_path: Path) -> None:
     assert pick_card(finished()).name.startswith("tiny-s7-")
 
 
+def test_the_old_name_of_a_pick(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganetic.config._noted", set())
+    assert pick_card(finished(), "fid") == pick_card(finished(), "fid") == pick_card(finished(), "fd")
+    assert [record.getMessage() for record in caplog.records] == [
+        "--pick fid is now --pick fd; the old name is still read"
+    ]
+
+
 def test_what_cannot_be_picked() -> None:
-    with pytest.raises(UserError, match='unknown pick "best"; expected knee, fid, stability or the number'):
+    with pytest.raises(UserError, match='unknown pick "best"; expected knee, fd, stability or the number'):
         choose(CANDIDATES, REFERENCES, "best", "runs/x")
     with pytest.raises(UserError, match=r"runs/x: no loss has trained yet; .*ganetic resume runs/x"):
         choose([], [], "knee", "runs/x")
@@ -93,7 +101,7 @@ def written(card: LossCard, path: Path) -> LossCard:
 
 
 def test_the_card_of_a_finalist(tmp_path: Path) -> None:
-    run, card = finished(), pick_card(finished(), "fid")
+    run, card = finished(), pick_card(finished(), "fd")
     assert written(card, tmp_path / "best.json") == card
     best = run.finals()[~run.finals()["reference"].astype(bool)].iloc[0]
     assert card.provenance.individual == best["individual"]
@@ -159,7 +167,7 @@ def test_the_front_decides_until_the_finals_are_over(tmp_path: Path) -> None:
     drive_until(tmp_path / "run", ("ended", SPACE.stop.max_trials + 4))
     run = open_run(tmp_path / "run")
     assert len(run.finals()) > 0
-    card = pick_card(run, "fid")
+    card = pick_card(run, "fd")
     assert card.provenance.individual == run.front()["individual"][0]
     assert [result.role for result in card.results] == ["search"]
     assert card.references == ()
@@ -179,7 +187,7 @@ def test_who_did_not_survive_the_finals_is_not_picked(tmp_path: Path) -> None:
         run = search(SPACE, run=tmp_path / f"run{len(doomed)}", seed=7, runtime=where)
         assert set(run.finals()["formula"]) >= set(doomed)
         if len(doomed) < len(finalists):
-            for pick in ("knee", "fid"):
+            for pick in ("knee", "fd"):
                 assert (
                     pick_card(run, pick).provenance.individual
                     not in run.finals()[run.finals()["formula"].isin(doomed)]["individual"].tolist()

@@ -27,7 +27,7 @@ def tiny(model: str = "msg-sagan", nets: dict[str, object] | None = None, **chan
             "batch": 8,
             "steps": 30,
             "checkpoint_every": 10,
-            "measured": 48,
+            "eval_images": 48,
             **changes,
         }
     )

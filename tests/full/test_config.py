@@ -34,6 +34,7 @@ def test_the_presets_are_those_of_the_readme() -> None:
         ("steps = 3\n[model]\nname = 'mlp'\n[augmentation]\nprofile = 'x-ray'", 'did you mean "xray"'),
         ("steps = 3\n[model]\nname = 'mlp'\n[regulariser]\nr1 = 1\ngradient_penalty = 1", "exclude each other"),
         ("steps = [", "not valid TOML"),
+        ("steps = 3\nkeep = 1\nkeep_last = 1", '"keep" is the old name of "keep_last", and both are given'),
     ],
 )
 def test_a_bad_configuration_is_one_line(text: str, said: str, tmp_path: Path) -> None:
@@ -41,6 +42,26 @@ def test_a_bad_configuration_is_one_line(text: str, said: str, tmp_path: Path) -
     path.write_text(text)
     with pytest.raises(UserError, match=rf"my\.toml: .*{said}"):
         load_config(path)
+
+
+OLD_NAMES = {
+    "ema_decay =": "average =",
+    "keep_last =": "keep =",
+    "eval_images =": "measured =",
+    "[optimizer]": "[optimiser]",
+    "generator_lr =": "generator_rate =",
+    "discriminator_lr =": "discriminator_rate =",
+}
+
+
+@pytest.mark.parametrize("name", shipped_presets())
+def test_a_file_may_give_old_names(name: str, tmp_path: Path) -> None:
+    text = shipped_presets()[name].read_text(encoding="utf-8")
+    for new, old in OLD_NAMES.items():
+        assert new in text
+        text = text.replace(new, old)
+    (tmp_path / "old.toml").write_text(text, encoding="utf-8")
+    assert load_config(tmp_path / "old.toml") == load_config(name)
 
 
 def test_the_command_line_wins() -> None:

@@ -21,7 +21,7 @@ CONFIG = tiny(
     nets={"minibatch_stddev": False},  # the one layer that sees the batch
     steps=20,
     regulariser={"r1": 0.1},
-    optimiser={"generator_rate": 1e-4, "discriminator_rate": 1e-4, "beta1": 0.5},
+    optimizer={"generator_lr": 1e-4, "discriminator_lr": 1e-4, "beta1": 0.5},
 )
 TOLERANCE = 1e-4
 """Of the losses of two workers, after 20 steps: the order of sums differs, and each step enlarges last digits."""

@@ -51,7 +51,7 @@ def a_set(place: Path, images: ImageSet, count: int, labels: str = "unlabelled")
 
 
 def config(data: str, model: str = "mlp", batch: int = 4) -> TrainConfig:
-    return tiny(model, data={"name": data}, batch=batch, steps=12, measured=16)
+    return tiny(model, data={"name": data}, batch=batch, steps=12, eval_images=16)
 
 
 class Said(TrainSilence):

@@ -76,7 +76,7 @@ def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
     ],
 )
 def test_killed_and_resumed_it_is_bit_for_bit_the_same(model: str, profile: str, tmp_path: Path) -> None:
-    config = tiny(model, regulariser={"gradient_penalty": 1.0}, augmentation={"profile": profile}, keep=1)
+    config = tiny(model, regulariser={"gradient_penalty": 1.0}, augmentation={"profile": profile}, keep_last=1)
     train(config, LOSS, tmp_path / "whole")
     whole = content(tmp_path / "whole")
     run = tmp_path / "killed"
@@ -123,8 +123,8 @@ def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path) -> None:
         def log(self, message: str) -> None:
             self.said.append(message)
 
-    def said_of(source: Path | str, **optimiser: float) -> list[str]:
-        notes, config = Notes(), tiny("mlp", steps=2, optimiser=optimiser)
+    def said_of(source: Path | str, **optimizer: float) -> list[str]:
+        notes, config = Notes(), tiny("mlp", steps=2, optimizer=optimizer)
         train(config, source, tmp_path / f"run{len(list(tmp_path.iterdir()))}", listener=notes)
         return [line.rpartition("/")[2] for line in notes.said if "was found at" in line]
 
@@ -132,12 +132,12 @@ def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path) -> None:
     found = FoundWith(learning_rate=1e-3, beta1=0.5, beta2=0.999, batch=32)
     write_card(LossCard.of("found", LIBRARY[LOSS].formula, training=found), card)
     begin = "best.json was found at learning rate 0.001, β₁ 0.5; trained with the configuration's "
-    both = {"generator_rate": 2e-4, "discriminator_rate": 2e-4}
+    both = {"generator_lr": 2e-4, "discriminator_lr": 2e-4}
     assert said_of(card, **both, beta1=0.0) == [f"{begin}0.0002, β₁ 0"]
-    assert said_of(card, generator_rate=1e-3, discriminator_rate=4e-3, beta1=0.5) == [
+    assert said_of(card, generator_lr=1e-3, discriminator_lr=4e-3, beta1=0.5) == [
         f"{begin}0.001, β₁ 0.5 and 0.004, β₁ 0.5"
     ]
-    assert said_of(card, generator_rate=1e-3, discriminator_rate=1e-3, beta1=0.5) == []
+    assert said_of(card, generator_lr=1e-3, discriminator_lr=1e-3, beta1=0.5) == []
     assert said_of(LOSS, **both) == []
     write_card(LossCard.of("found", LIBRARY[LOSS].formula), card)
     assert said_of(card, **both) == [], "nobody knows what it was found at"
@@ -179,7 +179,7 @@ def as_toml(config: TrainConfig) -> str:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Training:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANETIC_CACHE", str(tmp_path_factory.getbasetemp() / "full-cache"))
-        return train(tiny(steps=40, keep=2), "ganetic", tmp_path_factory.mktemp("finished") / "run")
+        return train(tiny(steps=40, keep_last=2), "ganetic", tmp_path_factory.mktemp("finished") / "run")
 
 
 def test_a_run_holds_what_it_should(finished: Training) -> None:

@@ -54,7 +54,7 @@ def test_verdict_names_the_pick_and_the_best_reference() -> None:
     run = small_run()
     finals = run.finals()
     best = finals[finals["reference"]].iloc[0]
-    card = pick_card(run, "fid")
+    card = pick_card(run, "fd")
     text = verdict(run, card)
     assert f"The pick is #{finals[~finals['reference']].iloc[0]['individual']}: fd" in text
     assert f"the best published loss, {best['name']}: fd {best['fd']:.1f}" in text

@@ -46,7 +46,7 @@ def space_of(policy: Policy) -> SearchSpace:
         name="simulated",
         form="label",
         operators=("add",),
-        evolution=EvolutionSettings(population=1000, window=policy.window, reduction=policy.reduction),
+        evolution=EvolutionSettings(population=1000, window=policy.window, reduction_factor=policy.reduction),
         kill=policy.kill,
         rungs=policy.rungs,
         finals=Finals(steps=400),

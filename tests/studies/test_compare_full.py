@@ -156,8 +156,8 @@ def test_several_models(tmp_path: Path) -> None:
 
 def test_each_loss_at_its_own_rates(tmp_path: Path) -> None:
     rates = RateList(learning_rates=(1e-4, 1e-3))
-    optimiser = {"generator_rate": 2e-4, "discriminator_rate": 2e-4, "beta1": 0.3}
-    comparison = small(tmp_path / "c", tiny("mlp", steps=10, optimiser=optimiser), rates=rates, tuning_seeds=1)
+    optimizer = {"generator_lr": 2e-4, "discriminator_lr": 2e-4, "beta1": 0.3}
+    comparison = small(tmp_path / "c", tiny("mlp", steps=10, optimizer=optimizer), rates=rates, tuning_seeds=1)
     tuned = comparison.settings.tuned
     assert tuned is not None and tuned.given == RateList(learning_rates=(1e-4, 1e-3), beta1s=(0.3,))
     assert set(comparison.tuning()["seeds"]) == {1}
@@ -165,8 +165,8 @@ def test_each_loss_at_its_own_rates(tmp_path: Path) -> None:
     assert len(trainings) == 4, "trainings that chose rates leave nothing"
     for loss in comparison.settings.losses:
         assert loss.rates is not None
-        used = read_page(tmp_path / "c" / TRAININGS / f"mlp-{loss.name}-s0").config.optimiser
-        assert used.generator_rate == used.discriminator_rate == loss.rates.learning_rate
+        used = read_page(tmp_path / "c" / TRAININGS / f"mlp-{loss.name}-s0").config.optimizer
+        assert used.generator_lr == used.discriminator_lr == loss.rates.learning_rate
         assert used.beta1 == 0.3
 
 
@@ -203,7 +203,7 @@ def test_bad_input_is_refused_before_anything_is_made(options: dict[str, Any], s
 
 
 def test_rates_need_equal_rates_of_both_players(tmp_path: Path) -> None:
-    config = tiny("mlp", optimiser={"generator_rate": 1e-4, "discriminator_rate": 4e-4})
+    config = tiny("mlp", optimizer={"generator_lr": 1e-4, "discriminator_lr": 4e-4})
     with pytest.raises(UserError, match=r"trains G at 0.0001 and D at 0.0004; make them equal, or leave rates out"):
         small(tmp_path / "c", config, rates=RateList(learning_rates=(1e-4, 1e-3)))
     assert not (tmp_path / "c").exists()

@@ -83,7 +83,7 @@ def test_an_individual_by_its_number_needs_no_finals() -> None:
 def test_each_loss_is_confirmed_with_the_rates_of_the_finals(tmp_path: Path) -> None:
     genes = Genes(learning_rates=(1e-3, 2e-3, 4e-3), beta1s=(0.0, 0.5), tuning_seeds=1)
     run = made(tmp_path / "run", space=SPACE.model_copy(update={"genes": genes}))
-    confirmation = confirmed(run, pick="fid", seeds=2)
+    confirmation = confirmed(run, pick="fd", seeds=2)
     card = confirmation.card
     own = run.final_rates(f"individual {card.provenance.individual}")
     losses = {loss.name: loss.rates for loss in confirmation.comparison.settings.losses}

@@ -37,7 +37,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
 def tomls(tmp_path: Path) -> Path:
     """A folder with a search space and the configuration of a training."""
     (tmp_path / "space.toml").write_text(SPACE_TOML, encoding="utf-8")
-    (tmp_path / "train.toml").write_text(as_toml(tiny("mlp", data={"name": "digits"}, measured=100, steps=30)))
+    (tmp_path / "train.toml").write_text(as_toml(tiny("mlp", data={"name": "digits"}, eval_images=100, steps=30)))
     return tmp_path
 
 

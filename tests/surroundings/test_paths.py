@@ -111,7 +111,7 @@ def test_a_training_goes_on_and_is_judged_from_elsewhere(tmp_path: Path, monkeyp
     for number, image in enumerate(load_images("digits").images[:64]):
         Image.fromarray(image[..., 0]).save(home / "images" / f"{number:02}.png")
     monkeypatch.chdir(home)
-    config = tiny("mlp", data={"name": "folder:images"}, measured=16, steps=20)
+    config = tiny("mlp", data={"name": "folder:images"}, eval_images=16, steps=20)
     with pytest.raises(Killed):
         train(config, LOSS, Path("run"), listener=KillAt(15))
     monkeypatch.chdir(elsewhere)

@@ -17,7 +17,7 @@ name = "tiny"
 data = "digits"
 form = "label"
 operators = ["add", "sub", "mul", "square", "log"]
-evolution = { population = 2, window = 2, reduction = 2 }
+evolution = { population = 2, window = 2, reduction_factor = 2 }
 rungs = [{ steps = 2, seeds = 1 }, { steps = 2, seeds = 2 }]
 finals = { finalists = 1, seeds = 2, steps = 2 }
 proxies = [{ width = 4, latent = 4, images = 64 }]

@@ -21,7 +21,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANETIC_CACHE", str(tmp_path_factory.getbasetemp() / "surroundings-cache"))
         new_small_run(place / "search")
-        train(tiny("mlp", data={"name": "digits"}, measured=100, steps=20), LOSS, place / "training")
+        train(tiny("mlp", data={"name": "digits"}, eval_images=100, steps=20), LOSS, place / "training")
     with read_only(place):
         yield place
 
