@@ -15,6 +15,7 @@ LAYERS = (
     {"studies"},
     {"evolution", "full"},
     {"proxy"},
+    {"callbacks"},
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},
     {"config", "files", "interrupt"},

@@ -33,7 +33,6 @@ from ganetic.report import (
     verdict,
 )
 from tests.evolution.fakes import SPACE, runtime
-from tests.evolution.test_driver import Notes
 from tests.plots.frames import final_values, finals, front
 from tests.small_run import small_run
 
@@ -167,14 +166,11 @@ def test_verdict_without_references_says_how_the_pick_did(tmp_path: Path) -> Non
 
 
 def test_an_exhausted_search_says_so_and_does_not_advise_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(breeding, "MAX_DRAWS", 300)
-    notes = Notes()
-    run = search(
-        SPACE.model_copy(update={"operators": ("neg",)}), run=tmp_path / "run", runtime=runtime(), listener=notes
-    )
-    assert any("of 300 draws none is new and passes the screen (" in message for message in notes.messages)
+    run = search(SPACE.model_copy(update={"operators": ("neg",)}), run=tmp_path / "run", runtime=runtime())
+    assert "of 300 draws none is new and passes the screen (" in caplog.text
     assert any(line.startswith("stopped early") for line in lines_of(run_page(run)))
     assert "resume" not in next_steps(run, None).plain and "ganetic show" in next_steps(run, None).plain
 

@@ -1,16 +1,17 @@
 """The loop of a full training, from the last checkpoint to the end."""
 
+import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganetic.callbacks import Callback, TrainingProgress
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import Standing, checkpoints_in, read_checkpoint
 from ganetic.full.chronicle import Bystander, Chronicle
 from ganetic.full.config import TrainConfig
 from ganetic.full.diagnosis import has_failed
 from ganetic.full.gauge import Gauge
-from ganetic.full.listener import TrainListener
 from ganetic.full.share import ALONE, Share, any_of
 from ganetic.full.subject import Subject, subject_of
 from ganetic.full.trainer import NonFiniteError, StoppedError, Trainer
@@ -18,6 +19,8 @@ from ganetic.interrupt import Interrupt, interruptible
 from ganetic.loss.formula import Formula
 from ganetic.proxy.materials import device_for_trials
 from ganetic.reproducible import reproducible
+
+_logger = logging.getLogger(__name__)
 
 WATCH = 10
 """Every so many steps the losses and the generator's update are recorded."""
@@ -43,9 +46,7 @@ class Work:
 
 
 @reproducible()
-def prepare(
-    config: TrainConfig, formula: Formula, listener: TrainListener, download: bool = False, share: Share = ALONE
-) -> Work:
+def prepare(config: TrainConfig, formula: Formula, download: bool = False, share: Share = ALONE) -> Work:
     """Load the images, build the nets, and train the net that measures.
 
     Raises:
@@ -53,25 +54,25 @@ def prepare(
     """
     device = device_for_trials()
     subject = subject_of(config, download)
-    listener.log(f"{subject.images.name}: {len(subject.training)} training images, {len(subject.held_out)} held out")
+    _logger.info(f"{subject.images.name}: {len(subject.training)} training images, {len(subject.held_out)} held out")
     for note in subject.images.notes:
-        listener.log(note)
+        _logger.info(note)
     trainer = Trainer(config, formula, subject.training_images, device, share)
-    listener.log("preparing the net that measures images, once for each data set")
+    _logger.info("preparing the net that measures images, once for each data set")
     yardstick = subject.yardstick(device)
-    listener.log(f"{yardstick.protocol}: real images against real ones {yardstick.floor_fd:.1f}")
+    _logger.info(f"{yardstick.protocol}: real images against real ones {yardstick.floor_fd:.1f}")
     gauge = Gauge(yardstick, config.model.latent, config.seed, config.steps, device)
     return Work(config, formula, subject, trainer, gauge)
 
 
-def go_on(run: Path, work: Work, cpu_threads: int, listener: TrainListener) -> None:
+def go_on(run: Path, work: Work, cpu_threads: int, callback: Callback[TrainingProgress]) -> None:
     """Train from the last checkpoint, or from the start, to the end; how it ended stands in the run's directory.
 
     Args:
         run: its page is written.
         work: what to train with.
         cpu_threads: on how many the training began; on another number its last digits would differ.
-        listener: who watches.
+        callback: is told where the training stands.
 
     Raises:
         UserError: a checkpoint is damaged, or the directory cannot be written.
@@ -79,7 +80,7 @@ def go_on(run: Path, work: Work, cpu_threads: int, listener: TrainListener) -> N
     trainer = work.trainer
     with reproducible(cpu_threads), interruptible() as interrupt:
         restored = _restored(run, trainer)
-        chronicle = _chronicle(run, work, restored is None, listener)
+        chronicle = _chronicle(run, work, restored is None, callback)
         try:
             standing = restored or _measured(work, Standing(step=0, trace=()), chronicle)
             _loop(work, standing, chronicle, interrupt)
@@ -89,10 +90,10 @@ def go_on(run: Path, work: Work, cpu_threads: int, listener: TrainListener) -> N
             chronicle.close()
 
 
-def _chronicle(run: Path, work: Work, new: bool, listener: TrainListener) -> Chronicle:
+def _chronicle(run: Path, work: Work, new: bool, callback: Callback[TrainingProgress]) -> Chronicle:
     if work.trainer.share.rank > 0:
         return Bystander()
-    return Chronicle(run, work.config, work.trainer, work.subject.training_images, new, listener)
+    return Chronicle(run, work.config, work.trainer, work.subject.training_images, new, callback)
 
 
 def _loop(work: Work, standing: Standing, chronicle: Chronicle, interrupt: Interrupt) -> None:

@@ -1,13 +1,14 @@
 """Compare losses: all on the same seeds, for the same number of steps, none stopped early."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ganetic.callbacks import Callback, NullCallback, Progress
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.chosen import as_begun, as_known
-from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
@@ -22,6 +23,8 @@ from ganetic.studies.ratios import Pair, default_reference
 from ganetic.studies.settings import Entry, Settings, measures_of
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
+
+_logger = logging.getLogger(__name__)
 
 __all__ = ["Comparison", "compare", "open_comparison"]
 
@@ -42,7 +45,7 @@ def compare(
     reference: str | None = None,
     directory: Path | str | None = None,
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
+    callback: Callback[Progress] | None = None,
     rates: RateList | None = None,
     tuning_seeds: int = 3,
     seed: int = 0,
@@ -62,7 +65,7 @@ def compare(
         reference: the loss that all others are compared with; None for bce, or the first where bce is not among them.
         directory: a new one, or that of a comparison to go on with; None makes one under ``runs/``.
         runtime: where.
-        listener: who watches.
+        callback: is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
         rates: each loss is trained at the best of these for it, found before the comparison by as many trainings of
             each on seeds of their own; they replace those of all proxies. A list that names no β₁ keeps the proxies'.
             None trains all losses at the proxies' rates.
@@ -73,7 +76,7 @@ def compare(
         UserError: something given is wrong, and no directory was made then; or a training that was to choose rates
             raised an error.
     """
-    listener, runtime = listener or Silence(), runtime or Runtime()
+    callback, runtime = callback or NullCallback(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     steps = space.finals.steps if steps is None else steps
     _refuse_bad_choices(model, seeds, steps, tuning_seeds)
@@ -87,11 +90,11 @@ def compare(
     begun = _begun(folder)
     if begun is not None:
         space, data = as_begun(space, data, begun.proxies, begun.data)
-    space, data = as_known(space, data, runtime, listener)
+    space, data = as_known(space, data, runtime)
     rates = None if rates is None else with_own_beta1s(rates, space.proxies)
     if begun is not None:
         refuse_other_rates(folder, begun.tuned, rates, tuning_seeds)
-    materials = runtime.materials_of(space, data, listener)
+    materials = runtime.materials_of(space, data)
     study = Settings(
         kind="comparison",
         losses=entries,
@@ -110,10 +113,10 @@ def compare(
         with runtime.executor(materials, steps) as executor:
             make_directory(folder)  # not before all that can be wrong has been tried
             with run_lock(folder):
-                listener.log(f"comparison directory {folder}")
-                settings = study if tuning is None else tuning.run(executor, listener)
-                _say_other_rates(sources, settings, listener)
-                train(folder / JOURNAL, settings, executor, listener)
+                _logger.info(f"comparison directory {folder}")
+                settings = study if tuning is None else tuning.run(executor, callback)
+                _say_other_rates(sources, settings)
+                train(folder / JOURNAL, settings, executor, callback)
     return open_comparison(folder)
 
 
@@ -148,14 +151,14 @@ def _named(sources: Iterable[str | Path]) -> list[str]:
     return [name for source in sources for name in (LIBRARY if str(source) == ALL else [str(source)])]
 
 
-def _say_other_rates(sources: Sequence[str], settings: Settings, listener: Listener) -> None:
+def _say_other_rates(sources: Sequence[str], settings: Settings) -> None:
     """Say which losses come from cards that were found at other rates than those they are trained at now."""
     for source, loss in zip(sources, settings.losses, strict=True):
         where = "trained here at" if loss.rates is None else "trained here at its best of --rates,"
         trained = [rates_of(loss.on(proxy.spec)) for proxy in settings.proxies]
         if said := found_at_other_rates(source, trained, where):
             advice = "" if settings.has_rates else "; --rates chooses each loss's own"
-            listener.log(f"{said}{advice}")
+            _logger.warning(f"{said}{advice}")
 
 
 def _distinct(named: Sequence[tuple[str, bool]]) -> list[str]:
