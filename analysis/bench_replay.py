@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ganetic.callbacks import NullProgressCallback
 from ganetic.errors import run_script
 from ganetic.evolution.driver import Driver
 from ganetic.evolution.ledger import ABOUT
-from ganetic.evolution.listener import Silence
 from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.results import JOURNAL, open_run
 from ganetic.evolution.run_config import Measure, RunConfig
@@ -121,7 +121,7 @@ def replayed(directory: Path, config: RunConfig, count: int) -> Driver:
         Journal.open(directory / JOURNAL) as journal,
         SerialExecutor(_never, None) as executor,
     ):
-        driver = Driver(config, journal, executor, Silence(), count, None)
+        driver = Driver(config, journal, executor, NullProgressCallback(), count, None)
         driver.replay()
     return driver
 

@@ -30,7 +30,6 @@ from analysis.bench_replay import write_run
 from analysis.naive import NaiveGan, NaiveSearch
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.genome import Genome, drawing_from
-from ganetic.evolution.listener import Silence
 from ganetic.evolution.results import JOURNAL, open_run
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.space import load_space
@@ -273,7 +272,7 @@ def peak_memory(pid: int) -> int:
 def search_rows(name: str, workers: int, minutes: float) -> list[Row]:
     """What a search gets done, beside the naive one."""
     space = load_space(name)
-    materials = Runtime().materials(space.data, space.proxies[0].spec, Silence())
+    materials = Runtime().materials(space.data, space.proxies[0].spec)
     naive = NaiveSearch(space, materials)
     naive.run(30 * minutes)
     with tempfile.TemporaryDirectory(prefix="ganetic-") as folder:

@@ -16,7 +16,6 @@ import argparse
 import math
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +32,8 @@ from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import read_card, write_card
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.resemblance import published_name
-from ganetic.progress.search import listener_for
+from ganetic.progress.search import progress_on
+from ganetic.progress.sentences import sentences_on
 from ganetic.proxy.rates import RateList
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.ratios import Ratio, ratios
@@ -98,11 +98,12 @@ def make(one: Search, folder: Path, workers: int | None) -> None:
     data = SETS[one.set].format(os.environ["GANETIC_DATA"])
     runtime = Runtime(workers, max_trials=TRIALS[one.arm])
     directory = folder / one.name
-    with closing(listener_for(Console(stderr=True))) as listener:
+    screen = Console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback:
         if not (directory / "journal.db").exists():
-            search(one.space, data, directory, one.seed, runtime, listener)
+            search(one.space, data, directory, one.seed, runtime, callback)
         elif open_run(directory).status_when_idle != "finished":
-            resume(directory, Runtime(workers), listener)
+            resume(directory, Runtime(workers), callback)
 
 
 def finished(folder: Path) -> dict[Search, Run]:
@@ -116,7 +117,8 @@ def compared(
     losses: Sequence[str], data: str, directory: Path, seed: int, seeds: int, tuning: int, workers: int | None
 ) -> Comparison:
     """Losses at their own best rates, on the proxy of the plan."""
-    with closing(listener_for(Console(stderr=True))) as listener:
+    screen = Console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback:
         return compare(
             losses,
             data,
@@ -124,7 +126,7 @@ def compared(
             space=load_space(SPACE),
             directory=directory,
             runtime=Runtime(workers),
-            listener=listener,
+            callback=callback,
             rates=RATES,
             tuning_seeds=tuning,
             seed=seed,

@@ -31,7 +31,8 @@ from ganetic.full.evaluation import Evaluation, MeasureName
 from ganetic.full.job import TRAININGS
 from ganetic.full.judge import judge
 from ganetic.jobs.grid import read_grid
-from ganetic.progress.search import listener_for
+from ganetic.progress.search import progress_on
+from ganetic.progress.sentences import sentences_on
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
@@ -201,15 +202,17 @@ def main() -> None:
         steps = int(read_grid(options.directory)[0]["config"]["steps"])
         print_tables(console, recorded(options.directory), steps)
         return
-    comparison = compare(
-        options.losses,
-        model=options.models,
-        seeds=options.seeds,
-        directory=options.directory,
-        runtime=Runtime(workers=options.workers),
-        listener=listener_for(Console(stderr=True)),
-        config=configuration(options),
-    )
+    screen = Console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback:
+        comparison = compare(
+            options.losses,
+            model=options.models,
+            seeds=options.seeds,
+            directory=options.directory,
+            runtime=Runtime(workers=options.workers),
+            callback=callback,
+            config=configuration(options),
+        )
     print_tables(console, trained(comparison), comparison.settings.steps)
 
 

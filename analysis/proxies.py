@@ -15,7 +15,6 @@ settings: a setting that ranks by a trick of its own has a low one.
 import argparse
 import json
 import math
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.config import validate
 from ganetic.data import load_images
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.calibration import train_references
 from ganetic.evolution.calibration_record import Calibration, Conditions
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.signal import LEAST_LOSSES, rank_correlation, spread
 from ganetic.files import write_whole
@@ -37,7 +36,8 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.pages.cells import decimal
 from ganetic.pages.renderers.terminal import print_text
-from ganetic.progress.search import listener_for
+from ganetic.progress.search import progress_on
+from ganetic.progress.sentences import sentences_on
 from ganetic.proxy.spec import ProxySpec
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -114,11 +114,11 @@ def label(size: int, proxy: ProxySpec) -> str:
 
 def record(folder: Path) -> dict[str, Calibration]:
     """Train every loss on every seed in every setting; killed, the same call goes on."""
-    runtime, found = Runtime(), {}
-    with closing(listener_for(Console(stderr=True, highlight=False))) as listener:
+    runtime, found, screen = Runtime(), {}, Console(stderr=True, highlight=False)
+    with sentences_on(screen), progress_on(screen) as callback:
         for size, proxy in SETTINGS:
-            listener.log(label(size, proxy))
-            found[label(size, proxy)] = _trained(folder, size, proxy, runtime, listener)
+            print_text(screen, label(size, proxy))
+            found[label(size, proxy)] = _trained(folder, size, proxy, runtime, callback)
     return found
 
 
@@ -235,12 +235,14 @@ def _rows(calibration: Calibration, losses: list[str], step: int) -> NDArray[np.
     return calibration.table(step)[[calibration.viable.index(loss) for loss in losses]]
 
 
-def _trained(folder: Path, size: int, proxy: ProxySpec, runtime: Runtime, listener: Listener) -> Calibration:
-    materials = runtime.materials(data_of(folder, size), proxy, listener)
+def _trained(
+    folder: Path, size: int, proxy: ProxySpec, runtime: Runtime, callback: ProgressCallback[Progress]
+) -> Calibration:
+    materials = runtime.materials(data_of(folder, size), proxy)
     conditions = Conditions(
         metric=materials.protocol, data=materials.data, proxy=proxy, checkpoints=CHECKPOINTS, losses=LOSSES
     )
-    return train_references(conditions, SEEDS, materials, runtime, listener, folder / label(size, proxy))
+    return train_references(conditions, SEEDS, materials, runtime, callback, folder / label(size, proxy))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,9 @@
-"""Genetic-programming search for the loss functions of generative adversarial networks."""
+"""Genetic-programming search for the loss functions of generative adversarial networks.
 
+What the package has to say goes to the logger ``ganetic`` and those below it; see `ganetic.callbacks`.
+"""
+
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from ganetic.studies.confirm import confirm
 
 __version__ = "0.1.0"
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # without a word from the user, nothing is printed
 
 __all__ = [
     "Run",

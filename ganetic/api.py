@@ -6,9 +6,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from ganetic.callbacks import Progress, ProgressCallback, TrainingProgress
 from ganetic.errors import UserError
 from ganetic.evolution import run as searches
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.winner import pick_card
@@ -17,7 +17,6 @@ from ganetic.full.config import Classes, TrainConfig, configured
 from ganetic.full.evaluation import Evaluation
 from ganetic.full.generate import find_checkpoint, generate_images
 from ganetic.full.judge import judge
-from ganetic.full.listener import TrainListener
 from ganetic.full.outcome import Training
 from ganetic.full.run_files import is_training
 from ganetic.pages.loss_files import write_loss
@@ -32,8 +31,8 @@ FEWEST_JUDGED = 16
 def resume(
     run: Run,
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
-    train_listener: TrainListener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
+    train_callback: ProgressCallback[TrainingProgress] | None = None,
 ) -> Run: ...
 
 
@@ -41,8 +40,8 @@ def resume(
 def resume(
     run: Training,
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
-    train_listener: TrainListener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
+    train_callback: ProgressCallback[TrainingProgress] | None = None,
 ) -> Training: ...
 
 
@@ -50,16 +49,16 @@ def resume(
 def resume(
     run: Path | str,
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
-    train_listener: TrainListener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
+    train_callback: ProgressCallback[TrainingProgress] | None = None,
 ) -> Run | Training: ...
 
 
 def resume(
     run: Run | Training | Path | str,
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
-    train_listener: TrainListener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
+    train_callback: ProgressCallback[TrainingProgress] | None = None,
 ) -> Run | Training:
     """Go on with a search or a training that was stopped or killed, whichever the directory holds.
 
@@ -67,8 +66,8 @@ def resume(
         run: its directory, or what `search` or `train` returned.
         runtime: where a search goes on, and for how long; of a training only ``workers``, by default 1, and
             ``download`` are read.
-        listener: who watches a search.
-        train_listener: who watches a training.
+        callback: is told where a search stands; sentences go to `logging`, see `ganetic.callbacks`.
+        train_callback: is told where a training stands, after every step.
 
     Returns:
         The run of a search, or how a training stands.
@@ -79,13 +78,13 @@ def resume(
     """
     directory, runtime = _directory(run), runtime or Runtime()
     if not is_training(directory):
-        return searches.resume(directory, runtime, listener)
+        return searches.resume(directory, runtime, callback)
     if runtime != Runtime(workers=runtime.workers, download=runtime.download):
         raise UserError(
             f"{directory}: is a training, which takes workers and download alone; leave out the other options"
         )
     workers = 1 if runtime.workers is None else runtime.workers
-    return trainings.resume_training(directory, workers, runtime.download, train_listener)
+    return trainings.resume_training(directory, workers, runtime.download, train_callback)
 
 
 def export(run: Run | Path | str, card: Path | str, pick: str = "knee") -> list[Path]:
@@ -121,7 +120,7 @@ def train(
     stop_when_failed: bool | None = None,
     workers: int = 1,
     download: bool = False,
-    listener: TrainListener | None = None,
+    callback: ProgressCallback[TrainingProgress] | None = None,
 ) -> Training:
     """Train a full GAN with a loss.
 
@@ -142,7 +141,8 @@ def train(
         stop_when_failed: whether to stop when three measurements in a row find the training ill.
         workers: processes that share every batch, through Ray Train.
         download: whether a missing data set may be downloaded.
-        listener: who watches.
+        callback: is told where the training stands, after every step; sentences go to `logging`, see
+            `ganetic.callbacks`.
 
     Returns:
         How the training stands: finished, failed, or stopped and ready to be resumed.
@@ -161,7 +161,7 @@ def train(
         seed=seed,
         stop_when_failed=stop_when_failed,
     )
-    return trainings.train(chosen, loss, None if run is None else Path(run), workers, download, listener)
+    return trainings.train(chosen, loss, None if run is None else Path(run), workers, download, callback)
 
 
 def generate(path: Training | Path | str, count: int = 64, seed: int = 0) -> NDArray[np.uint8]:

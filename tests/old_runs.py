@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.run_config import Measure
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.space import SearchSpace
@@ -28,7 +27,7 @@ class AsRecorded(Runtime):
 
     measures: tuple[Measure, ...] = ()
 
-    def materials_of(self, space: SearchSpace, data: str, listener: Listener) -> dict[str, Any]:
+    def materials_of(self, space: SearchSpace, data: str) -> dict[str, Any]:
         return {measure.proxy: _materials(measure) for measure in self.measures}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from ganetic.evolution.listener import Listener
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run import search
 from ganetic.evolution.runtime import Context, Runtime
@@ -55,9 +55,9 @@ def small_runtime(max_trials: int | None = None) -> Runtime:
     return Runtime(max_trials=max_trials, make_executor=lambda context: SerialExecutor(pretend, context))
 
 
-def new_small_run(directory: Path, listener: Listener | None = None) -> Run:
+def new_small_run(directory: Path, callback: ProgressCallback[Progress] | None = None) -> Run:
     """Run a small search in a new directory."""
-    return search(SPACE, run=directory, runtime=small_runtime(), listener=listener)
+    return search(SPACE, run=directory, runtime=small_runtime(), callback=callback)
 
 
 @cache

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import ganetic
+from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.cli import train as commands
 from ganetic.full.evaluation import MeasureName
 from ganetic.full.generate import write_images
-from ganetic.full.listener import Progress, TrainSilence
 from ganetic.loss.card import read_card
 from tests.evolution.fakes import SPACE, runtime
 from tests.full.conftest import tiny
@@ -145,7 +145,7 @@ def test_train_refuses_what_is_wrong_and_makes_nothing(options: dict[str, object
 @pytest.mark.parametrize(
     ("function", "command", "own", "of_the_command"),
     [
-        ("train", commands.train, {"listener"}, {"dry_run", "window"}),
+        ("train", commands.train, {"callback"}, {"dry_run", "window"}),
         ("evaluate", commands.evaluate, {"path"}, {"generated", "json", "window"}),
         ("generate", commands.generate, {"path"}, {"checkpoint", "output"}),
     ],
@@ -176,21 +176,21 @@ def test_resume_tells_a_training_from_a_search(finished: ganetic.Training) -> No
 
 
 def test_a_training_that_was_stopped_is_resumed_and_watched(in_folder: Path) -> None:
-    class CtrlC(TrainSilence):
-        def update(self, progress: Progress) -> None:
+    class CtrlC(ProgressCallback[TrainingProgress]):
+        def update(self, progress: TrainingProgress) -> None:
             if progress.step == 3:
                 signal.raise_signal(signal.SIGINT)
 
-    class Steps(TrainSilence):
-        seen: list[int] = []  # noqa: RUF012 - of this one listener
+    class Steps(ProgressCallback[TrainingProgress]):
+        seen: list[int] = []  # noqa: RUF012 - of this one callback
 
-        def update(self, progress: Progress) -> None:
+        def update(self, progress: TrainingProgress) -> None:
             self.seen.append(progress.step)
 
     config = tiny("mlp", steps=10)
-    stopped = ganetic.train("hinge", config, run="run", listener=CtrlC())
+    stopped = ganetic.train("hinge", config, run="run", callback=CtrlC())
     assert stopped.status == "stopped"
-    assert ganetic.resume("run", train_listener=Steps()) == ganetic.resume(stopped)
+    assert ganetic.resume("run", train_callback=Steps()) == ganetic.resume(stopped)
     assert Steps.seen[-1] == 10
     assert Steps.seen[0] > 3
     assert ganetic.resume(stopped).standing == ganetic.train("hinge", config, run="whole").standing

@@ -16,6 +16,7 @@ LAYERS = (
     {"evolution", "full"},
     {"proxy"},
     {"training"},
+    {"callbacks"},
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},
     {"formats"},

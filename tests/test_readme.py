@@ -34,7 +34,7 @@ def _made_up_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return SerialExecutor(pretend, context)
 
     monkeypatch.setattr(Runtime, "executor", executor)
-    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy, listener: MATERIALS)
+    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy: MATERIALS)
     monkeypatch.setattr(calibration_store, "shipped_folder", lambda: tmp_path / "package")
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
 

@@ -1,14 +1,16 @@
 import io
+import logging
 
 import pytest
 from rich.console import Console
 
-from ganetic.full.listener import Progress
-from ganetic.progress.training import LiveTraining, PlainTraining, bar, standing_line, training_listener_for
+from ganetic.callbacks import TrainingProgress
+from ganetic.progress.sentences import sentences_on
+from ganetic.progress.training import LiveTraining, PlainTraining, bar, standing_line, training_progress_on
 
 
-def progress(step: int, ill: str | None = None, fd: float | None = 88.84) -> Progress:
-    return Progress(
+def progress(step: int, ill: str | None = None, fd: float | None = 88.84) -> TrainingProgress:
+    return TrainingProgress(
         step=step, steps=1000, first=100, images=16, elapsed_seconds=(step - 100) / 4, fd=fd, best_fd=fd, ill=ill
     )
 
@@ -21,29 +23,26 @@ def progress(step: int, ill: str | None = None, fd: float | None = 88.84) -> Pro
         (progress(1000, "mode_collapse"), "step 1000/1000, 64 images/s, 0 s left, fd 88.8, best 88.8, mode collapse"),
     ],
 )
-def test_a_line_says_rate_and_time_left(now: Progress, line: str) -> None:
+def test_a_line_says_rate_and_time_left(now: TrainingProgress, line: str) -> None:
     assert standing_line(now) == line
 
 
-def test_plain_lines_are_ten_seconds_apart_and_messages_are_not() -> None:
+def test_plain_lines_are_ten_seconds_apart() -> None:
     file, clock = io.StringIO(), iter(range(0, 1000, 2))
-    listener = PlainTraining(Console(file=file, width=80), lambda: float(next(clock)))
+    plain = PlainTraining(Console(file=file, width=80), lambda: float(next(clock)))
     for step in range(101, 111):
-        listener.update(progress(step))
-    listener.log("run directory runs/[a]")
+        plain.update(progress(step))
     lines = file.getvalue().splitlines()
-    assert lines[-1] == "run directory runs/[a]"
-    assert [line.split(",")[0] for line in lines[:-1]] == ["step 105/1000", "step 110/1000"]
+    assert [line.split(",")[0] for line in lines] == ["step 105/1000", "step 110/1000"]
 
 
 def test_a_terminal_gets_a_bar_that_fits_80_columns_and_goes_away() -> None:
     file = io.StringIO()
     console = Console(file=file, width=80, force_terminal=True, legacy_windows=False)
-    listener = training_listener_for(console)
-    assert isinstance(listener, LiveTraining)
-    listener.update(progress(500, "non_convergence"))
-    listener.log("step 500: fd 88.8")
-    listener.close()
+    with sentences_on(console), training_progress_on(console) as live:
+        assert isinstance(live, LiveTraining)
+        live.update(progress(500, "non_convergence"))
+        logging.getLogger("ganetic.full").info("step 500: fd 88.8")
     assert "step 500: fd 88.8" in file.getvalue()
     drawn = Console(file=io.StringIO(), width=80)
     drawn.print(bar(progress(500, "non_convergence")))
@@ -53,4 +52,5 @@ def test_a_terminal_gets_a_bar_that_fits_80_columns_and_goes_away() -> None:
 
 
 def test_a_pipe_gets_plain_lines() -> None:
-    assert isinstance(training_listener_for(Console(file=io.StringIO())), PlainTraining)
+    with training_progress_on(Console(file=io.StringIO())) as plain:
+        assert isinstance(plain, PlainTraining)

@@ -1,7 +1,7 @@
 """The command that calibrates a proxy."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
-from contextlib import closing
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import SearchSpace
     from ganetic.gan.profiles import ProfileName
+
+_logger = logging.getLogger(__name__)
 
 
 @app.command()
@@ -82,7 +84,8 @@ def calibrate(
     from ganetic.pages.renderers.json import to_json
     from ganetic.pages.renderers.terminal import print_page
     from ganetic.pages.self_test import self_test_page, self_test_record
-    from ganetic.progress.search import listener_for
+    from ganetic.progress.search import progress_on
+    from ganetic.progress.sentences import sentences_on
 
     loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
     data = windowed(data, loaded.data, window)
@@ -97,13 +100,14 @@ def calibrate(
     if output is not None:
         check_export(output, len(loaded.proxies))
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    with closing(listener_for(console(stderr=True))) as listener:
+    screen = console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback:
         try:
-            loaded, data = as_known(loaded, data or loaded.data, runtime, listener)  # perhaps at another size
-            tested = self_tests_of(loaded, data, runtime, listener)
-            found = measure(loaded, data, seeds, runtime, listener)
+            loaded, data = as_known(loaded, data or loaded.data, runtime)  # perhaps at another size
+            tested = self_tests_of(loaded, data, runtime)
+            found = measure(loaded, data, seeds, runtime, callback)
         except KeyboardInterrupt:
-            listener.log("what has ended is kept; the same command goes on with it")
+            _logger.info("what has ended is kept; the same command goes on with it")
             raise
     measured = loaded.checkpoints(loaded.rungs[0].steps)
     paths: list[Path] = []
@@ -132,13 +136,15 @@ def _choose(
     from ganetic.pages.choice import choice_page, choice_record
     from ganetic.pages.renderers.json import to_json
     from ganetic.pages.renderers.terminal import print_page
-    from ganetic.progress.search import listener_for
+    from ganetic.progress.search import progress_on
+    from ganetic.progress.sentences import sentences_on
 
-    with closing(listener_for(console(stderr=True))) as listener:
+    screen = console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback:
         try:
-            kept = choose(space, data, runtime, listener, profile)
+            kept = choose(space, data, runtime, callback, profile)
         except KeyboardInterrupt:
-            listener.log("what has ended is kept; the same command goes on with it")
+            _logger.info("what has ended is kept; the same command goes on with it")
             raise
     if json:
         typer.echo(to_json(choice_record(kept)))

@@ -1,7 +1,6 @@
 """Commands about single losses, without a run."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
-from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -48,13 +47,15 @@ def score(
     from ganetic.pages.renderers.json import to_json
     from ganetic.pages.renderers.terminal import print_page
     from ganetic.pages.score import score_page, score_record
-    from ganetic.progress.search import listener_for
+    from ganetic.progress.search import progress_on
+    from ganetic.progress.sentences import sentences_on
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
     data = windowed(data, loaded.data, window)
-    with closing(listener_for(console(stderr=True))) as listener:
-        scored = train(loss, data, seeds, loaded, runtime, listener)
+    screen = console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback:
+        scored = train(loss, data, seeds, loaded, runtime, callback)
     if json:
         typer.echo(to_json(score_record(scored)))
     else:

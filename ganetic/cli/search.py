@@ -1,8 +1,9 @@
 """Commands about a search and its run."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
+import logging
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,8 +33,9 @@ from ganetic.cli.train import conclude, yield_cores
 from ganetic.errors import UserError, typed
 
 if TYPE_CHECKING:
-    from ganetic.evolution.listener import Listener
     from ganetic.evolution.results import Run
+
+_logger = logging.getLogger(__name__)
 
 
 @app.command()
@@ -66,7 +68,8 @@ def search(
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space, with_features
     from ganetic.pages.renderers.json import to_json
-    from ganetic.progress.search import listener_for
+    from ganetic.progress.search import progress_on
+    from ganetic.progress.sentences import sentences_on
 
     budget = seconds_of(time_budget)
     runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
@@ -76,8 +79,9 @@ def search(
     if dry_run:
         typer.echo(to_json(runs.plan(chosen, data, seed, runtime)))
         return
-    with closing(listener_for(console(stderr=True))) as listener, _advice(listener):
-        finished = runs.search(chosen, data, run, seed, runtime, listener)
+    screen = console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback, _advice():
+        finished = runs.search(chosen, data, run, seed, runtime, callback)
     _conclude(finished)
 
 
@@ -100,18 +104,20 @@ def resume(
     from ganetic.api import resume as go_on
     from ganetic.evolution.results import Run, latest_run
     from ganetic.evolution.runtime import Runtime
-    from ganetic.progress.search import listener_for
-    from ganetic.progress.training import training_listener_for
+    from ganetic.progress.search import progress_on
+    from ganetic.progress.sentences import sentences_on
+    from ganetic.progress.training import training_progress_on
 
     budget = seconds_of(time_budget)
     runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
     screen = console(stderr=True)
     with (
-        closing(listener_for(screen)) as listener,
-        closing(training_listener_for(screen)) as train_listener,
-        _advice(listener),
+        sentences_on(screen),
+        progress_on(screen) as callback,
+        training_progress_on(screen) as train_callback,
+        _advice(),
     ):
-        ended = go_on(run or latest_run(), runtime, listener, train_listener)
+        ended = go_on(run or latest_run(), runtime, callback, train_callback)
     if isinstance(ended, Run):
         _conclude(ended)
     else:
@@ -171,12 +177,12 @@ def _open(directory: Path | None) -> "Run":
 
 
 @contextmanager
-def _advice(listener: "Listener") -> Iterator[None]:
+def _advice() -> Iterator[None]:
     """Say how to go on after Ctrl-C was pressed twice, or before there was a search that could stop by itself."""
     try:
         yield
     except KeyboardInterrupt:
-        listener.log(
+        _logger.info(
             "what has ended of a run directory named above is kept: `ganetic resume DIRECTORY` goes on with it"
         )
         raise

@@ -1,8 +1,8 @@
 """Commands that say how good losses are: paired comparisons on seeds that chose nothing."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
+import logging
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +30,8 @@ from ganetic.errors import UserError
 
 if TYPE_CHECKING:
     from ganetic.studies.comparison import Comparison
+
+_logger = logging.getLogger(__name__)
 
 
 @app.command()
@@ -89,7 +91,8 @@ def compare(
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space, with_features
     from ganetic.full.config import load_config
-    from ganetic.progress.search import listener_for
+    from ganetic.progress.search import progress_on
+    from ganetic.progress.sentences import sentences_on
     from ganetic.studies.compare import compare as study
 
     for option, value in (("--beta1s", beta1s), ("--tuning-seeds", tuning_seeds)):
@@ -103,7 +106,8 @@ def compare(
     loaded = with_features(with_proxy(load_space(space or "quick"), proxy), features, sha256)
     full = None if config is None else load_config(config)
     data = windowed(data, loaded.data if full is None else full.data.name, window)
-    with closing(listener_for(console(stderr=True))) as listener:
+    screen = console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback:
         try:
             comparison = study(
                 losses,
@@ -115,14 +119,14 @@ def compare(
                 reference,
                 output,
                 runtime,
-                listener,
+                callback,
                 tried,
                 3 if tuning_seeds is None else tuning_seeds,
                 seed,
                 config,
             )
         except KeyboardInterrupt:
-            listener.log("what has ended is kept; the same command with -o and the comparison directory goes on")
+            _logger.info("what has ended is kept; the same command with -o and the comparison directory goes on")
             raise
     _conclude(comparison, json)
 
@@ -159,16 +163,18 @@ def confirm(
     from ganetic.evolution.runtime import Runtime
     from ganetic.loss.card import write_card
     from ganetic.pages.loss_files import write_loss
-    from ganetic.progress.search import listener_for
+    from ganetic.progress.search import progress_on
+    from ganetic.progress.sentences import sentences_on
     from ganetic.studies.confirm import confirm as study
 
     directory = run or latest_run()
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    with closing(listener_for(console(stderr=True))) as listener:
+    screen = console(stderr=True)
+    with sentences_on(screen), progress_on(screen) as callback:
         try:
-            confirmation = study(directory, seeds, pick, runtime, listener)
+            confirmation = study(directory, seeds, pick, runtime, callback)
         except KeyboardInterrupt:
-            listener.log("what has ended is kept; the same command goes on")
+            _logger.info("what has ended is kept; the same command goes on")
             raise
     card = confirmation.comparison.directory / "card.json"
     write_card(confirmation.card, card)

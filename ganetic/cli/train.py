@@ -2,7 +2,6 @@
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
 import os
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +49,8 @@ def train(
     from ganetic.full.config import configured, load_config
     from ganetic.full.train import plan
     from ganetic.pages.renderers.json import to_json
-    from ganetic.progress.training import training_listener_for
+    from ganetic.progress.sentences import sentences_on
+    from ganetic.progress.training import training_progress_on
 
     preset = load_config(config)
     chosen = configured(
@@ -67,8 +67,9 @@ def train(
     if dry_run:
         typer.echo(to_json(plan(chosen, loss, workers, download)))
         return
-    with closing(training_listener_for(console(stderr=True))) as listener:
-        training = start(loss, chosen, run=run, workers=workers, download=download, listener=listener)
+    screen = console(stderr=True)
+    with sentences_on(screen), training_progress_on(screen) as callback:
+        training = start(loss, chosen, run=run, workers=workers, download=download, callback=callback)
     conclude(training)
 
 

@@ -4,16 +4,17 @@ A calibration is computed once for each data set and proxy: what comes with the 
 cache has, and only then is anything trained.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback, progress_of
 from ganetic.errors import UserError
 from ganetic.evolution.calibration_record import Calibration, Conditions, ReferenceTraining, rounded
 from ganetic.evolution.calibration_store import FILE, Kept, calibration_directory, find, keep
 from ganetic.evolution.chosen import as_known
 from ganetic.evolution.ledger import trial_result
-from ganetic.evolution.listener import Listener, Silence, snapshot_of
 from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
@@ -26,6 +27,8 @@ from ganetic.loss.library import LIBRARY
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
 from ganetic.reproducible import versions
+
+_logger = logging.getLogger(__name__)
 
 __all__ = ["Calibration", "Kept", "calibrate", "calibration_for", "checkpoints_of", "kill_rules", "train_references"]
 
@@ -41,7 +44,7 @@ def calibrate(
     data: str | None = None,
     seeds: int | None = None,
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
     steps: int | None = None,
     directory: Path | str | None = None,
 ) -> dict[str, Kept]:
@@ -55,7 +58,7 @@ def calibrate(
         seeds: of each published loss, at most 100; a calibration with more serves as well. None: whatever a
             calibration has serves, and 5 where one must be made.
         runtime: where.
-        listener: who watches.
+        callback: is told where the calibration stands; sentences go to `logging`, see `ganetic.callbacks`.
         steps: of a training; None for those of the space's last rung.
         directory: where calibrations are kept; None for the cache.
 
@@ -65,25 +68,30 @@ def calibrate(
     Raises:
         UserError: something given is wrong.
     """
-    listener, runtime = listener or Silence(), runtime or Runtime()
+    callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     if seeds is not None and not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
     if steps is not None and steps < 1:
         raise UserError(f"steps is {steps}; expected at least 1")
     directory = None if directory is None else Path(directory)
-    space, data = as_known(space, data or space.data, runtime, listener)
+    space, data = as_known(space, data or space.data, runtime)
     found = {}
     for proxy in space.proxies:
-        materials = runtime.materials(proxy.data or data, proxy.spec, listener)
+        materials = runtime.materials(proxy.data or data, proxy.spec)
         found[proxy.name] = calibration_for(
-            materials, proxy.spec, space, runtime, listener, seeds, steps, directory, made_with=SEEDS
+            materials, proxy.spec, space, runtime, callback, seeds, steps, directory, made_with=SEEDS
         )
     return found
 
 
 def kill_rules(
-    materials: Materials, data: str, proxy: ProxySpec, space: SearchSpace, runtime: Runtime, listener: Listener
+    materials: Materials,
+    data: str,
+    proxy: ProxySpec,
+    space: SearchSpace,
+    runtime: Runtime,
+    callback: ProgressCallback[Progress],
 ) -> tuple[KillRule, ...]:
     """The kill rules of a proxy for a search whose space leaves them to calibration.
 
@@ -93,14 +101,14 @@ def kill_rules(
         proxy: the proxy.
         space: whose first rung ranks.
         runtime: where to train the published losses if there is no calibration.
-        listener: who watches.
+        callback: is told where the trainings stand.
     """
-    calibration, first = calibration_for(materials, proxy, space, runtime, listener).calibration, space.rungs[0].steps
+    calibration, first = calibration_for(materials, proxy, space, runtime, callback).calibration, space.rungs[0].steps
     thresholds = calibration.kill_thresholds(space.checkpoints(first))
     said = ", ".join(f"above {one.rule.above:g} of the start at step {one.rule.step}" for one in thresholds)
-    listener.log(f"{data}: a trial is stopped {said}" if said else f"{data}: the references allow no kill rule")
+    _logger.info(f"{data}: a trial is stopped {said}" if said else f"{data}: the references allow no kill rule")
     for warning in _warnings(calibration, first):
-        listener.log(f"{data}: {warning}")
+        _logger.warning(f"{data}: {warning}")
     return tuple(one.rule for one in thresholds)
 
 
@@ -109,7 +117,7 @@ def calibration_for(
     proxy: ProxySpec,
     space: SearchSpace,
     runtime: Runtime,
-    listener: Listener,
+    callback: ProgressCallback[Progress],
     seeds: int | None = None,
     steps: int | None = None,
     directory: Path | None = None,
@@ -122,7 +130,7 @@ def calibration_for(
         proxy: the proxy.
         space: its rungs say how long to train, and where to measure.
         runtime: where.
-        listener: who watches.
+        callback: is told where the trainings stand.
         seeds: of each loss; None: whatever a calibration has serves.
         steps: of a training; None for those of the space's last rung.
         directory: where calibrations are kept; None for the cache.
@@ -135,20 +143,20 @@ def calibration_for(
     losses = {name: loss.formula.text for name, loss in LIBRARY.items()}
     conditions = _conditions(materials, proxy, checkpoints_of(space, steps), losses)
     if kept := find(conditions, seeds or 1, directory):
-        listener.log(f"calibration {kept.place}: {len(kept.calibration.seeds)} seeds")
+        _logger.info(f"calibration {kept.place}: {len(kept.calibration.seeds)} seeds")
         return kept
     numbers = [training_seed(0, "calibration", number) for number in range(seeds or made_with)]
-    listener.log(
+    _logger.info(
         f"no calibration for {conditions.data} and this proxy yet: training {len(losses)} published losses on "
         f"{len(numbers)} seed{'s' * (len(numbers) > 1)} for {steps} steps"
     )
     place = Path(directory) if directory is not None else calibration_directory()
     if directory is None and not is_writable(place):
-        listener.log(f"{place}: cannot be written: this calibration is not kept; GANETIC_CACHE names another place")
+        _logger.warning(f"{place}: cannot be written: this calibration is not kept; GANETIC_CACHE names another place")
         with TemporaryDirectory(prefix="ganetic-") as vanishing:
-            return Kept(train_references(conditions, numbers, materials, runtime, listener, Path(vanishing)), None)
+            return Kept(train_references(conditions, numbers, materials, runtime, callback, Path(vanishing)), None)
     folder = place / conditions.name
-    calibration = train_references(conditions, numbers, materials, runtime, listener, folder)
+    calibration = train_references(conditions, numbers, materials, runtime, callback, folder)
     kept = keep(calibration, folder / FILE)
     (folder / _journal(numbers)).unlink()
     return kept
@@ -166,7 +174,7 @@ def train_references(
     seeds: Sequence[int],
     materials: Materials,
     runtime: Runtime,
-    listener: Listener,
+    callback: ProgressCallback[Progress],
     folder: Path,
 ) -> Calibration:
     """Train every loss on every seed, without kill rules.
@@ -178,7 +186,7 @@ def train_references(
         seeds: of the trainings.
         materials: the images.
         runtime: where.
-        listener: who watches.
+        callback: is told where the trainings stand.
         folder: of the journal; made where there is none.
 
     Raises:
@@ -195,7 +203,7 @@ def train_references(
             {"calibration": conditions.key},
             cells,
             executor,
-            lambda progress: listener.update(snapshot_of("calibrating", progress)),
+            lambda grid: callback.update(progress_of("calibrating", grid)),
         )
     return Calibration(
         conditions=conditions,

@@ -1,5 +1,6 @@
 """Where choices of proxies are kept: a folder each in this user's cache, with the journals while they are made."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from tempfile import TemporaryDirectory
 from ganetic.config import read_json
 from ganetic.data import cache_directory
 from ganetic.evolution.choice_record import Choice, ChoiceConditions
-from ganetic.evolution.listener import Listener
 from ganetic.files import is_writable
+
+_logger = logging.getLogger(__name__)
 
 FILE = "choice.json"
 
@@ -50,11 +52,13 @@ def read_choice(path: Path) -> Choice:
 
 
 @contextmanager
-def folder_for(conditions: ChoiceConditions, listener: Listener) -> Iterator[Path]:
+def folder_for(conditions: ChoiceConditions) -> Iterator[Path]:
     """The folder in which a choice is made: one that vanishes where the cache cannot be written."""
     if is_writable(choice_directory()):
         yield folder_of(conditions)
         return
-    listener.log(f"{choice_directory()}: cannot be written: this choice is not kept; GANETIC_CACHE names another place")
+    _logger.warning(
+        f"{choice_directory()}: cannot be written: this choice is not kept; GANETIC_CACHE names another place"
+    )
     with TemporaryDirectory(prefix="ganetic-") as vanishing:
         yield Path(vanishing)

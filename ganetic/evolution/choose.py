@@ -5,9 +5,11 @@ A choice is made once for each data set, first proxy and shortlist, and kept in 
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ganetic.callbacks import Progress, ProgressCallback, progress_of
 from ganetic.data import resolved, with_size
 from ganetic.errors import UserError
 from ganetic.evolution.choice_record import Choice, ChoiceConditions, Sifting
@@ -15,7 +17,6 @@ from ganetic.evolution.choice_store import FILE, KeptChoice, folder_for, folder_
 from ganetic.evolution.cost import cost_sentence
 from ganetic.evolution.halving import SettingTraining
 from ganetic.evolution.ledger import trial_result
-from ganetic.evolution.listener import Listener, snapshot_of
 from ganetic.evolution.look import look_at
 from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.runtime import Runtime
@@ -35,12 +36,14 @@ from ganetic.proxy.result import TrialState
 from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.reproducible import versions
 
+_logger = logging.getLogger(__name__)
+
 
 def choose(
     space: SearchSpace,
     data: str | None,
     runtime: Runtime,
-    listener: Listener,
+    callback: ProgressCallback[Progress],
     profile: ProfileName | None = None,
     schedule: Schedule | None = None,
     advice: str = "",
@@ -53,7 +56,7 @@ def choose(
         space: whose first proxy without data of its own is the base of the shortlist.
         data: a data set; None for the space's own.
         runtime: where.
-        listener: who watches.
+        callback: is told where the choice stands.
         profile: of the augmentation that is tried; None: by number and channels of the images.
         schedule: what is trained; None for that of `ganetic.evolution.shortlist`.
         advice: is added to what the choice will cost: how to leave it out.
@@ -64,10 +67,10 @@ def choose(
     data = resolved(data or space.data)
     conditions = conditions_of(space, data, runtime, profile, schedule)
     if kept := find_choice(conditions, data):
-        listener.log(f"proxy for {conditions.data}: {kept.choice.chosen.name}, chosen before: {kept.place}")
+        _logger.info(f"proxy for {conditions.data}: {kept.choice.chosen.name}, chosen before: {kept.place}")
         return kept
-    with folder_for(conditions, listener) as folder:
-        choice = _made(conditions, data, runtime, listener, folder, advice)
+    with folder_for(conditions) as folder:
+        choice = _made(conditions, data, runtime, callback, folder, advice)
         return _kept(choice, data, folder / FILE if folder == folder_of(conditions) else None)
 
 
@@ -128,10 +131,15 @@ def _kept(choice: Choice, data: str, place: Path | None) -> KeptChoice:
 
 
 def _made(
-    conditions: ChoiceConditions, data: str, runtime: Runtime, listener: Listener, folder: Path, advice: str
+    conditions: ChoiceConditions,
+    data: str,
+    runtime: Runtime,
+    callback: ProgressCallback[Progress],
+    folder: Path,
+    advice: str,
 ) -> Choice:
     """The choice, which stands in the folder then, in the place of the journals."""
-    materials = _materials(conditions, data, runtime, listener)
+    materials = _materials(conditions, data, runtime)
     make_directory(folder)
     journals = [folder / _journal(number) for number in range(len(conditions.schedule.seeds))]
     with run_lock(folder):
@@ -139,8 +147,8 @@ def _made(
             return read_choice(folder / FILE)
         with runtime.executor(materials, conditions.schedule.steps) as executor:
             payload = _payload(conditions, 0, conditions.schedule.gap_loss, 0)
-            listener.log(cost_sentence(conditions, payload, executor, journals, advice))
-            sifting = _sifted(conditions, executor, listener, folder)
+            _logger.info(cost_sentence(conditions, payload, executor, journals, advice))
+            sifting = _sifted(conditions, executor, callback, folder)
         if refusal := sifting.refusal():
             raise UserError(refusal)
         choice = Choice(
@@ -155,18 +163,18 @@ def _made(
     return choice
 
 
-def _materials(
-    conditions: ChoiceConditions, data: str, runtime: Runtime, listener: Listener
-) -> Mapping[str, Materials]:
+def _materials(conditions: ChoiceConditions, data: str, runtime: Runtime) -> Mapping[str, Materials]:
     """By the name under which trials ask for them: all settings of one size share one."""
     found: dict[str, Materials] = {}
     for setting in conditions.settings:
         if _name(setting) not in found:
-            found[_name(setting)] = runtime.materials(with_size(data, setting.size), setting.proxy, listener)
+            found[_name(setting)] = runtime.materials(with_size(data, setting.size), setting.proxy)
     return found
 
 
-def _sifted(conditions: ChoiceConditions, executor: Executor, listener: Listener, folder: Path) -> Sifting:
+def _sifted(
+    conditions: ChoiceConditions, executor: Executor, callback: ProgressCallback[Progress], folder: Path
+) -> Sifting:
     """Train round after round; the last of fewer rounds where all settings fail too often."""
     schedule = conditions.schedule
     sifting, left, before = Sifting(conditions=conditions, trainings=()), list(range(len(conditions.settings))), 0
@@ -183,7 +191,7 @@ def _sifted(conditions: ChoiceConditions, executor: Executor, listener: Listener
             {"choice": conditions.key},
             [Cell(setting, loss, _payload(conditions, setting, loss, seed)) for setting, loss, seed in wanted],
             executor,
-            lambda progress: listener.update(snapshot_of("choosing", progress)),
+            lambda grid: callback.update(progress_of("choosing", grid)),
         )
         trained = [_training(conditions, *one, record, path) for one, record in zip(wanted, records, strict=True)]
         sifting = Sifting(conditions=conditions, trainings=(*sifting.trainings, *trained))
@@ -191,7 +199,7 @@ def _sifted(conditions: ChoiceConditions, executor: Executor, listener: Listener
         if not left:
             break
         if number + 1 < len(schedule.seeds):
-            listener.log(f"round {number + 1}: {_names(conditions, left)} go on")
+            _logger.info(f"round {number + 1}: {_names(conditions, left)} go on")
     return sifting
 
 

@@ -1,16 +1,19 @@
 """The proxies of a space on a data set: as the space has them, or with the settings that were chosen there."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.data import resolved, size_of, with_size
 from ganetic.errors import typed
 from ganetic.evolution.choice_store import KeptChoice
 from ganetic.evolution.choose import choose, conditions_of, find_choice, first_of
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.shortlist import CHANGED, changes
 from ganetic.evolution.space import SearchSpace, SpaceProxy
+
+_logger = logging.getLogger(__name__)
 
 LEFT_OUT = '`--proxy fixed`, or proxy = "fixed" in the space, leaves it out'
 
@@ -25,7 +28,9 @@ def is_chosen(space: SearchSpace, data: str) -> bool:
     return space.proxy == "calibrated" and not names_all and resolved(data) != resolved(space.data)
 
 
-def on_data(space: SearchSpace, data: str, runtime: Runtime, listener: Listener) -> tuple[SearchSpace, str]:
+def on_data(
+    space: SearchSpace, data: str, runtime: Runtime, callback: ProgressCallback[Progress]
+) -> tuple[SearchSpace, str]:
     """The space with the proxies that a search uses on a data set, and the data set with the size that is used.
 
     Where the proxies are to be chosen and no choice is in the cache, it is made first.
@@ -34,25 +39,24 @@ def on_data(space: SearchSpace, data: str, runtime: Runtime, listener: Listener)
         space: a search space.
         data: name of the data set.
         runtime: where.
-        listener: who watches.
+        callback: is told where a choice stands.
 
     Raises:
         UserError: see `ganetic.evolution.choose.choose`.
     """
     if not is_chosen(space, data):
         return as_fixed(space), data
-    kept = choose(space, data, runtime, listener, advice=LEFT_OUT)
+    kept = choose(space, data, runtime, callback, advice=LEFT_OUT)
     return with_choice(space, kept), kept.data
 
 
-def as_known(space: SearchSpace, data: str, runtime: Runtime, listener: Listener) -> tuple[SearchSpace, str]:
+def as_known(space: SearchSpace, data: str, runtime: Runtime) -> tuple[SearchSpace, str]:
     """Like `on_data`, for whoever wants to train a few losses: a choice is used where there is one, and never made.
 
     Args:
         space: a search space.
         data: name of the data set.
         runtime: where.
-        listener: who watches.
 
     Raises:
         UserError: the data cannot be loaded.
@@ -60,10 +64,10 @@ def as_known(space: SearchSpace, data: str, runtime: Runtime, listener: Listener
     if not is_chosen(space, data):
         return as_fixed(space), data
     if kept := find_choice(conditions_of(space, data, runtime), resolved(data)):
-        listener.log(f"{data}: the proxy that was chosen there, {kept.choice.chosen.name} ({kept.place})")
+        _logger.info(f"{data}: the proxy that was chosen there, {kept.choice.chosen.name} ({kept.place})")
         return with_choice(space, kept), kept.data
     command = typed("ganetic", "calibrate", "--choose", "--data", data)
-    listener.log(f"{data}: no proxy was chosen there; trained on the space's own; `{command}` chooses one")
+    _logger.info(f"{data}: no proxy was chosen there; trained on the space's own; `{command}` chooses one")
     return as_fixed(space), data
 
 

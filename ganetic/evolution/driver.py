@@ -1,18 +1,19 @@
 """The loop of a search: ask, submit, collect, tell; then drain, and the finals."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
+from ganetic.callbacks import Phase, Progress, ProgressCallback, TopIndividual
 from ganetic.evolution.breeding import Exhausted
 from ganetic.evolution.events import EXHAUSTED, FINISHED, STOP, TIMING_AFFECTED
 from ganetic.evolution.evolution import Evolution
 from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, Contestant, FinalTrial, Kind, assess, contestants
 from ganetic.evolution.individual import seed_trace
 from ganetic.evolution.ledger import ABOUT, Ledger
-from ganetic.evolution.listener import Leader, Listener, Phase, Snapshot
 from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.run_config import RunConfig
 from ganetic.evolution.seeds import training_seed
@@ -25,8 +26,10 @@ from ganetic.proxy.rates import Rates, chosen_rates
 from ganetic.proxy.result import TrialState
 from ganetic.proxy.spec import TrialSpec, with_rates
 
+_logger = logging.getLogger(__name__)
+
 TICK_SECONDS = 0.5
-LEADERS = 5
+TOP = 5
 
 
 class Driver:
@@ -43,13 +46,13 @@ class Driver:
         config: RunConfig,
         journal: Journal,
         executor: Executor,
-        listener: Listener,
+        callback: ProgressCallback[Progress],
         max_trials: int,
         time_budget_seconds: float | None,
         goes_on: bool = False,
     ) -> None:
         self._config, self._space = config, config.space
-        self._journal, self._listener = journal, listener
+        self._journal, self._callback = journal, callback
         self._ledger = Ledger(journal, executor)
         self.evolution = Evolution(config.space, config.seed, config.scales)
         self._asked: list[tuple[int, Proposal]] = []
@@ -75,7 +78,7 @@ class Driver:
         if interrupt.requested:
             return False
         self._write_stop(reason)
-        self._listener.log(f"search stopped after {len(self._asked)} trials ({reason})")
+        _logger.info(f"search stopped after {len(self._asked)} trials ({reason})")
         if not self._finals(interrupt):
             return False
         self._journal.event(len(self._asked), FINISHED, {})
@@ -93,7 +96,7 @@ class Driver:
             self.evolution.register(proposal)
             self._note(submission.number, proposal)
         if lost := self._ledger.resubmit():
-            self._listener.log(f"{lost} trials that were running when the run was left are started again")
+            _logger.info(f"{lost} trials that were running when the run was left are started again")
 
     def _former_stop(self) -> str | None:
         """Why a former driver stopped here and went into the finals, unless the search is to go on from there."""
@@ -117,7 +120,7 @@ class Driver:
                 proposal = self.evolution.ask(len(self._asked))
             except Exhausted as end:
                 why = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in end.rejections.most_common(3))
-                self._listener.log(
+                _logger.warning(
                     f"of {end.rejections.total()} draws none is new and passes the screen ({why}): "
                     "more operators, variables or nodes make a larger space"
                 )
@@ -146,7 +149,7 @@ class Driver:
         individuals = assess(self._space, self._config.scales, self._ledger.submissions, self._ledger.results)
         entries = contestants(self._space, individuals)
         if all(entry.individual < 0 for entry in entries):
-            self._listener.log("no loss of this search trained; the finals show the references alone")
+            _logger.warning("no loss of this search trained; the finals show the references alone")
         if self._space.genes is not None:
             tuned = self._tune(entries, stop, interrupt)
             if tuned is None:
@@ -178,7 +181,7 @@ class Driver:
             if not self._run("tuning", TUNING, stop, trials, entries, interrupt):
                 return None
         for line in said_of(genes, rates, best):
-            self._listener.log(line)
+            _logger.info(line)
         return [replace(entry, rates=best[entry.name]) for entry in entries]
 
     def _run(
@@ -255,7 +258,7 @@ class Driver:
             self._finished += number in self._of_phase
             if self._ledger.results[number].state is TrialState.TIMED_OUT:
                 self._journal.event(len(self._asked), TIMING_AFFECTED, {"number": number})
-                self._listener.log(
+                _logger.warning(
                     f"trial {number} ran over its wall time twice: from here on the run depends on the clock"
                 )
         self._show(self._phase)
@@ -269,8 +272,8 @@ class Driver:
     def _show(self, phase: Phase) -> None:
         self._phase = phase
         running = min(self._ledger.outstanding, self._ledger.slots)
-        self._listener.update(
-            Snapshot(
+        self._callback.update(
+            Progress(
                 phase=phase,
                 submitted=len(self._of_phase),
                 finished=self._finished,
@@ -279,15 +282,15 @@ class Driver:
                 elapsed_seconds=time.monotonic() - self._began_phase,
                 states=dict(self._ledger.states),
                 rejections=dict(self._rejections),
-                leaders=self._best(),
+                top=self._best(),
                 slots=self._ledger.slots,
             )
         )
 
-    def _best(self) -> tuple[Leader, ...]:
-        members = sorted(self.evolution.population, key=lambda one: (-one.rung, one.fitness.fd))[:LEADERS]
+    def _best(self) -> tuple[TopIndividual, ...]:
+        members = sorted(self.evolution.population, key=lambda one: (-one.rung, one.fitness.fd))[:TOP]
         return tuple(
-            Leader(
+            TopIndividual(
                 individual=one.number,
                 formula=Formula.from_text(one.text).readable,
                 fd=one.fitness.fd,

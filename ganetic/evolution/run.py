@@ -1,9 +1,11 @@
 """Start a search, or go on with one."""
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
 
+from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.config import validate
 from ganetic.data import resolved
 from ganetic.errors import UserError, typed
@@ -11,7 +13,6 @@ from ganetic.evolution.calibration import kill_rules
 from ganetic.evolution.chosen import on_data, planned
 from ganetic.evolution.driver import Driver
 from ganetic.evolution.events import LIMIT
-from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.migrations import SEARCH
 from ganetic.evolution.results import JOURNAL, Run, open_run
 from ganetic.evolution.run_config import Measure, RunConfig, RunMeta, differences
@@ -27,6 +28,8 @@ from ganetic.proxy.materials import Materials
 from ganetic.proxy.spec import KillRule
 from ganetic.reproducible import versions
 
+_logger = logging.getLogger(__name__)
+
 SPACE_COPY = "space.json"
 
 
@@ -36,7 +39,7 @@ def search(
     run: Path | str | None = None,
     seed: int = 0,
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
 ) -> Run:
     """Search for losses, from the first random tree to the finals.
 
@@ -49,7 +52,7 @@ def search(
         run: a new directory; None makes one under ``runs/``.
         seed: everything random follows from it.
         runtime: where and how long.
-        listener: who watches.
+        callback: is told where the search stands; sentences go to `logging`, see `ganetic.callbacks`.
 
     Returns:
         The run: finished, or stopped by Ctrl-C and ready to be resumed.
@@ -57,15 +60,15 @@ def search(
     Raises:
         UserError: something given is wrong; no directory was made then.
     """
-    listener, runtime = listener or Silence(), runtime or Runtime()
+    callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     space = _limited(space, runtime.max_trials)
     refuse_bad_seed(seed)
     space, data = _with_places(space), resolved(data or space.data)
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     _refuse_other_content(directory)
-    space, data = on_data(space, data, runtime, listener)
-    materials, config = _prepare(space, data, seed, runtime, listener)
+    space, data = on_data(space, data, runtime, callback)
+    materials, config = _prepare(space, data, seed, runtime, callback)
     with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
         make_directory(directory)  # not before all that can be wrong has been tried
         with run_lock(directory):
@@ -73,14 +76,16 @@ def search(
             write_space(directory / SPACE_COPY, space)
             meta = RunMeta(config=config, made_with=versions()).model_dump(mode="json")
             with Journal.create(directory / JOURNAL, SEARCH.stamped(meta)) as journal:
-                listener.log(f"run directory {directory}")
-                _tell_of_window(config, executor, listener)
+                _logger.info(f"run directory {directory}")
+                _warn_of_window(config, executor)
                 limits = (space.stop.max_trials, runtime.time_budget_seconds)
-                Driver(config, journal, executor, listener, *limits).drive(interrupt)
+                Driver(config, journal, executor, callback, *limits).drive(interrupt)
     return open_run(directory)
 
 
-def resume(directory: Path | str, runtime: Runtime | None = None, listener: Listener | None = None) -> Run:
+def resume(
+    directory: Path | str, runtime: Runtime | None = None, callback: ProgressCallback[Progress] | None = None
+) -> Run:
     """Go on with a run that was stopped or killed, to the result that it would have had.
 
     A number of trials that is given here holds for those who resume it later, too.
@@ -88,7 +93,7 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
     Raises:
         UserError: there is no run, it is finished, another driver works on it, or its configuration has changed.
     """
-    listener, runtime = listener or Silence(), runtime or Runtime()
+    callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     directory = Path(directory)
     open_run(directory)  # refuse what is no run before a lock is written there
     with run_lock(directory):
@@ -99,25 +104,25 @@ def resume(directory: Path | str, runtime: Runtime | None = None, listener: List
         limit = _limited(space, asked).stop.max_trials
         _refuse_finished(run, runtime, limit)
         _refuse_retired(run)
-        materials, config = _prepare(space, run.config.data, run.config.seed, runtime, listener, run.config)
+        materials, config = _prepare(space, run.config.data, run.config.seed, runtime, callback, run.config)
         if changes := differences(run.config, config):
             more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
             raise UserError(
                 f"{directory}: this is not the search that was begun: {'; '.join(changes[:5])}{more}; "
                 "undo the change, or start a new run"
             )
-        _warn_of_versions(run, listener)
+        _warn_of_versions(run)
         with (
             interruptible() as interrupt,
             runtime.executor(materials, _longest(space)) as executor,
             Journal.open(directory / JOURNAL) as journal,
         ):
-            _tell_of_window(config, executor, listener)
+            _warn_of_window(config, executor)
             if limit != (run.limit or run.config.space.stop.max_trials):  # the next `resume` keeps to it
                 journal.event(run.asked, LIMIT, {"max_trials": limit})
             budget = runtime.time_budget_seconds
             goes_on = runtime.max_trials is not None or budget is not None or run.goes_on
-            Driver(config, journal, executor, listener, limit, budget, goes_on).drive(interrupt)
+            Driver(config, journal, executor, callback, limit, budget, goes_on).drive(interrupt)
     return open_run(directory)
 
 
@@ -153,32 +158,42 @@ def plan(
 
 
 def _prepare(
-    space: SearchSpace, data: str, seed: int, runtime: Runtime, listener: Listener, begun: RunConfig | None = None
+    space: SearchSpace,
+    data: str,
+    seed: int,
+    runtime: Runtime,
+    callback: ProgressCallback[Progress],
+    begun: RunConfig | None = None,
 ) -> tuple[dict[str, Materials], RunConfig]:
     """The materials and the configuration of a search, or of one that was begun."""
-    materials = runtime.materials_of(space, data, listener)
+    materials = runtime.materials_of(space, data)
     # A calibration may have been made anew since the run was begun; the run keeps to its own rules.
     kept = {measure.proxy: measure.kill for measure in begun.measures} if begun else {}
     measures = []
     for proxy in space.proxies:
         own = materials[proxy.name]
-        rules = kept[proxy.name] if proxy.name in kept else _kill_rules(space, proxy, own, data, runtime, listener)
+        rules = kept[proxy.name] if proxy.name in kept else _kill_rules(space, proxy, own, data, runtime, callback)
         measures.append(Measure.of(proxy, own, rules))
     return materials, RunConfig(space=space, data=data, measures=tuple(measures), seed=seed)
 
 
 def _kill_rules(
-    space: SearchSpace, proxy: SpaceProxy, materials: Materials, data: str, runtime: Runtime, listener: Listener
+    space: SearchSpace,
+    proxy: SpaceProxy,
+    materials: Materials,
+    data: str,
+    runtime: Runtime,
+    callback: ProgressCallback[Progress],
 ) -> tuple[KillRule, ...]:
     if space.kill != "calibrated":
         return space.kill
-    return kill_rules(materials, proxy.data or data, proxy.spec, space, runtime, listener)
+    return kill_rules(materials, proxy.data or data, proxy.spec, space, runtime, callback)
 
 
-def _tell_of_window(config: RunConfig, executor: Executor, listener: Listener) -> None:
+def _warn_of_window(config: RunConfig, executor: Executor) -> None:
     window = config.space.evolution.window
     if executor.slots > window / 4:
-        listener.log(
+        _logger.warning(
             f"{executor.slots} workers share a window of {window} trials and will wait for one another; "
             f"evolution.window = {4 * executor.slots} in the space would keep them busy"
         )
@@ -233,10 +248,10 @@ def _refuse_retired(run: Run) -> None:
         )
 
 
-def _warn_of_versions(run: Run, listener: Listener) -> None:
+def _warn_of_versions(run: Run) -> None:
     for key, now in versions().items():
         if (then := run.made_with.get(key)) != now:
-            listener.log(f"begun with {key} {then}, resumed with {now}: results may differ in their last digits")
+            _logger.warning(f"begun with {key} {then}, resumed with {now}: results may differ in their last digits")
 
 
 def _new_directory(space: SearchSpace, data: str, seed: int) -> Path:

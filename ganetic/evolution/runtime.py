@@ -1,16 +1,18 @@
 """Where and for how long trials run: what has no say in their results."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.proxy.materials import Materials, load_for, prepare
 from ganetic.proxy.spec import ProxySpec
 from ganetic.proxy.trial import work
+
+_logger = logging.getLogger(__name__)
 
 WALL_SECONDS_A_STEP = 1.0
 """A net under a trial, not a budget: a hundred times what a step of the shipped spaces takes."""
@@ -45,7 +47,7 @@ class Runtime:
     inception_weights: Path | str | None = None
     make_executor: MakeExecutor | None = None
 
-    def materials(self, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
+    def materials(self, data: str, proxy: ProxySpec) -> Materials:
         """Load and prepare a data set for a proxy.
 
         Raises:
@@ -53,23 +55,23 @@ class Runtime:
         """
         images = load_for(proxy, data, self.download)
         for note in images.notes:
-            listener.log(note)
-        listener.log(f"preparing {data}: feature net and reference statistics, once for each data set")
+            _logger.info(note)
+        _logger.info(f"preparing {data}: feature net and reference statistics, once for each data set")
         weights = None if self.inception_weights is None else Path(self.inception_weights)
         materials = prepare(images, proxy, weights)
         for note in materials.notes:
-            listener.log(f"{data}: {note}")
-        listener.log(
+            _logger.info(f"{data}: {note}")
+        _logger.info(
             f"{materials.protocol}: untrained generator {materials.start_fd:.4g}, "
             f"real images against real ones {materials.floor_fd:.3g}. {materials.shared}".rstrip()
         )
         if materials.modes is not None:
-            listener.log(f"{data}: {materials.modes.note}")
+            _logger.info(f"{data}: {materials.modes.note}")
         return materials
 
-    def materials_of(self, space: SearchSpace, data: str, listener: Listener) -> dict[str, Materials]:
+    def materials_of(self, space: SearchSpace, data: str) -> dict[str, Materials]:
         """Load and prepare the data of each proxy of a space, by the proxy's name; see `materials`."""
-        return {proxy.name: self.materials(proxy.data or data, proxy.spec, listener) for proxy in space.proxies}
+        return {proxy.name: self.materials(proxy.data or data, proxy.spec) for proxy in space.proxies}
 
     def executor(self, context: Context, steps: int) -> Executor:
         """An executor for trials of at most so many steps."""

@@ -1,5 +1,6 @@
 """One loss on a few seeds: no evolution, no kill rules."""
 
+import logging
 import math
 import time
 from collections import Counter
@@ -8,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.errors import UserError
 from ganetic.evolution.chosen import as_known
 from ganetic.evolution.individual import seed_trace
 from ganetic.evolution.ledger import describe, trial_result
-from ganetic.evolution.listener import Listener, Silence, Snapshot
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
@@ -24,6 +25,8 @@ from ganetic.metrics.stability import Fitness, fitness
 from ganetic.proxy.card_rates import found_at_other_rates, rates_of
 from ganetic.proxy.result import TrialResult
 from ganetic.proxy.spec import TrialSpec
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +62,7 @@ def score(
     seeds: int = 3,
     space: str | Path | SearchSpace = "quick",
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
 ) -> Score:
     """Train a proxy with one loss on a few seeds, which chose no loss of any run, for the steps of the space's finals.
 
@@ -71,28 +74,28 @@ def score(
         seeds: how many, at most 100.
         space: whose proxy and finals are used.
         runtime: where.
-        listener: who watches.
+        callback: is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
 
     Raises:
         UserError: something given is wrong.
     """
-    listener, runtime = listener or Silence(), runtime or Runtime()
+    callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
     name, formula = resolve_loss(loss)
     if not 1 <= seeds <= SEEDS_A_ROLE:
         raise UserError(f"seeds is {seeds}; expected 1 to {SEEDS_A_ROLE}")
-    space, data = as_known(space, data or space.data, runtime, listener)
+    space, data = as_known(space, data or space.data, runtime)
     proxy = space.proxies[0]
     if len(space.proxies) > 1:
-        listener.log(
+        _logger.info(
             f"on {proxy.name}, the first of {len(space.proxies)} proxies; `ganetic compare` trains on all of them"
         )
     if said := found_at_other_rates(loss, [rates_of(proxy)], "trained here at"):
-        listener.log(f"{said}; `ganetic compare --rates` chooses each loss's own")
-    materials = runtime.materials(proxy.data or data, proxy.spec, listener)
+        _logger.warning(f"{said}; `ganetic compare --rates` chooses each loss's own")
+    materials = runtime.materials(proxy.data or data, proxy.spec)
     trials = _trials(formula, space, seeds)
     with runtime.executor(materials, space.finals.steps) as executor:
-        results = _train(trials, executor, listener)
+        results = _train(trials, executor, callback)
     traces = [seed_trace(result) for result in results]
     ends = [materials.start_fd if trace.failed else trace.points[-1][1] for trace in traces]
     interval = mean_interval([math.log(fd) for fd in ends])
@@ -126,7 +129,7 @@ def _trials(formula: Formula, space: SearchSpace, seeds: int) -> list[TrialSpec]
     ]
 
 
-def _train(trials: list[TrialSpec], executor: Executor, listener: Listener) -> list[TrialResult]:
+def _train(trials: list[TrialSpec], executor: Executor, callback: ProgressCallback[Progress]) -> list[TrialResult]:
     began = time.monotonic()
     results: dict[int, TrialResult] = {}
     for number, trial in enumerate(trials):
@@ -136,8 +139,8 @@ def _train(trials: list[TrialSpec], executor: Executor, listener: Listener) -> l
             if outcome.status == "raised":
                 raise RuntimeError(f"the trial of seed {trials[outcome.number].seed} raised:\n{outcome.error}")
             results[outcome.number] = trial_result(outcome.status, outcome.record, outcome.seconds)
-        listener.update(
-            Snapshot(
+        callback.update(
+            Progress(
                 phase="training",
                 submitted=len(trials),
                 finished=len(results),
@@ -146,7 +149,7 @@ def _train(trials: list[TrialSpec], executor: Executor, listener: Listener) -> l
                 elapsed_seconds=time.monotonic() - began,
                 states=dict(Counter(describe(result) for result in results.values())),
                 rejections={},
-                leaders=(),
+                top=(),
                 slots=executor.slots,
             )
         )

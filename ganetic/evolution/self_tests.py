@@ -1,10 +1,10 @@
 """The self-tests of all features on the data of a space, to look at."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ganetic.errors import UserError
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.space import SearchSpace
 from ganetic.metrics.feature_names import CANDIDATES, is_file
@@ -12,6 +12,8 @@ from ganetic.metrics.self_test import SelfTest
 from ganetic.proxy.choice import SelfTests, best_of
 from ganetic.proxy.materials import load_for, roles_of
 from ganetic.training.device import device_for_trials
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,13 @@ class SetTests:
     choice: str
 
 
-def self_tests_of(space: SearchSpace, data: str | None, runtime: Runtime, listener: Listener) -> dict[str, SetTests]:
+def self_tests_of(space: SearchSpace, data: str | None, runtime: Runtime) -> dict[str, SetTests]:
     """Test the candidates of ``auto``, and features from a file, on the data of each proxy, or find it in the cache.
 
     Args:
         space: its proxies name features and data.
         data: a data set; None for the space's own.
         runtime: whether there are InceptionV3 weights, which are slow and not tested, and whether to download.
-        listener: who watches.
 
     Returns:
         By the proxies' names; empty with InceptionV3 weights.
@@ -53,7 +54,7 @@ def self_tests_of(space: SearchSpace, data: str | None, runtime: Runtime, listen
         name = proxy.data or data or space.data
         images = load_for(proxy.spec, name, runtime.download)
         tests = SelfTests(images, roles_of(images, proxy.spec), device_for_trials())
-        listener.log(f"{name}: testing features on planted faults, once for each data set")
+        _logger.info(f"{name}: testing features on planted faults, once for each data set")
         done = {candidate: tests.of(candidate) for candidate in CANDIDATES}
         try:
             choice = best_of(done.items(), tests.images)[1]

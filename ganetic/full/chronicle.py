@@ -1,5 +1,6 @@
 """What a training leaves in its run's directory: numbers, samples, checkpoints."""
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -8,19 +9,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.full.board import Board
 from ganetic.full.checkpoint import Standing, prune, write_checkpoint
 from ganetic.full.config import TrainConfig
-from ganetic.full.listener import Progress, TrainListener
 from ganetic.full.record import Record, seconds_of
 from ganetic.full.samples import SAMPLES, beside, scales_grid, write_png
 from ganetic.gan.step import StepLosses
 from ganetic.reproducible import random_stream
 from ganetic.training.trainer import Trainer
 
+_logger = logging.getLogger(__name__)
+
 
 class Chronicle:
-    """Writes what happens in a training to the run's directory, and tells the listener.
+    """Writes what happens in a training to the run's directory, and tells the callback.
 
     Args:
         run: the directory.
@@ -28,7 +31,7 @@ class Chronicle:
         trainer: as it stands when this process goes on with it.
         real: uint8 images ``(N, H, W, C)`` to draw beside the generated ones.
         new: whether the training begins here, and not at a checkpoint.
-        listener: who watches.
+        callback: is told where the training stands.
 
     Raises:
         UserError: the directory cannot be written.
@@ -41,9 +44,9 @@ class Chronicle:
         trainer: Trainer,
         real: NDArray[np.uint8],
         new: bool,
-        listener: TrainListener,
+        callback: ProgressCallback[TrainingProgress],
     ) -> None:
-        self._run, self._config, self._trainer, self._listener = run, config, trainer, listener
+        self._run, self._config, self._trainer, self._callback = run, config, trainer, callback
         chosen = torch.randperm(len(real), generator=random_stream(config.seed, "real samples"))[:SAMPLES]
         self._real = torch.tensor(real[chosen.numpy()])
         self._first, self._began = trainer.step, time.monotonic()
@@ -68,7 +71,7 @@ class Chronicle:
         self._draw(step)
         self.checkpoint(standing)
         note = f"; {ill.replace('_', ' ')}" if ill else ""
-        self._listener.log(f"step {step}: fd {fd:.1f}, best {min(point[1] for point in standing.trace):.1f}{note}")
+        _logger.info(f"step {step}: fd {fd:.1f}, best {min(point[1] for point in standing.trace):.1f}{note}")
 
     def checkpoint(self, standing: Standing) -> None:
         """Write a checkpoint, and delete those that need not stay."""
@@ -82,9 +85,9 @@ class Chronicle:
         self._write({"step": step, "stopped": reason})
 
     def progress(self, step: int, standing: Standing) -> None:
-        """Tell the listener where the training stands."""
-        self._listener.update(
-            Progress(
+        """Tell the callback where the training stands."""
+        self._callback.update(
+            TrainingProgress(
                 step=step,
                 steps=self._config.steps,
                 first=self._first,

@@ -1,11 +1,13 @@
 """A training on several workers, through Ray Train.
 
 Every worker makes the same steps on its share of each batch (`ganetic.training.parallel`); the first one keeps the
-chronicle in the run's directory, which all must be able to reach. What the whole batch decides is the same as on one
+chronicle in the run's directory, which all must be able to reach. The driver says the first worker's sentences and
+passes on its progress; what the other workers would say is dropped. What the whole batch decides is the same as on one
 worker up to the last digits, but for batch norm and the minibatch standard deviation, which see the worker's share, and
 the points of the gradient penalty.
 """
 
+import logging
 import os
 import tempfile
 import threading
@@ -21,8 +23,8 @@ from ray.train import RunConfig, ScalingConfig, get_context
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.queue import Queue
 
+from ganetic.callbacks import NullProgressCallback, ProgressCallback, TrainingProgress
 from ganetic.errors import UserError
-from ganetic.full.listener import Progress, TrainListener
 from ganetic.full.loop import go_on
 from ganetic.full.run_files import read_page
 from ganetic.full.setup import prepare
@@ -42,13 +44,22 @@ class _Refusal:
     message: str
 
 
-def train_on_workers(run: Path, workers: int, listener: TrainListener) -> None:
+@dataclass(frozen=True)
+class _Sentence:
+    """What a worker's logger said, for the logger of that name in the driver."""
+
+    logger: str
+    level: int
+    message: str
+
+
+def train_on_workers(run: Path, workers: int, callback: ProgressCallback[TrainingProgress]) -> None:
     """Train the run in a directory from its last checkpoint to the end; the caller holds its lock.
 
     Args:
         run: its page is written.
         workers: processes on this machine, each with a GPU where there is one for each.
-        listener: who watches.
+        callback: is told where the training stands.
 
     Raises:
         UserError: a checkpoint is damaged, or the directory cannot be written.
@@ -68,7 +79,7 @@ def train_on_workers(run: Path, workers: int, listener: TrainListener) -> None:
                 run_config=RunConfig(storage_path=storage),
                 torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if use_gpu else "gloo"),
             )
-            _while(trainer.fit, lambda: refusals.extend(_forward(events, listener)))
+            _while(trainer.fit, lambda: refusals.extend(_forward(events, callback)))
     except Exception:
         if refusals:
             raise UserError(refusals[0]) from None
@@ -82,40 +93,49 @@ def _work(settings: dict[str, Any]) -> None:
     os.chdir(settings["folder"])  # Ray Train has changed it; data may lie at a relative path
     run, context, events = Path(settings["run"]), get_context(), settings["events"]
     share = Share(context.get_world_rank(), context.get_world_size())
-    listener = _Remote(events if share.rank == 0 else None)
+    callback: ProgressCallback[TrainingProgress] = _watched_by(events) if share.rank == 0 else NullProgressCallback()
     try:
         page = read_page(run)
-        work = prepare(page.config, Formula.from_text(page.formula), listener, share=share)
-        go_on(run, work, 1, listener)
+        work = prepare(page.config, Formula.from_text(page.formula), share=share)
+        go_on(run, work, 1, callback)
     except UserError as error:
         events.put(_Refusal(str(error)))
         raise
 
 
-class _Remote(TrainListener):
-    """Sends what happens to the driver; None: to nobody."""
+def _watched_by(events: Queue) -> ProgressCallback[TrainingProgress]:
+    """Send this process's sentences to the driver from now on, and return what sends its progress."""
+    logger = logging.getLogger("ganetic")
+    logger.addHandler(_SentenceSender(events))
+    logger.setLevel(logging.INFO)
+    return _ProgressSender(events)
 
-    def __init__(self, events: Queue | None) -> None:
+
+class _SentenceSender(logging.Handler):
+    """Sends sentences to the driver; whether anybody wants to hear them is decided there."""
+
+    def __init__(self, events: Queue) -> None:
+        super().__init__()
+        self._events = events
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send it."""
+        self._events.put(_Sentence(record.name, record.levelno, record.getMessage()))
+
+
+class _ProgressSender(ProgressCallback[TrainingProgress]):
+    """Sends progress to the driver, now and then."""
+
+    def __init__(self, events: Queue) -> None:
         self._events = events
         self._sent = -_UPDATE_SECONDS
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: TrainingProgress) -> None:
         """Send it, unless the last one is too short a time ago."""
         now = time.monotonic()
         if now - self._sent >= _UPDATE_SECONDS:
             self._sent = now
-            self._put(progress)
-
-    def log(self, message: str) -> None:
-        """Send it."""
-        self._put(message)
-
-    def close(self) -> None:
-        """Nothing to stop."""
-
-    def _put(self, event: object) -> None:
-        if self._events is not None:
-            self._events.put(event)
+            self._events.put(progress)
 
 
 def _while(work: Callable[[], object], meanwhile: Callable[[], None]) -> None:
@@ -137,7 +157,7 @@ def _while(work: Callable[[], object], meanwhile: Callable[[], None]) -> None:
         raise errors[0]
 
 
-def _forward(events: Queue, listener: TrainListener) -> list[str]:
+def _forward(events: Queue, callback: ProgressCallback[TrainingProgress]) -> list[str]:
     """Pass on what has happened, or wait a little where nothing has; returns what workers refused to do."""
     refusals: list[str] = []
     try:
@@ -145,10 +165,10 @@ def _forward(events: Queue, listener: TrainListener) -> list[str]:
         while True:
             if isinstance(event, _Refusal):
                 refusals.append(event.message)
-            elif isinstance(event, str):
-                listener.log(event)
+            elif isinstance(event, _Sentence):
+                logging.getLogger(event.logger).log(event.level, event.message)
             else:
-                listener.update(event)
+                callback.update(event)
             event = events.get_nowait()
     except Empty:
         return refusals

@@ -8,7 +8,6 @@ from typing import Any
 
 from ganetic.full.config import TrainConfig
 from ganetic.full.diagnosis import has_failed
-from ganetic.full.listener import TrainListener
 from ganetic.full.outcome import Training
 from ganetic.full.record import seconds_of
 from ganetic.full.setup import Work, prepare, with_prepared
@@ -52,21 +51,20 @@ class TrainingContext:
     prepared: Mapping[str, Prepared]
 
 
-def prepare_for(config: TrainConfig, formula: Formula, listener: TrainListener, download: bool = False) -> Prepared:
+def prepare_for(config: TrainConfig, formula: Formula, download: bool = False) -> Prepared:
     """Load the images of a configuration, and train the net that measures them.
 
     Args:
         config: of the trainings; the seed decides the untrained generator that is measured.
         formula: one of the losses; of an untrained generator it has no say.
-        listener: told what is done.
         download: allow a download.
 
     Raises:
         UserError: something in the configuration does not fit together, there are no such images, or an untrained
             generator's cannot be told from them.
     """
-    work: Work = prepare(config, formula, listener, download)
-    return Prepared(work.subject, work.gauge.yardstick, check_start(work, listener))
+    work: Work = prepare(config, formula, download)
+    return Prepared(work.subject, work.gauge.yardstick, check_start(work))
 
 
 def train_job(context: TrainingContext, payload: dict[str, Any]) -> dict[str, Any]:

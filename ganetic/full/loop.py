@@ -3,12 +3,12 @@
 import math
 from pathlib import Path
 
+from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import Standing, checkpoints_in, read_checkpoint
 from ganetic.full.chronicle import Bystander, Chronicle
 from ganetic.full.config import TrainConfig
 from ganetic.full.diagnosis import has_failed
-from ganetic.full.listener import TrainListener
 from ganetic.full.setup import Work
 from ganetic.gan.step import StepLosses
 from ganetic.interrupt import interruptible
@@ -18,14 +18,14 @@ from ganetic.training.parallel import any_of
 from ganetic.training.trainer import NonFiniteError, StoppedError, Trainer
 
 
-def go_on(run: Path, work: Work, cpu_threads: int, listener: TrainListener) -> None:
+def go_on(run: Path, work: Work, cpu_threads: int, progress: ProgressCallback[TrainingProgress]) -> None:
     """Train from the last checkpoint, or from the start, to the end; how it ended stands in the run's directory.
 
     Args:
         run: its page is written.
         work: what to train with.
         cpu_threads: on how many the training began; on another number its last digits would differ.
-        listener: who watches.
+        progress: is told where the training stands.
 
     Raises:
         UserError: a checkpoint is damaged, or the directory cannot be written.
@@ -33,7 +33,7 @@ def go_on(run: Path, work: Work, cpu_threads: int, listener: TrainListener) -> N
     trainer = work.trainer
     with reproducible(cpu_threads), interruptible() as interrupt:
         restored = _restored(run, trainer)
-        chronicle = _chronicle(run, work, restored is None, listener)
+        chronicle = _chronicle(run, work, restored is None, progress)
         callback = FullTraining(work, chronicle, restored)
         try:
             fit(trainer, schedule_of(work.config), callback, lambda: interrupt.requested)
@@ -128,10 +128,10 @@ class FullTraining(Callback):
             self._chronicle.measured(self._standing)
 
 
-def _chronicle(run: Path, work: Work, new: bool, listener: TrainListener) -> Chronicle:
+def _chronicle(run: Path, work: Work, new: bool, progress: ProgressCallback[TrainingProgress]) -> Chronicle:
     if work.trainer.share.rank > 0:
         return Bystander()
-    return Chronicle(run, work.config, work.trainer, work.subject.training_images, new, listener)
+    return Chronicle(run, work.config, work.trainer, work.subject.training_images, new, progress)
 
 
 def _restored(run: Path, trainer: Trainer) -> Standing | None:

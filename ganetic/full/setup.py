@@ -1,5 +1,6 @@
 """What a process trains with in a full training: images, nets and what measures them."""
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,6 @@ from numpy.typing import NDArray
 
 from ganetic.full.config import TrainConfig
 from ganetic.full.gauge import Gauge
-from ganetic.full.listener import TrainListener
 from ganetic.full.subject import Subject, subject_of
 from ganetic.gan.models import build, scales
 from ganetic.loss.formula import Formula
@@ -17,6 +17,8 @@ from ganetic.training.device import device_for_trials
 from ganetic.training.evaluator import Evaluator
 from ganetic.training.parallel import ALONE, Share
 from ganetic.training.trainer import Trainer, TrainerSpec
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,22 +41,20 @@ class Work:
 
 
 @reproducible()
-def prepare(
-    config: TrainConfig, formula: Formula, listener: TrainListener, download: bool = False, share: Share = ALONE
-) -> Work:
+def prepare(config: TrainConfig, formula: Formula, download: bool = False, share: Share = ALONE) -> Work:
     """Load the images, build the nets, and train the net that measures.
 
     Raises:
         UserError: something in the configuration does not fit together, or there are no such images.
     """
     subject = subject_of(config, download)
-    listener.log(f"{subject.images.name}: {len(subject.training)} training images, {len(subject.held_out)} held out")
+    _logger.info(f"{subject.images.name}: {len(subject.training)} training images, {len(subject.held_out)} held out")
     for note in subject.images.notes:
-        listener.log(note)
+        _logger.info(note)
     trainer = full_trainer(config, formula, subject.training_images, device_for_trials(), share)
-    listener.log("preparing the net that measures images, once for each data set")
+    _logger.info("preparing the net that measures images, once for each data set")
     yardstick = subject.yardstick(device_for_trials())
-    listener.log(f"{yardstick.protocol}: real images against real ones {yardstick.floor_fd:.1f}")
+    _logger.info(f"{yardstick.protocol}: real images against real ones {yardstick.floor_fd:.1f}")
     return _work(config, formula, subject, yardstick, trainer)
 
 

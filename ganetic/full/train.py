@@ -1,5 +1,6 @@
 """Begin a full training, or go on with one."""
 
+import logging
 import os
 import shutil
 import time
@@ -8,12 +9,12 @@ from typing import Any
 
 import torch
 
+from ganetic.callbacks import NullProgressCallback, ProgressCallback, TrainingProgress
 from ganetic.errors import UserError, typed
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.full.checkpoint import Standing
 from ganetic.full.config import OptimizerSpec, TrainConfig, scales_of
 from ganetic.full.estimate import estimate
-from ganetic.full.listener import TrainListener, TrainSilence
 from ganetic.full.loop import go_on
 from ganetic.full.outcome import Training, training_in
 from ganetic.full.run_files import TrainingPage, is_training, read_page, write_page
@@ -31,6 +32,9 @@ from ganetic.training.parallel import check_workers
 
 ORPHAN_SECONDS = 60.0
 """A training whose driver was killed may go on for so long before its process is ended, too."""
+
+_logger = logging.getLogger(__name__)
+
 PIXELS_A_THREAD = 16 * 32**2
 """Pixels of a batch that are too few for more than one CPU thread."""
 
@@ -41,7 +45,7 @@ def train(
     run: Path | None = None,
     workers: int = 1,
     download: bool = False,
-    listener: TrainListener | None = None,
+    callback: ProgressCallback[TrainingProgress] | None = None,
 ) -> Training:
     """Train a GAN with a loss.
 
@@ -51,12 +55,12 @@ def train(
         run: the directory to make; None makes one under ``runs/``.
         workers: processes that share every batch, through Ray Train.
         download: allow a download of the data set.
-        listener: who watches.
+        callback: is told where the training stands, after every step.
 
     Raises:
         UserError: something given is wrong; no directory was made then.
     """
-    listener = listener or TrainSilence()
+    callback = callback or NullProgressCallback()
     check_workers(config.batch, workers)
     name, formula = resolve_loss(loss)
     run = run or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-train-{config.model.name}-{name}"
@@ -65,20 +69,23 @@ def train(
         raise UserError(f"{run}: is there already; {advice}")
     refuse_impossible_directory(run)
     if said := found_at_other_rates(loss, _rates(config.optimizer), "trained with the configuration's"):
-        listener.log(said)
+        _logger.warning(said)
     card = LossCard.of(name, formula)
-    work = prepare(config, formula, listener, download)
-    check_start(work, listener)
+    work = prepare(config, formula, download)
+    check_start(work)
     page = _page(name, work, workers)
     _make_directory(run, card, page)
     with run_lock(run):
-        listener.log(f"run directory {run}")
-        _go_on(run, work, workers, page, listener)
+        _logger.info(f"run directory {run}")
+        _go_on(run, work, workers, page, callback)
     return training_in(run)
 
 
 def resume_training(
-    run: Path, workers: int = 1, download: bool = False, listener: TrainListener | None = None
+    run: Path,
+    workers: int = 1,
+    download: bool = False,
+    callback: ProgressCallback[TrainingProgress] | None = None,
 ) -> Training:
     """Go on with a training that was stopped or killed, from its last checkpoint.
 
@@ -87,13 +94,13 @@ def resume_training(
     Raises:
         UserError: there is no training, its data is not what it was, or a checkpoint is damaged.
     """
-    listener = listener or TrainSilence()
+    callback = callback or NullProgressCallback()
     page = read_page(run)
     check_workers(page.config.batch, workers)
     with run_lock(run):
-        work = prepare(page.config, Formula.from_text(page.formula), listener, download)
-        _compare(run, page, _page(page.name, work, workers), listener)
-        _go_on(run, work, workers, page, listener)
+        work = prepare(page.config, Formula.from_text(page.formula), download)
+        _compare(run, page, _page(page.name, work, workers))
+        _go_on(run, work, workers, page, callback)
     return training_in(run)
 
 
@@ -110,7 +117,6 @@ def train_in(run: Path, name: str, work: Work) -> Training:
     Raises:
         UserError: another training was begun there, a checkpoint is damaged, or the directory cannot be written.
     """
-    listener = TrainSilence()
     page = _page(name, work, workers=1, cpu_threads=1)
     if not is_training(run):
         _make_directory(run, LossCard.of(name, work.formula), page)
@@ -118,8 +124,8 @@ def train_in(run: Path, name: str, work: Work) -> Training:
         begun = read_page(run)
         if (begun.config, begun.formula) != (page.config, page.formula):
             raise UserError(f"{run}: another training was begun there; name a new directory")
-        _compare(run, begun, page, listener)
-        go_on(run, work, 1, listener)
+        _compare(run, begun, page)
+        go_on(run, work, 1, NullProgressCallback())
     return training_in(run)
 
 
@@ -159,16 +165,18 @@ def _rates(optimizer: OptimizerSpec) -> list[Rates]:
     ]
 
 
-def _go_on(run: Path, work: Work, workers: int, page: TrainingPage, listener: TrainListener) -> None:
+def _go_on(
+    run: Path, work: Work, workers: int, page: TrainingPage, callback: ProgressCallback[TrainingProgress]
+) -> None:
     if workers == 1:
-        go_on(run, work, int(page.made_with["cpu_threads"]), listener)
+        go_on(run, work, int(page.made_with["cpu_threads"]), callback)
         return
     from ganetic.full.distributed import train_on_workers  # noqa: PLC0415 - Ray Train takes seconds to import
 
-    train_on_workers(run, workers, listener)
+    train_on_workers(run, workers, callback)
 
 
-def check_start(work: Work, listener: TrainListener) -> float:
+def check_start(work: Work) -> float:
     """Refuse images that an untrained generator's cannot be told from; of few images it is said instead.
 
     Returns:
@@ -191,7 +199,7 @@ def check_start(work: Work, listener: TrainListener) -> float:
             f"{images.name}: an untrained generator's images (distance {start:.3g}) are as near to the held-out ones "
             f"as other images of the set ({measure.floor_fd:.3g}); expected more, or more varied, images"
         )
-    listener.log(  # of fewer images than features a distance is mostly bias
+    _logger.warning(  # of fewer images than features a distance is mostly bias
         f"{images.name}: {measure.sample_size} held-out images are too few to tell an untrained generator's images "
         f"(distance {start:.3g}) from real ones ({measure.floor_fd:.3g}): fd says nothing; look at the samples"
     )
@@ -226,12 +234,12 @@ def _threads(work: Work) -> int:
     return 1 if work.config.batch * size**2 <= PIXELS_A_THREAD else torch.get_num_threads()
 
 
-def _compare(run: Path, then: TrainingPage, now: TrainingPage, listener: TrainListener) -> None:
+def _compare(run: Path, then: TrainingPage, now: TrainingPage) -> None:
     if now.data != then.data:
         raise UserError(f"{run}: was trained on {then.data}, which is now {now.data}; bring the images back")
     for key, value in now.made_with.items():
         if key != "cpu_threads" and (before := then.made_with.get(key)) != value:
-            listener.log(f"begun with {key} {before}, goes on with {value}: results may differ in their last digits")
+            _logger.warning(f"begun with {key} {before}, goes on with {value}: results may differ in their last digits")
 
 
 def _make_directory(run: Path, card: LossCard, page: TrainingPage) -> None:

@@ -1,7 +1,8 @@
 """What a search shows while it runs: a live display on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -9,37 +10,42 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ganetic.evolution.listener import Leader, Listener, Snapshot
+from ganetic.callbacks import Progress, ProgressCallback, TopIndividual
 
 REFRESH_SECONDS = 0.25
 """The live display is drawn at most this often."""
 
 LINE_SECONDS = 10.0
-"""Plain lines are at least so far apart, but for changes of phase and messages."""
+"""Plain lines are at least so far apart, but for changes of phase."""
 
-_LEADERS = 5
+_TOP = 5
 
 
-def listener_for(console: Console) -> Listener:
-    """Choose the display that fits the console: live on a terminal, plain lines in a file or a pipe."""
-    return RichProgress(console) if console.is_terminal else PlainProgress(console)
+@contextmanager
+def progress_on(console: Console) -> Iterator[ProgressCallback[Progress]]:
+    """Show on a console what the callback is told: a live display on a terminal, plain lines in a file or a pipe."""
+    if not console.is_terminal:
+        yield PlainProgress(console)
+        return
+    with closing(RichProgress(console)) as live:
+        yield live
 
 
 class Pace:
     """Trials a second and seconds left, measured within one phase and since this process began.
 
-    A resumed run starts with trials that took no time, so the first snapshot of a phase is the origin.
+    A resumed run starts with trials that took no time, so the first state of a phase is the origin.
     """
 
     def __init__(self) -> None:
-        self._origin: Snapshot | None = None
-        self._latest: Snapshot | None = None
+        self._origin: Progress | None = None
+        self._latest: Progress | None = None
 
-    def update(self, snapshot: Snapshot) -> None:
-        """Take the next snapshot into account."""
-        if self._latest is None or begins_anew(self._latest, snapshot):
-            self._origin = snapshot
-        self._latest = snapshot
+    def update(self, progress: Progress) -> None:
+        """Take the next state into account."""
+        if self._latest is None or begins_anew(self._latest, progress):
+            self._origin = progress
+        self._latest = progress
 
     @property
     def per_second(self) -> float | None:
@@ -59,98 +65,84 @@ class Pace:
         return max(0, latest.target - latest.finished) / rate
 
 
-def begins_anew(before: Snapshot, after: Snapshot) -> bool:
-    """Return whether a snapshot is of another phase, or of another round of the same one, whose time began again."""
+def begins_anew(before: Progress, after: Progress) -> bool:
+    """Return whether a state is of another phase, or of another round of the same one, whose time began again."""
     return before.phase != after.phase or after.elapsed_seconds < before.elapsed_seconds
 
 
-class RichProgress(Listener):
-    """A live display: bar, rate, time left, states, what was not trained, and the leaders' formulas."""
+class RichProgress(ProgressCallback[Progress]):
+    """A live display: bar, rate, time left, states, what was not trained, and the formulas of the best."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
         self._clock = clock
         self._pace = Pace()
         self._drawn_at = -REFRESH_SECONDS
-        self._latest: Snapshot | None = None
+        self._latest: Progress | None = None
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
 
-    def update(self, snapshot: Snapshot) -> None:
-        """Draw the snapshot, unless one was drawn just now."""
-        self._pace.update(snapshot)
-        self._latest = snapshot
+    def update(self, progress: Progress) -> None:
+        """Draw the state, unless one was drawn just now."""
+        self._pace.update(progress)
+        self._latest = progress
         if self._clock() - self._drawn_at >= REFRESH_SECONDS:
-            self._draw(snapshot)
-
-    def log(self, message: str) -> None:
-        """Print a line above the display."""
-        self._console.print(Text(message))
+            self._draw(progress)
 
     def close(self) -> None:
-        """Draw the last snapshot and leave it standing."""
+        """Draw the last state and leave it standing."""
         if self._latest is not None:
             self._draw(self._latest)
             self._latest = None
         self._live.stop()
 
-    def _draw(self, snapshot: Snapshot) -> None:
+    def _draw(self, progress: Progress) -> None:
         if not self._live.is_started:
             self._live.start()
-        self._live.update(display(snapshot, self._pace), refresh=True)
+        self._live.update(display(progress, self._pace), refresh=True)
         self._drawn_at = self._clock()
 
 
-class PlainProgress(Listener):
+class PlainProgress(ProgressCallback[Progress]):
     """A line every ten seconds and at every change of phase."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._pace = Pace()
-        self._latest: Snapshot | None = None
+        self._latest: Progress | None = None
         self._printed_at = 0.0  # seconds within the phase
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, progress: Progress) -> None:
         """Print a line if it is time for one."""
-        self._pace.update(snapshot)
-        due = snapshot.elapsed_seconds - self._printed_at >= LINE_SECONDS
-        if due or self._latest is None or begins_anew(self._latest, snapshot):
-            self._printed_at = snapshot.elapsed_seconds
-            self._print(plain_line(snapshot, self._pace))
-        self._latest = snapshot
-
-    def log(self, message: str) -> None:
-        """Print a line."""
-        self._print(message)
-
-    def close(self) -> None:
-        """Nothing is left to show."""
-
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        self._pace.update(progress)
+        due = progress.elapsed_seconds - self._printed_at >= LINE_SECONDS
+        if due or self._latest is None or begins_anew(self._latest, progress):
+            self._printed_at = progress.elapsed_seconds
+            self._console.print(Text(plain_line(progress, self._pace)), soft_wrap=True)
+        self._latest = progress
 
 
-def display(snapshot: Snapshot, pace: Pace) -> RenderableType:
-    """Lay a snapshot out for a terminal of 80 columns or more."""
-    parts: list[RenderableType] = [_bar(snapshot), Text(_speed(snapshot, pace))]
-    duplicates, rejected = _split(snapshot.rejections)
-    for title, counts in (("trials", snapshot.states), ("duplicates avoided", duplicates), ("rejected", rejected)):
+def display(progress: Progress, pace: Pace) -> RenderableType:
+    """Lay out where a search stands for a terminal of 80 columns or more."""
+    parts: list[RenderableType] = [_bar(progress), Text(_speed(progress, pace))]
+    duplicates, rejected = _split(progress.rejections)
+    for title, counts in (("trials", progress.states), ("duplicates avoided", duplicates), ("rejected", rejected)):
         if counts:
             parts.append(Text(f"{title}: {counts_line(counts)}"))
-    if snapshot.leaders:
-        parts.append(_leaders(snapshot.leaders))
+    if progress.top:
+        parts.append(_top_table(progress.top))
     return Group(*parts)
 
 
-def plain_line(snapshot: Snapshot, pace: Pace) -> str:
-    """Say a snapshot in one line."""
-    parts = [f"{snapshot.phase}: {_done(snapshot)}", _speed(snapshot, pace)]
-    if snapshot.states:
-        parts.append(counts_line(snapshot.states))
-    if snapshot.rejections:
-        duplicates, rejected = _split(snapshot.rejections)
+def plain_line(progress: Progress, pace: Pace) -> str:
+    """Say in one line where a search stands."""
+    parts = [f"{progress.phase}: {_done(progress)}", _speed(progress, pace)]
+    if progress.states:
+        parts.append(counts_line(progress.states))
+    if progress.rejections:
+        duplicates, rejected = _split(progress.rejections)
         parts.append(f"{sum(duplicates.values())} duplicates avoided, {sum(rejected.values())} rejected")
-    if snapshot.leaders:
-        best = snapshot.leaders[0]
+    if progress.top:
+        best = progress.top[0]
         parts.append(f"best fd {best.fd:.1f}: {best.formula}")
     return "; ".join(parts)
 
@@ -165,35 +157,35 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
-def _bar(snapshot: Snapshot) -> RenderableType:
+def _bar(progress: Progress) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
-    # Without a target the bar pulses by the clock of the snapshot, so that drawing it twice gives the same bar.
+    # Without a target the bar pulses by the clock of the search, so that drawing it twice gives the same bar.
     bar = ProgressBar(
-        total=snapshot.target,
-        completed=snapshot.finished,
+        total=progress.target,
+        completed=progress.finished,
         width=32,
-        pulse=snapshot.target is None,
-        animation_time=snapshot.elapsed_seconds,
+        pulse=progress.target is None,
+        animation_time=progress.elapsed_seconds,
     )
-    grid.add_row(Text(f"{snapshot.phase:<10}", style="bold"), bar, Text(_done(snapshot)))
+    grid.add_row(Text(f"{progress.phase:<10}", style="bold"), bar, Text(_done(progress)))
     return grid
 
 
-def _done(snapshot: Snapshot) -> str:
-    target = "" if snapshot.target is None else f"/{snapshot.target}"
-    return f"{snapshot.finished}{target} trials"
+def _done(progress: Progress) -> str:
+    target = "" if progress.target is None else f"/{progress.target}"
+    return f"{progress.finished}{target} trials"
 
 
-def _speed(snapshot: Snapshot, pace: Pace) -> str:
-    parts = [duration(snapshot.elapsed_seconds)]
+def _speed(progress: Progress, pace: Pace) -> str:
+    parts = [duration(progress.elapsed_seconds)]
     if pace.per_second is not None:
         parts.append(f"{pace.per_second * 60:.0f} trials/min")
     if pace.seconds_left is not None and pace.seconds_left > 0:
         parts.append(f"{duration(pace.seconds_left)} left")
-    parts.append(f"{snapshot.running} of {snapshot.slots} workers busy")
+    parts.append(f"{progress.running} of {progress.slots} workers busy")
     return ", ".join(parts)
 
 
@@ -210,17 +202,17 @@ def _split(rejections: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int
     return {reason.removeprefix("duplicate_"): count for reason, count in known.items()}, rejected
 
 
-def _leaders(leaders: tuple[Leader, ...]) -> Table:
+def _top_table(top: tuple[TopIndividual, ...]) -> Table:
     table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
     for name in ("loss", "fd", "instability", "seeds"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("formula", ratio=1, no_wrap=True, overflow="ellipsis")
-    for leader in leaders[:_LEADERS]:
+    for one in top[:_TOP]:
         table.add_row(
-            f"#{leader.individual}",
-            f"{leader.fd:.1f}",
-            f"{leader.instability:.2f}",
-            str(leader.seeds),
-            Text(leader.formula),
+            f"#{one.individual}",
+            f"{one.fd:.1f}",
+            f"{one.instability:.2f}",
+            str(one.seeds),
+            Text(one.formula),
         )
     return table

@@ -1,7 +1,8 @@
 """What a full training shows while it runs: a live bar on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from rich.console import Console
 from rich.live import Live
@@ -9,16 +10,21 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ganetic.full.listener import Progress, TrainListener
+from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.progress.search import LINE_SECONDS, REFRESH_SECONDS, duration
 
 
-def training_listener_for(console: Console) -> TrainListener:
-    """Choose the display that fits the console: live on a terminal, plain lines in a file or a pipe."""
-    return LiveTraining(console) if console.is_terminal else PlainTraining(console)
+@contextmanager
+def training_progress_on(console: Console) -> Iterator[ProgressCallback[TrainingProgress]]:
+    """Show on a console what the callback is told: a live bar on a terminal, plain lines in a file or a pipe."""
+    if not console.is_terminal:
+        yield PlainTraining(console)
+        return
+    with closing(LiveTraining(console)) as live:
+        yield live
 
 
-def standing_line(progress: Progress) -> str:
+def standing_line(progress: TrainingProgress) -> str:
     """Write where a training stands: images a second, time left, the last distances."""
     parts = [f"step {progress.step}/{progress.steps}"]
     made = progress.step - progress.first
@@ -33,8 +39,8 @@ def standing_line(progress: Progress) -> str:
     return ", ".join(parts)
 
 
-class PlainTraining(TrainListener):
-    """Writes a line now and then, and every message.
+class PlainTraining(ProgressCallback[TrainingProgress]):
+    """Writes a line now and then.
 
     Args:
         console: where to write.
@@ -45,23 +51,16 @@ class PlainTraining(TrainListener):
         self._console, self._clock = console, clock
         self._last = clock()
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: TrainingProgress) -> None:
         """Write a line where the last one is some time ago."""
         now = self._clock()
         if now - self._last >= LINE_SECONDS:
             self._last = now
-            self.log(standing_line(progress))
-
-    def log(self, message: str) -> None:
-        """Write a message."""
-        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
-
-    def close(self) -> None:
-        """Nothing to stop."""
+            self._console.print(Text(standing_line(progress)), soft_wrap=True)
 
 
-class LiveTraining(TrainListener):
-    """Draws a bar that stays at the bottom, with messages above it.
+class LiveTraining(ProgressCallback[TrainingProgress]):
+    """Draws a bar that stays at the bottom.
 
     Args:
         console: a terminal.
@@ -73,7 +72,7 @@ class LiveTraining(TrainListener):
         self._live: Live | None = None
         self._drawn = -REFRESH_SECONDS
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: TrainingProgress) -> None:
         """Draw the bar where the last drawing is some time ago, or the training is done."""
         if self._live is None:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
@@ -83,10 +82,6 @@ class LiveTraining(TrainListener):
             self._drawn = now
             self._live.update(bar(progress), refresh=True)
 
-    def log(self, message: str) -> None:
-        """Write a message above the bar."""
-        self._console.print(message, markup=False, highlight=False)
-
     def close(self) -> None:
         """Take the bar away."""
         if self._live is not None:
@@ -94,7 +89,7 @@ class LiveTraining(TrainListener):
             self._live = None
 
 
-def bar(progress: Progress) -> Table:
+def bar(progress: TrainingProgress) -> Table:
     """Return the bar with its line of text."""
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)

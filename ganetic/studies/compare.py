@@ -1,12 +1,13 @@
 """Compare losses: all on the same seeds, for the same number of steps, none stopped early."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.errors import UserError, unknown
-from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
 from ganetic.evolution.space import SearchSpace
@@ -25,6 +26,8 @@ from ganetic.studies.settings import Entry, Settings, trained_at
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
 
+_logger = logging.getLogger(__name__)
+
 __all__ = ["Comparison", "compare", "open_comparison"]
 
 ALL = "all"
@@ -41,7 +44,7 @@ def compare(
     reference: str | None = None,
     directory: Path | str | None = None,
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
     rates: RateList | None = None,
     tuning_seeds: int = 3,
     seed: int = 0,
@@ -63,7 +66,7 @@ def compare(
         reference: the loss that all others are compared with; None for bce, or the first where bce is not among them.
         directory: a new one, or that of a comparison to go on with; None makes one under ``runs/``.
         runtime: where.
-        listener: who watches.
+        callback: is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
         rates: each loss is trained at the best of these for it, found before the comparison by as many trainings of
             each on seeds of their own; they replace those of all proxies. A list that names no β₁ keeps the proxies'.
             None trains all losses at the proxies' rates. With a configuration they are those of both players.
@@ -78,7 +81,7 @@ def compare(
         UserError: something given is wrong, and no directory was made then; or a training that was to choose rates
             raised an error.
     """
-    listener, runtime = listener or Silence(), runtime or Runtime()
+    callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     _refuse_bad_choices(seeds, tuning_seeds)
     refuse_bad_seed(seed)
     sources = _named([losses] if isinstance(losses, str | Path) else losses)
@@ -94,13 +97,13 @@ def compare(
     begun = _begun(folder)
     if begun is not None:
         plan = plan.as_begun(begun, folder)
-    plan = plan.as_known(listener)
+    plan = plan.as_known()
     if rates is not None:
         refuse_rates(plan)
         rates = with_own_beta1s(rates, plan.beta1s)
     if begun is not None:
         refuse_other_rates(folder, begun.tuned, rates, tuning_seeds)
-    grounds = plan.prepare(listener)
+    grounds = plan.prepare()
     study = _study(entries, pairs, grounds, tuple(training_seed(seed, "confirmation", n) for n in range(seeds)))
     tuning = None if rates is None else Tuning(folder, study, rates, tuning_seeds, seed)
     settings = study if tuning is None else tuning.tuned()
@@ -108,10 +111,10 @@ def compare(
         with grounds.executor(folder) as executor:
             make_directory(folder)  # not before all that can be wrong has been tried
             with run_lock(folder):
-                listener.log(f"comparison directory {folder}")
-                settings = study if tuning is None else tuning.run(executor, listener)
-                _say_other_rates(sources, settings, listener)
-                train(folder / JOURNAL, settings, executor, listener)
+                _logger.info(f"comparison directory {folder}")
+                settings = study if tuning is None else tuning.run(executor, callback)
+                _say_other_rates(sources, settings)
+                train(folder / JOURNAL, settings, executor, callback)
     return open_comparison(folder)
 
 
@@ -161,14 +164,14 @@ def _named(sources: Iterable[str | Path]) -> list[str]:
     return [name for source in sources for name in (LIBRARY if str(source) == ALL else [str(source)])]
 
 
-def _say_other_rates(sources: Sequence[str], settings: Settings, listener: Listener) -> None:
+def _say_other_rates(sources: Sequence[str], settings: Settings) -> None:
     """Say which losses come from cards that were found at other rates than those they are trained at now."""
     for source, loss in zip(sources, settings.losses, strict=True):
         where = "trained here at" if loss.rates is None else "trained here at its best of --rates,"
         trained = [rates for setup in settings.proxies for rates in trained_at(loss, setup)]
         if said := found_at_other_rates(source, trained, where):
             advice = "" if settings.has_rates else "; --rates chooses each loss's own"
-            listener.log(f"{said}{advice}")
+            _logger.warning(f"{said}{advice}")
 
 
 def _distinct(named: Sequence[tuple[str, bool]]) -> list[str]:

@@ -1,10 +1,11 @@
 """Confirm what a search found: train it and the references on seeds that chose nothing, and say what may be claimed."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.errors import UserError, typed
-from ganetic.evolution.listener import Listener, Silence
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run_config import Measure, differences
 from ganetic.evolution.runtime import Runtime
@@ -20,6 +21,8 @@ from ganetic.studies.ratios import Pair
 from ganetic.studies.settings import Entry, Settings, measures_of
 from ganetic.studies.training import is_complete, train
 from ganetic.studies.wording import claim, listed, number
+
+_logger = logging.getLogger(__name__)
 
 FOLDER = "confirmation"
 """Of a run, for its confirmations."""
@@ -89,7 +92,7 @@ def confirm(
     seeds: int = 20,
     pick: str = "knee",
     runtime: Runtime | None = None,
-    listener: Listener | None = None,
+    callback: ProgressCallback[Progress] | None = None,
 ) -> Confirmation:
     """Train a loss of a finished run and the references of its space again, for as long as the finals did.
 
@@ -103,12 +106,12 @@ def confirm(
         seeds: trainings of each loss on each proxy of the space, at most 100.
         pick: which loss, see `ganetic.evolution.winner.pick_card`.
         runtime: where.
-        listener: who watches.
+        callback: is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
 
     Raises:
         UserError: the run is not finished, nobody can be picked, or the run's data or features are no longer the same.
     """
-    listener, runtime = listener or Silence(), runtime or Runtime()
+    callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     run = run if isinstance(run, Run) else open_run(run)
     if run.status != "finished":
         raise UserError(
@@ -120,7 +123,7 @@ def confirm(
     card, space = pick_card(run, pick), run.config.space
     folder = run.directory / FOLDER / f"{card.name}-{seeds}-seeds"
     refuse_impossible_directory(folder)
-    materials = runtime.materials_of(space, run.config.data, listener)
+    materials = runtime.materials_of(space, run.config.data)
     measures = measures_of(space.proxies, materials)
     _refuse_other_measures(run, measures)
     settings = _settings(run, card, measures, seeds)
@@ -128,8 +131,8 @@ def confirm(
         with runtime.executor(materials, settings.steps) as executor:
             make_directory(folder)
             with run_lock(folder):
-                listener.log(f"confirming {card.name} beside {listed(space.finals.references) or 'nothing'}")
-                train(folder / JOURNAL, settings, executor, listener)
+                _logger.info(f"confirming {card.name} beside {listed(space.finals.references) or 'nothing'}")
+                train(folder / JOURNAL, settings, executor, callback)
     comparison = Comparison(folder / JOURNAL, "confirmation")
     return Confirmation(comparison, _with_results(card, comparison))
 

@@ -7,13 +7,11 @@ from typing import Protocol, cast
 
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.chosen import as_begun, as_known
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.run_config import Measure
 from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.space import SearchSpace, SpaceProxy, load_space
 from ganetic.full.config import TrainConfig, configured, load_config
 from ganetic.full.job import Prepared, TrainingContext, prepare_for, train_job
-from ganetic.full.listener import Progress, TrainListener
 from ganetic.full.subject import Subject
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
@@ -72,14 +70,14 @@ class Plan(Protocol):
             UserError: that has other grounds.
         """
 
-    def as_known(self, listener: Listener) -> "Plan":
+    def as_known(self) -> "Plan":
         """The plan with what has been chosen for its data before.
 
         Raises:
             UserError: the data cannot be loaded.
         """
 
-    def prepare(self, listener: Listener) -> Grounds:
+    def prepare(self) -> Grounds:
         """Load the images and train what measures them.
 
         Raises:
@@ -116,9 +114,9 @@ class ProxyPlan:
         space, data = as_begun(self.space, self.data, proxies, begun.data)
         return replace(self, space=space, data=data)
 
-    def as_known(self, listener: Listener) -> "ProxyPlan":
+    def as_known(self) -> "ProxyPlan":
         """With the proxies that were chosen on the data; see `Plan.as_known`."""
-        space, data = as_known(self.space, self.data, self.runtime, listener)
+        space, data = as_known(self.space, self.data, self.runtime)
         return replace(self, space=space, data=data)
 
     @property
@@ -126,9 +124,9 @@ class ProxyPlan:
         """Of the proxies."""
         return {proxy.beta1 for proxy in self.space.proxies}
 
-    def prepare(self, listener: Listener) -> Grounds:
+    def prepare(self) -> Grounds:
         """Prepare the data of all proxies; see `Plan.prepare`."""
-        materials = self.runtime.materials_of(self.space, self.data, listener)
+        materials = self.runtime.materials_of(self.space, self.data)
         return Grounds(
             space=self.space.name,
             data=self.data,
@@ -167,9 +165,8 @@ class FullPlan:
             raise _of_another_kind(directory, "on proxies, without a configuration")
         return self
 
-    def as_known(self, listener: Listener) -> "FullPlan":
+    def as_known(self) -> "FullPlan":
         """Nothing of it is chosen; see `Plan.as_known`."""
-        del listener
         return self
 
     @property
@@ -177,12 +174,10 @@ class FullPlan:
         """Of the configuration."""
         return {config.optimizer.beta1 for config in self.configs.values()}
 
-    def prepare(self, listener: Listener) -> Grounds:
+    def prepare(self) -> Grounds:
         """Prepare the images for each model; see `Plan.prepare`."""
-        said = _Sentences(listener)
         prepared = {
-            name: prepare_for(config, self.formula, said, self.runtime.download)
-            for name, config in self.configs.items()
+            name: prepare_for(config, self.formula, self.runtime.download) for name, config in self.configs.items()
         }
         first, source = self._first, next(iter(prepared.values())).subject.images.source
         return Grounds(
@@ -290,23 +285,6 @@ def refuse_rates(plan: Plan) -> None:
                 f"rates: a list has one learning rate for both players, but {plan.name} trains G at "
                 f"{rates.generator_lr:g} and D at {rates.discriminator_lr:g}; make them equal, or leave rates out"
             )
-
-
-class _Sentences(TrainListener):
-    """Passes on what is said while data is prepared."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
-
-    def update(self, progress: Progress) -> None:
-        """Nothing trains yet."""
-
-    def log(self, message: str) -> None:
-        """Pass it on."""
-        self._listener.log(message)
-
-    def close(self) -> None:
-        """Nothing to stop."""
 
 
 def _of_another_kind(directory: Path, how: str) -> UserError:

@@ -1,14 +1,17 @@
 """Train what a study trains, and go on with one that was stopped or killed."""
 
+import logging
 from pathlib import Path
 
+from ganetic.callbacks import Phase, Progress, ProgressCallback, progress_of
 from ganetic.errors import UserError
-from ganetic.evolution.listener import Listener, Phase, snapshot_of
 from ganetic.evolution.run_config import differences
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import read_grid, run_grid
 from ganetic.reproducible import versions
 from ganetic.studies.settings import MADE_WITH, Kind, Settings, settings_in
+
+_logger = logging.getLogger(__name__)
 
 
 def is_complete(path: Path, settings: Settings) -> bool:
@@ -33,7 +36,9 @@ def begun_settings(path: Path, kind: Kind) -> Settings | None:
     return settings_in(read_grid(path)[0], kind, path) if path.exists() else None
 
 
-def train(path: Path, settings: Settings, executor: Executor, listener: Listener, phase: Phase = "training") -> None:
+def train(
+    path: Path, settings: Settings, executor: Executor, callback: ProgressCallback[Progress], phase: Phase = "training"
+) -> None:
     """Run the trainings of a study that have not ended yet; each is in the journal once it has.
 
     Hold `ganetic.jobs.lock.run_lock`.
@@ -42,7 +47,7 @@ def train(path: Path, settings: Settings, executor: Executor, listener: Listener
         path: the journal, begun by a study with the same settings, or new.
         settings: of the study.
         executor: for trials on the proxies of the study.
-        listener: who watches.
+        callback: is told where the trainings stand.
         phase: what is shown to be done.
 
     Raises:
@@ -52,15 +57,15 @@ def train(path: Path, settings: Settings, executor: Executor, listener: Listener
     if path.exists():
         begun, _, records = read_grid(path)
         _refuse_another(path, settings_in(begun, settings.kind, path), settings)
-        _tell_of_versions(begun.get(MADE_WITH, {}), meta[MADE_WITH], listener)
-        listener.log(f"{path.parent}: {len(records)} trainings are there already")
+        _tell_of_versions(begun.get(MADE_WITH, {}), meta[MADE_WITH])
+        _logger.info(f"{path.parent}: {len(records)} trainings are there already")
         meta = begun  # the same study, in the format and with the versions that it was begun with
     run_grid(
         path,
         meta,
         settings.cells(),
         executor,
-        lambda progress: listener.update(snapshot_of(phase, progress)),
+        lambda grid: callback.update(progress_of(phase, grid)),
     )
 
 
@@ -73,9 +78,9 @@ def _refuse_another(path: Path, begun: Settings, asked: Settings) -> None:
         )
 
 
-def _tell_of_versions(then: dict[str, str], now: dict[str, str], listener: Listener) -> None:
+def _tell_of_versions(then: dict[str, str], now: dict[str, str]) -> None:
     for key, value in now.items():
         if then.get(key) != value:
-            listener.log(
+            _logger.warning(
                 f"begun with {key} {then.get(key)}, goes on with {value}: results may differ in their last digits"
             )

@@ -1,5 +1,6 @@
 """Choose each loss's rates for a study, by trainings on seeds of their own before it begins."""
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -8,8 +9,8 @@ from statistics import geometric_mean
 
 import pandas as pd
 
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.seeds import training_seed
 from ganetic.jobs.executor import Executor
 from ganetic.proxy.rates import RateList, Rates, chosen_rates
@@ -17,6 +18,8 @@ from ganetic.studies.comparison import RAISED, Comparison, tuning_journal
 from ganetic.studies.settings import Entry, Settings, Tuned
 from ganetic.studies.training import is_complete, train
 from ganetic.studies.wording import listed, rates_listed
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,14 @@ class Tuning:
         """
         return self._standing().study
 
-    def run(self, executor: Executor, listener: Listener) -> Settings:
+    def run(self, executor: Executor, callback: ProgressCallback[Progress]) -> Settings:
         """Run the trainings that have not ended yet, and return the study with each loss's own rates.
 
         Hold `ganetic.jobs.lock.run_lock`.
 
         Args:
             executor: for trials on the proxies of the study.
-            listener: who watches.
+            callback: is told where the trainings stand.
 
         Raises:
             UserError: a journal is of another tuning, or a training raised an error.
@@ -62,8 +65,8 @@ class Tuning:
             learning_rates = [f"{rate:g}" for rate in dict.fromkeys(pair.learning_rate for pair in asked)]
             several = "s" if len(learning_rates) > 1 else ""
             beyond = "" if rates == self.given else ", beyond an end of the list at which one was best"
-            listener.log(f"tuning: all losses at learning rate{several} {listed(learning_rates)}{beyond}")
-            train(standing.journal, self._round(rates, asked), executor, listener, "tuning")
+            _logger.info(f"tuning: all losses at learning rate{several} {listed(learning_rates)}{beyond}")
+            train(standing.journal, self._round(rates, asked), executor, callback, "tuning")
         return standing.study
 
     def _standing(self) -> "_Standing":

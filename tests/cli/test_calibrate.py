@@ -6,7 +6,6 @@ import pytest
 from ganetic.cli import run_command
 from ganetic.evolution import calibration_store, self_tests
 from ganetic.evolution.calibration_store import read_calibration
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.self_tests import SetTests
 from ganetic.evolution.space import SearchSpace
@@ -55,7 +54,7 @@ Capture = pytest.CaptureFixture[str]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory and a cache, where nothing is trained."""
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
+    def materials(self: Runtime, data: str, proxy: ProxySpec) -> Materials:
         return MATERIALS
 
     def executor(self: Runtime, context: Context, steps: int) -> Executor:

@@ -7,7 +7,6 @@ import pytest
 
 from ganetic.cli import run_command
 from ganetic.evolution import self_tests
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.self_tests import SetTests
 from ganetic.evolution.space import SearchSpace
@@ -38,7 +37,7 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     """A working directory and a cache, where trainings are made up."""
     made_up = Trainings()
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
+    def materials(self: Runtime, data: str, proxy: ProxySpec) -> Materials:
         return MATERIALS
 
     def executor(self: Runtime, context: Context, steps: int) -> Executor:

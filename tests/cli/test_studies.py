@@ -23,7 +23,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
         return SerialExecutor(pretend, context)
 
     monkeypatch.setattr(Runtime, "executor", executor)
-    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy, listener: MATERIALS)
+    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy: MATERIALS)
 
 
 def complaint(capsys: Capture, *arguments: str) -> str:
@@ -55,7 +55,7 @@ def test_compare_prints_tables_and_writes_files(in_folder: Path, capsys: Capture
 
 def test_compare_at_rates_of_their_own(in_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: tunable(context))
-    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy, listener: MATERIALS)
+    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy: MATERIALS)
     command = ["compare", "bce", "hinge", "--seeds", "2", "--steps", "60", "-o", "out", "--tuning-seeds", "2"]
     tried = ["--rates", "5e-4, 1e-3,2e-3,4e-3", "--beta1s", "0,0.5"]
     assert run_command([*command, *tried]) == 0

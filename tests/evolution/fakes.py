@@ -1,6 +1,7 @@
 """Whole searches in a second: real evolution, journal and finals, but what a training measures is made up."""
 
 import hashlib
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ import numpy as np
 
 from ganetic.evolution.events import TIMING_AFFECTED
 from ganetic.evolution.individual import Scale
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.runtime import Context, MakeExecutor, Runtime
 from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, Stop, Trees
@@ -131,8 +131,8 @@ class Mishaps(Executor):
 class FakeRuntime(Runtime):
     """Where nothing is trained."""
 
-    def materials(self, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
-        listener.log(f"preparing {data}")
+    def materials(self, data: str, proxy: ProxySpec) -> Materials:
+        logging.getLogger(Runtime.__module__).info(f"preparing {data}")
         return MATERIALS
 
 

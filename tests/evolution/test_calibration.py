@@ -1,3 +1,4 @@
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -5,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.evolution import calibration_store
 from ganetic.evolution.calibration import calibrate, checkpoints_of, kill_rules
 from ganetic.evolution.calibration_record import Calibration
 from ganetic.evolution.calibration_store import FILE, read_calibration
-from ganetic.evolution.listener import Silence, Snapshot
 from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.jobs.executor import Payload, SerialExecutor
@@ -32,16 +33,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "calibrations"
 
 
-class Notes(Silence):
+class Notes(ProgressCallback[Progress]):
     def __init__(self) -> None:
-        self.said: list[str] = []
-        self.seen: list[Snapshot] = []
+        self.seen: list[Progress] = []
 
-    def update(self, snapshot: Snapshot) -> None:
-        self.seen.append(snapshot)
-
-    def log(self, message: str) -> None:
-        self.said.append(message)
+    def update(self, progress: Progress) -> None:
+        self.seen.append(progress)
 
 
 class Trainer:
@@ -170,12 +167,13 @@ def test_bad_numbers_are_refused(options: dict[str, Any], message: str) -> None:
         only(**options)
 
 
-def test_progress_is_shown() -> None:
+def test_progress_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ganetic")
     notes = Notes()
-    calibrate(LONGER, seeds=1, runtime=Trainer().runtime(), listener=notes)
+    calibrate(LONGER, seeds=1, runtime=Trainer().runtime(), callback=notes)
     last = notes.seen[-1]
     assert (last.phase, last.finished, last.target) == ("calibrating", len(LIBRARY), len(LIBRARY))
-    assert any("training 10 published losses on 1 seed for 160 steps" in line for line in notes.said)
+    assert "training 10 published losses on 1 seed for 160 steps" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -191,31 +189,31 @@ def test_measures_early_and_at_rungs(every: int, steps: int, marks: tuple[int, .
     assert checkpoints_of(LONGER.model_copy(update={"checkpoint_every": every}), steps) == marks
 
 
-def test_a_search_gets_its_rules(cache: Path) -> None:
-    notes, trainer = Notes(), Trainer()
-    rules = kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, trainer.runtime(), notes)
+def test_a_search_gets_its_rules(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ganetic")
+    trainer = Trainer()
+    rules = kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, trainer.runtime(), NullProgressCallback())
     calibration = read_calibration(next(cache.rglob(FILE)))
     assert len(calibration.seeds) == 3
     assert rules == tuple(one.rule for one in calibration.kill_thresholds(LONGER.checkpoints(80)))
     assert [rule.step for rule in rules] == [20, 40]
     assert all(isinstance(rule, KillRule) and rule.above < 1 for rule in rules)
-    assert any("nothing: a trial is stopped above" in line for line in notes.said)
+    assert "nothing: a trial is stopped above" in caplog.text
     again = Trainer()
-    assert kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, again.runtime(), notes) == rules
+    assert kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, again.runtime(), NullProgressCallback()) == rules
     assert again.trained == []
 
 
-def test_a_search_is_warned_of_a_proxy_on_which_nothing_trains() -> None:
+def test_a_search_is_warned_of_a_proxy_on_which_nothing_trains(caplog: pytest.LogCaptureFixture) -> None:
     def failing(context: Context, payload: Payload) -> dict[str, Any]:
         return {**_record(payload), "state": "failed", "reason": "mode_collapse"}
 
-    notes = Notes()
-    rules = kill_rules(
-        MATERIALS, "nothing", ProxySpec(), LONGER, runtime(lambda context: SerialExecutor(failing, context)), notes
-    )
+    caplog.set_level(logging.INFO, "ganetic")
+    where = runtime(lambda context: SerialExecutor(failing, context))
+    rules = kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, where, NullProgressCallback())
     assert rules == ()
-    assert "nothing: the references allow no kill rule" in notes.said
-    assert any("only 0 of 10 published losses train on this proxy" in line for line in notes.said)
+    assert "nothing: the references allow no kill rule" in caplog.messages
+    assert "only 0 of 10 published losses train on this proxy" in caplog.text
 
 
 def test_real_trainings_from_images_to_rules(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Choosing a proxy: what is trained, kept, found again and used, with made-up trainings but for the last test."""
 
 import json
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.errors import UserError
 from ganetic.evolution import runtime as runtime_module
 from ganetic.evolution.choice_store import choice_directory, read_choice
 from ganetic.evolution.choose import choose, conditions_of
 from ganetic.evolution.chosen import is_chosen, on_data
-from ganetic.evolution.listener import Listener, Silence, Snapshot
 from ganetic.evolution.results import open_run
 from ganetic.evolution.run import plan, resume, search
 from ganetic.evolution.runtime import Context, Runtime
@@ -72,25 +73,21 @@ class Trainings:
         return Runtime(make_executor=lambda context: SerialExecutor(self, context))
 
 
-class Told(Silence):
-    """Remembers what was logged, and the phases."""
+class Told(ProgressCallback[Progress]):
+    """Remembers the phases."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
         self.phases: list[str] = []
 
-    def update(self, snapshot: Snapshot) -> None:
-        self.phases.append(snapshot.phase)
-
-    def log(self, message: str) -> None:
-        self.lines.append(message)
+    def update(self, progress: Progress) -> None:
+        self.phases.append(progress.phase)
 
 
 @pytest.fixture
 def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     """A cache of its own, where nothing is prepared."""
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
+    def materials(self: Runtime, data: str, proxy: ProxySpec) -> Materials:
         return MATERIALS
 
     monkeypatch.setattr(Runtime, "materials", materials)
@@ -99,7 +96,10 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     return Trainings()
 
 
-def test_the_best_setting_wins_and_is_found_again_at_once(trainings: Trainings) -> None:
+def test_the_best_setting_wins_and_is_found_again_at_once(
+    trainings: Trainings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ganetic")
     told = Told()
     kept = choose(SPACE, DATA, trainings.runtime, told, schedule=SCHEDULE)
     assert kept.choice.chosen.name == "resize, xray"
@@ -110,23 +110,24 @@ def test_the_best_setting_wins_and_is_found_again_at_once(trainings: Trainings) 
     assert {one["seed"] for one in trainings.of_the_choice} == {400, 401, 402, 403, 404}
     assert all(one["checkpoints"] == [100, 200, 300, 400] for one in trainings.of_the_choice)
     assert set(told.phases) == {"choosing"}
-    assert any("46 trainings of 400 steps" in line for line in told.lines)
+    assert "46 trainings of 400 steps" in caplog.text
     assert kept.place is not None
     assert read_choice(kept.place) == kept.choice
     assert [path.name for path in kept.place.parent.iterdir() if path.name != "lock"] == ["choice.json"]
 
-    before, again = len(trainings.payloads), Told()
-    found = choose(SPACE, DATA, trainings.runtime, again, schedule=SCHEDULE)
+    before = len(trainings.payloads)
+    caplog.clear()
+    found = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     assert found == kept
     assert len(trainings.payloads) == before
-    assert "chosen before" in again.lines[0]
+    assert "chosen before" in caplog.messages[0]
 
 
 def test_another_schedule_profile_or_first_proxy_is_another_choice(trainings: Trainings) -> None:
-    kept = choose(SPACE, DATA, trainings.runtime, Silence(), schedule=SCHEDULE)
+    kept = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     wider = SPACE.model_copy(update={"proxies": (SpaceProxy(width=16, batch=16),)})
-    without = choose(SPACE, DATA, trainings.runtime, Silence(), "none", SCHEDULE)
-    others = [without, choose(wider, DATA, trainings.runtime, Silence(), schedule=SCHEDULE)]
+    without = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), "none", SCHEDULE)
+    others = [without, choose(wider, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)]
     assert without.choice.chosen.name == "resize"
     assert len({kept.place, *(one.place for one in others)}) == 3
 
@@ -145,21 +146,24 @@ def test_other_weights_in_the_same_file_are_another_choice(trainings: Trainings,
 
 
 @pytest.mark.parametrize("ended", [0, 5, 28, 33])
-def test_killed_at_any_moment_it_goes_on_where_it_was(trainings: Trainings, ended: int) -> None:
+def test_killed_at_any_moment_it_goes_on_where_it_was(
+    trainings: Trainings, ended: int, caplog: pytest.LogCaptureFixture
+) -> None:
     trainings.killed_after = ended
     with pytest.raises(KeyboardInterrupt):
-        choose(SPACE, DATA, trainings.runtime, Silence(), schedule=SCHEDULE)
+        choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     assert not list(choice_directory().rglob("choice.json"))
-    trainings.killed_after, told = None, Told()
-    kept = choose(SPACE, DATA, trainings.runtime, told, schedule=SCHEDULE)
+    trainings.killed_after = None
+    caplog.set_level(logging.INFO, "ganetic")
+    kept = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     assert kept.choice.chosen.name == "resize, xray"
     assert len(trainings.of_the_choice) == 46
-    assert any(f"{ended} of which have ended" in line for line in told.lines) == (ended > 0)
+    assert (f"{ended} of which have ended" in caplog.text) == (ended > 0)
 
 
 def test_a_setting_that_fails_does_not_go_on(trainings: Trainings) -> None:
     trainings.fails = lambda payload: payload["proxy"].get("augmentation") == "xray" and payload["seed"] == 401
-    choice = choose(SPACE, DATA, trainings.runtime, Silence(), schedule=SCHEDULE).choice
+    choice = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE).choice
     assert "xray" not in choice.chosen.name
     assert choice.sifting.merits[3].failed == 2
     assert choice.sifting.rounds(3) == 1
@@ -169,7 +173,7 @@ def test_where_all_fail_nothing_is_kept_and_the_same_call_says_so_again(training
     trainings.fails = lambda payload: payload["seed"] == 401
     for _ in range(2):
         with pytest.raises(UserError, match=r"no proxy of the shortlist trains.*mode collapse.*learning_rate"):
-            choose(SPACE, DATA, trainings.runtime, Silence(), schedule=SCHEDULE)
+            choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     assert len(trainings.of_the_choice) == 28
     assert not list(choice_directory().rglob("choice.json"))
 
@@ -177,22 +181,22 @@ def test_where_all_fail_nothing_is_kept_and_the_same_call_says_so_again(training
 def test_images_of_any_size_are_tried_at_two_sizes(trainings: Trainings, tmp_path: Path) -> None:
     np.savez(tmp_path / "large.npz", images=np.random.default_rng(0).integers(0, 255, (140, 64, 64), dtype=np.uint8))
     data = f"npz:{tmp_path}/large.npz"
-    kept = choose(SPACE, data, trainings.runtime, Silence(), schedule=SCHEDULE)
+    kept = choose(SPACE, data, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     assert {one["materials"] for one in trainings.of_the_choice} == {"28", "40"}
     assert kept.data == f"{data}?size=28"
-    named = choose(SPACE, f"{data}?size=32", trainings.runtime, Silence(), schedule=SCHEDULE)
+    named = choose(SPACE, f"{data}?size=32", trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     assert named.data == f"{data}?size=32"
     assert {setting.size for setting in named.choice.conditions.settings} == {None}
 
 
 def test_a_broken_file_is_refused_in_a_line(trainings: Trainings) -> None:
-    kept = choose(SPACE, DATA, trainings.runtime, Silence(), schedule=SCHEDULE)
+    kept = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     assert kept.place is not None
     plain = json.loads(kept.place.read_text())
     plain["trainings"].pop()
     kept.place.write_text(json.dumps(plain))
     with pytest.raises(UserError, match="expected whole rounds"):
-        choose(SPACE, DATA, trainings.runtime, Silence(), schedule=SCHEDULE)
+        choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
 
 
 def test_only_other_data_than_the_spaces_is_chosen_on(trainings: Trainings) -> None:
@@ -201,22 +205,22 @@ def test_only_other_data_than_the_spaces_is_chosen_on(trainings: Trainings) -> N
     assert not is_chosen(SPACE.model_copy(update={"proxy": "fixed"}), DATA)
     naming = tuple(proxy.model_copy(update={"data": "digits"}) for proxy in SPACE.proxies)
     assert not is_chosen(SPACE.model_copy(update={"proxies": naming}), DATA)
-    space, data = on_data(SPACE, "mnist5k", trainings.runtime, Silence())
+    space, data = on_data(SPACE, "mnist5k", trainings.runtime, NullProgressCallback())
     assert (space, data) == (SPACE.model_copy(update={"proxy": "fixed"}), "mnist5k")
     assert not trainings.payloads
 
 
 def test_a_search_chooses_first_stores_what_was_chosen_and_never_chooses_again(
-    trainings: Trainings, tmp_path: Path
+    trainings: Trainings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "ganetic")
     dry = plan(SPACE, DATA)
     assert dry["choice"]["proxy"] == "to be chosen"
     assert "--proxy fixed" in dry["choice"]["leave_out"]
     assert dry["choice"]["most_trainings"] == 7 * 10 + 3 * 15
     assert not trainings.payloads
-    told = Told()
-    search(SPACE, DATA, tmp_path / "run", runtime=trainings.runtime, listener=told)
-    assert any("leaves it out" in line for line in told.lines)
+    search(SPACE, DATA, tmp_path / "run", runtime=trainings.runtime)
+    assert "leaves it out" in caplog.text
     stored = read_space(tmp_path / "run" / "space.json")
     assert stored.proxy == "fixed"
     first, other = stored.proxies
@@ -238,7 +242,7 @@ def test_score_uses_a_choice_but_makes_none(trainings: Trainings) -> None:
     score("bce", DATA, 2, SPACE, trainings.runtime)
     assert not trainings.of_the_choice
     assert "upsampling" not in trainings.payloads[-1]["proxy"]
-    choose(SPACE, DATA, trainings.runtime, Silence())
+    choose(SPACE, DATA, trainings.runtime, NullProgressCallback())
     score("bce", DATA, 2, SPACE, trainings.runtime)
     assert all(one["proxy"]["upsampling"] == "resize" for one in trainings.payloads[-2:])
     count = len(trainings.payloads)
@@ -258,7 +262,7 @@ def test_real_trainings_choose_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     space = SPACE.model_copy(update={"proxies": (SpaceProxy(width=4, batch=8, latent=4, images=128),)})
     schedule = Schedule(losses=("bce", "hinge"), early=20, steps=40, every=20, seeds=(2, 1), failed_most=1)
     runtime = Runtime(make_executor=lambda context: SerialExecutor(work, context))
-    kept = choose(space, DATA, runtime, Silence(), schedule=schedule)
+    kept = choose(space, DATA, runtime, NullProgressCallback(), schedule=schedule)
     assert kept.choice.sifting.merits[0].trained >= 4
 
 
@@ -269,20 +273,19 @@ def test_rays_workers_choose_as_one_process_does(
 ) -> None:
     """Several materials by name travel to the workers; of equal failures and distances the same setting wins."""
     schedule = Schedule(losses=("bce", "hinge"), seeds=(2, 1))
-    here = choose(SPACE, DATA, trainings.runtime, Silence(), schedule=schedule)
+    here = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=schedule)
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "other"))
     monkeypatch.setattr(runtime_module, "work", Trainings())
-    there = choose(SPACE, DATA, Runtime(workers=2), Silence(), schedule=schedule)
+    there = choose(SPACE, DATA, Runtime(workers=2), NullProgressCallback(), schedule=schedule)
     assert there.choice.trainings == here.choice.trainings
 
 
 def test_a_cache_that_cannot_be_written_keeps_nothing_and_chooses_all_the_same(
-    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "file"))
-    told = Told()
-    kept = choose(SPACE, DATA, trainings.runtime, told, schedule=SCHEDULE)
+    kept = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=SCHEDULE)
     assert kept.choice.chosen.name == "resize, xray"
     assert kept.place is None
-    assert any("is not kept; GANETIC_CACHE names another place" in line for line in told.lines)
+    assert "is not kept; GANETIC_CACHE names another place" in caplog.text

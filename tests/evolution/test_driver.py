@@ -1,3 +1,4 @@
+import logging
 import signal
 from collections.abc import Callable
 from functools import cache, partial
@@ -6,16 +7,19 @@ from tempfile import mkdtemp
 
 import pytest
 
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
 from ganetic.evolution import breeding
-from ganetic.evolution.listener import Listener, Snapshot
 from ganetic.evolution.results import open_run
 from ganetic.evolution.run import resume, search
 from ganetic.evolution.runtime import Context
 from ganetic.jobs.executor import Executor, Payload, SerialExecutor
 from ganetic.jobs.lock import run_lock
+from ganetic.proxy.materials import Materials
+from ganetic.proxy.spec import ProxySpec
 from tests.evolution.fakes import (
     SPACE,
+    FakeRuntime,
     Mishaps,
     eightfold,
     journal_of,
@@ -33,21 +37,14 @@ FINALS = (SPACE.finals.finalists + len(SPACE.finals.references)) * SPACE.finals.
 TRIALS = SPACE.stop.max_trials
 
 
-class Notes(Listener):
+class Notes(ProgressCallback[Progress]):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.snapshots: list[Snapshot] = []
-        self.messages: list[str] = []
+        self.seen: list[Progress] = []
 
-    def update(self, snapshot: Snapshot) -> None:
-        self.snapshots.append(snapshot)
-
-    def log(self, message: str) -> None:
-        self.messages.append(message)
-
-    def close(self) -> None:
-        pass
+    def update(self, progress: Progress) -> None:
+        self.seen.append(progress)
 
 
 @cache
@@ -57,33 +54,29 @@ def uninterrupted() -> Path:
 
 
 @pytest.mark.parametrize("place", ["file/run", "file"])
-def test_a_directory_that_cannot_be_made_is_refused_before_anything_is_prepared(place: str, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_refused_before_anything_is_prepared(
+    place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ganetic")
     (tmp_path / "file").write_text("")
-    notes = Notes()
     with pytest.raises(UserError, match=r"cannot be made: .*file is a file|exists already"):
-        search(SPACE, run=tmp_path / place, runtime=MISHAPS, listener=notes)
-    assert not notes.messages
+        search(SPACE, run=tmp_path / place, runtime=MISHAPS)
+    assert not caplog.messages
 
 
 def test_of_two_searches_for_one_directory_the_later_leaves_the_other_alone(tmp_path: Path) -> None:
     directory = tmp_path / "run"
 
-    class First(Listener):
-        """While the second prepares its data, the first begins."""
+    class Second(FakeRuntime):
+        """While it prepares its data, the first search begins."""
 
-        def update(self, snapshot: Snapshot) -> None:
-            pass
-
-        def log(self, message: str) -> None:
-            if not directory.exists():
-                search(SPACE, run=directory, seed=1, runtime=runtime(serial_with_mishaps, max_trials=10))
-
-        def close(self) -> None:
-            pass
+        def materials(self, data: str, proxy: ProxySpec) -> Materials:
+            search(SPACE, run=directory, seed=1, runtime=runtime(serial_with_mishaps, max_trials=10))
+            return super().materials(data, proxy)
 
     other = SPACE.model_copy(update={"name": "other", "checkpoint_every": 20})
     with pytest.raises(UserError, match="exists already"):
-        search(other, run=directory, seed=2, runtime=MISHAPS, listener=First())
+        search(other, run=directory, seed=2, runtime=Second(make_executor=serial_with_mishaps))
     run = resume(directory, runtime(serial_with_mishaps, max_trials=12))
     assert (run.status, run.config.seed, run.config.space.name) == ("finished", 1, SPACE.name)
 
@@ -127,14 +120,14 @@ def test_64_workers_are_kept_busy_by_a_window_of_256(tmp_path: Path) -> None:
     class Busy(Notes):
         share = 0.0
 
-        def update(self, snapshot: Snapshot) -> None:
-            if snapshot.phase == "searching":
+        def update(self, progress: Progress) -> None:
+            if progress.phase == "searching":
                 self.share = executors[0].busy_share()
-                assert snapshot.slots == 64
+                assert progress.slots == 64
 
-    listener = Busy()
-    search(space, run=tmp_path / "run", runtime=runtime(make_executor), listener=listener)
-    assert listener.share >= 0.95
+    watching = Busy()
+    search(space, run=tmp_path / "run", runtime=runtime(make_executor), callback=watching)
+    assert watching.share >= 0.95
 
 
 MOMENTS: list[list[Moment]] = [
@@ -281,41 +274,41 @@ def test_timed_out_trials_mark_the_run() -> None:
     assert journal["timed_out"] == sorted(open_run(uninterrupted()).timing_affected) == late != []
 
 
-def test_an_exhausted_space_ends_in_finals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exhausted_space_ends_in_finals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(breeding, "MAX_DRAWS", 100)
-    listener = Notes()
     barren = SPACE.model_copy(update={"operators": ("neg",)})
-    run = search(barren, run=tmp_path / "run", runtime=runtime(), listener=listener)
+    run = search(barren, run=tmp_path / "run", runtime=runtime())
     assert (run.status, run.stop_reason, run.asked) == ("finished", "space_exhausted", 0)
     assert run.finals()["reference"].tolist() == [True, True]
     assert run.front().empty
-    assert any("the finals show the references alone" in message for message in listener.messages)
+    assert "the finals show the references alone" in caplog.text
 
 
 def test_whoever_watches_sees_counts_that_add_up(tmp_path: Path) -> None:
     drive_until(tmp_path / "run", ("ended", TRIALS + 4))
-    listener = Notes()
-    resume(tmp_path / "run", MISHAPS, listener)
-    listener_before = Notes()
-    search(SPACE, run=tmp_path / "other", seed=7, runtime=MISHAPS, listener=listener_before)
-    for snapshot in (*listener_before.snapshots, *listener.snapshots):
-        assert 0 <= snapshot.finished <= snapshot.submitted
-        assert snapshot.target is not None and snapshot.submitted <= snapshot.target
-        assert snapshot.running <= snapshot.slots
-    last = listener.snapshots[-1]
+    resumed, whole = Notes(), Notes()
+    resume(tmp_path / "run", MISHAPS, resumed)
+    search(SPACE, run=tmp_path / "other", seed=7, runtime=MISHAPS, callback=whole)
+    for progress in (*whole.seen, *resumed.seen):
+        assert 0 <= progress.finished <= progress.submitted
+        assert progress.target is not None and progress.submitted <= progress.target
+        assert progress.running <= progress.slots
+    last = resumed.seen[-1]
     assert (last.phase, last.finished, last.target) == ("finished", FINALS, FINALS)
     assert sum(last.states.values()) == TRIALS + FINALS
-    assert last.leaders == listener_before.snapshots[-1].leaders
-    assert last.rejections == listener_before.snapshots[-1].rejections == open_run(uninterrupted()).rejections()
-    phases = [snapshot.phase for snapshot in listener_before.snapshots]
+    assert last.top == whole.seen[-1].top
+    assert last.rejections == whole.seen[-1].rejections == open_run(uninterrupted()).rejections()
+    phases = [progress.phase for progress in whole.seen]
     assert sorted(set(phases), key=phases.index) == ["searching", "draining", "finals", "finished"]
 
 
-def test_too_many_workers_for_the_window_are_warned_of(tmp_path: Path) -> None:
-    listener = Notes()
-    where = runtime(simulated(3), max_trials=1)
-    search(SPACE, run=tmp_path / "run", runtime=where, listener=listener)
-    assert any("evolution.window = 12" in message for message in listener.messages)
+def test_too_many_workers_for_the_window_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    search(SPACE, run=tmp_path / "run", runtime=runtime(simulated(3), max_trials=1))
+    warning = caplog.records[0]
+    assert (warning.name, warning.levelno) == ("ganetic.evolution.run", logging.WARNING)
+    assert "evolution.window = 12" in warning.getMessage()
 
 
 def refused(action: Callable[[], object], directory: Path, message: str) -> None:

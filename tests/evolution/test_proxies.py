@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.evolution.individual import DEAD_SHARE, Individual, Scale
-from ganetic.evolution.listener import Listener
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run import plan, search
 from ganetic.evolution.runtime import Context
@@ -141,7 +140,7 @@ def test_every_proxy_has_materials_and_a_measure_of_its_own(tmp_path: Path) -> N
     asked: list[tuple[str, bool]] = []
 
     class Asked(FakeRuntime):
-        def materials(self, data: str, proxy: ProxySpec, listener: Listener) -> Materials:
+        def materials(self, data: str, proxy: ProxySpec) -> Materials:
             asked.append((data, proxy.batch_norm))
             return MATERIALS
 

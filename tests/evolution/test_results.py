@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 
 from analysis.bench_replay import write_run
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
 from ganetic.evolution import reader, results
 from ganetic.evolution.ledger import results_of
-from ganetic.evolution.listener import Silence, Snapshot
 from ganetic.evolution.results import Run, latest_run, open_run
 from ganetic.evolution.run import resume, search
 from ganetic.evolution.space import Rung
@@ -239,19 +239,19 @@ def test_a_damaged_run_is_not_resumed(tmp_path: Path) -> None:
 
 
 def test_reading_a_run_while_it_is_written(tmp_path: Path) -> None:
-    class Reader(Silence):
-        seen: list[int] = []  # noqa: RUF012 - of this one listener
+    class Reader(ProgressCallback[Progress]):
+        seen: list[int] = []  # noqa: RUF012 - of this one callback
 
-        def update(self, snapshot: Snapshot) -> None:
-            if snapshot.finished % 7:
+        def update(self, progress: Progress) -> None:
+            if progress.finished % 7:
                 return
             process = in_process(_look, tmp_path / "run")  # another one, as `ganetic show` is
             process.start()
             process.join()
             assert process.exitcode == 0
-            self.seen.append(snapshot.finished)
+            self.seen.append(progress.finished)
 
-    search(SPACE, run=tmp_path / "run", runtime=runtime(max_trials=20), listener=Reader())
+    search(SPACE, run=tmp_path / "run", runtime=runtime(max_trials=20), callback=Reader())
     assert len(Reader.seen) > 2
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
-from ganetic.evolution.listener import Silence, Snapshot
 from ganetic.evolution.runtime import Context
 from ganetic.evolution.score import score
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
@@ -52,13 +52,13 @@ def test_trainings_that_time_out_or_crash_count_as_failed() -> None:
 
 
 def test_progress_is_shown() -> None:
-    class Notes(Silence):
-        seen: list[tuple[int, int | None]] = []  # noqa: RUF012 - of this one listener
+    class Notes(ProgressCallback[Progress]):
+        seen: list[tuple[int, int | None]] = []  # noqa: RUF012 - of this one callback
 
-        def update(self, snapshot: Snapshot) -> None:
-            self.seen.append((snapshot.finished, snapshot.target))
+        def update(self, progress: Progress) -> None:
+            self.seen.append((progress.finished, progress.target))
 
-    score("bce", seeds=3, space=SPACE, runtime=runtime(), listener=Notes())
+    score("bce", seeds=3, space=SPACE, runtime=runtime(), callback=Notes())
     assert Notes.seen == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -74,20 +74,14 @@ def test_unknown_losses_are_refused(loss: str) -> None:
         score(loss, space=SPACE, runtime=runtime())
 
 
-def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path) -> None:
-    class Notes(Silence):
-        def __init__(self) -> None:
-            self.said: list[str] = []
-
-        def log(self, message: str) -> None:
-            self.said.append(message)
-
+def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def said_of(learning_rate: float) -> list[str]:
-        notes, card = Notes(), tmp_path / "best.json"
+        caplog.clear()
+        card = tmp_path / "best.json"
         training = Training(learning_rate=learning_rate, beta1=0.5, beta2=0.999, batch=32)
         write_card(LossCard.of("found", LIBRARY["bce"].formula, training=training), card)
-        score(card, seeds=1, space=SPACE, runtime=runtime(), listener=notes)
-        return [line for line in notes.said if "was found at" in line]
+        score(card, seeds=1, space=SPACE, runtime=runtime())
+        return [line for line in caplog.messages if "was found at" in line]
 
     (line,) = said_of(1e-3)
     assert line.endswith(

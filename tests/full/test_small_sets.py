@@ -14,7 +14,6 @@ from ganetic.full.config import TrainConfig
 from ganetic.full.evaluation import MeasureName
 from ganetic.full.generate import find_checkpoint, generate_images
 from ganetic.full.judge import judge
-from ganetic.full.listener import TrainSilence
 from ganetic.full.samples import SAMPLES, beside
 from ganetic.full.subject import load_subject
 from ganetic.full.train import plan, resume_training, train
@@ -54,14 +53,6 @@ def config(data: str, model: str = "mlp", batch: int = 4) -> TrainConfig:
     return tiny(model, data={"name": data}, batch=batch, steps=12, eval_images=16)
 
 
-class Said(TrainSilence):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def log(self, message: str) -> None:
-        self.lines.append(message)
-
-
 @pytest.mark.parametrize(
     ("count", "model", "labels"),
     [*QUICK, *(pytest.param(*one, marks=pytest.mark.slow) for one in EVERY if one not in QUICK)],
@@ -73,7 +64,7 @@ def test_every_size_model_and_number_of_classes(
     planned = plan(chosen, LOSS)["images"]
     assert planned["training"] + planned["held_out"] == count
     with pytest.raises(Killed):
-        train(chosen, LOSS, run, listener=KillAt(11))
+        train(chosen, LOSS, run, callback=KillAt(11))
     assert resume_training(run).status == "finished"
     assert generate_images(find_checkpoint(run), 3).shape == (3, 32, 32, 1)
     evaluation = judge(run)
@@ -115,13 +106,12 @@ def test_a_batch_may_be_larger_than_the_set(digits32: ImageSet, run: Path) -> No
     assert train(chosen, LOSS, run).status == "finished"
 
 
-def test_where_distances_tell_nothing_it_is_said(run: Path) -> None:
+def test_where_distances_tell_nothing_it_is_said(run: Path, caplog: pytest.LogCaptureFixture) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 1), dtype=np.uint8)
     np.savez(run.parent / "noise.npz", images=noise)
-    said = Said()
-    training = train(config(f"npz:{run.parent / 'noise.npz'}"), LOSS, run, listener=said)
+    training = train(config(f"npz:{run.parent / 'noise.npz'}"), LOSS, run)
     assert training.status == "finished" and not any(training.standing.ills)
-    assert "fd says nothing" in " ".join(said.lines)
+    assert "fd says nothing" in caplog.text
 
 
 def test_one_picture_again_and_again_is_refused_without_a_warning(run: Path) -> None:

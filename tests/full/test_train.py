@@ -14,11 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
+from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.data import ImageSet
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import PARTS, checkpoints_in, read_checkpoint
 from ganetic.full.config import DataSpec, TrainConfig
-from ganetic.full.listener import Progress, TrainSilence
 from ganetic.full.outcome import Training
 from ganetic.full.record import read_record
 from ganetic.full.run_files import read_page
@@ -38,13 +38,13 @@ class Killed(BaseException):
     pass
 
 
-class KillAt(TrainSilence):
+class KillAt(ProgressCallback[TrainingProgress]):
     """Stops a training as a kill does: between two statements, without a chance to write anything."""
 
     def __init__(self, step: int) -> None:
         self._step = step
 
-    def update(self, progress: Progress) -> None:
+    def update(self, progress: TrainingProgress) -> None:
         if progress.step == self._step:
             raise Killed
 
@@ -81,10 +81,10 @@ def test_killed_and_resumed_it_is_bit_for_bit_the_same(model: str, profile: str,
     whole = content(tmp_path / "whole")
     run = tmp_path / "killed"
     with pytest.raises(Killed):
-        train(config, LOSS, run, listener=KillAt(3))
+        train(config, LOSS, run, callback=KillAt(3))
     for step in (13, 14, 29):
         with pytest.raises(Killed):
-            resume_training(run, listener=KillAt(step))
+            resume_training(run, callback=KillAt(step))
     assert resume_training(run).status == "finished"
     assert_equal(content(run), whole)
 
@@ -115,18 +115,12 @@ def test_losses_of_one_seed_are_augmented_alike(digits: ImageSet) -> None:
     assert not torch.equal(weights[0], weights[3])
 
 
-def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path) -> None:
-    class Notes(TrainSilence):
-        def __init__(self) -> None:
-            self.said: list[str] = []
-
-        def log(self, message: str) -> None:
-            self.said.append(message)
-
+def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def said_of(source: Path | str, **optimizer: float) -> list[str]:
-        notes, config = Notes(), tiny("mlp", steps=2, optimizer=optimizer)
-        train(config, source, tmp_path / f"run{len(list(tmp_path.iterdir()))}", listener=notes)
-        return [line.rpartition("/")[2] for line in notes.said if "was found at" in line]
+        caplog.clear()
+        config = tiny("mlp", steps=2, optimizer=optimizer)
+        train(config, source, tmp_path / f"run{len(list(tmp_path.iterdir()))}")
+        return [line.rpartition("/")[2] for line in caplog.messages if "was found at" in line]
 
     card = tmp_path / "best.json"
     found = FoundWith(learning_rate=1e-3, beta1=0.5, beta2=0.999, batch=32)
@@ -267,14 +261,14 @@ def test_a_gradient_that_overflows_under_a_finite_loss_stops_with_the_tensor(
 
 
 def test_a_failed_training_can_be_resumed_and_interrupted(run: Path) -> None:
-    class Interrupt(TrainSilence):
-        def update(self, progress: Progress) -> None:
+    class Interrupt(ProgressCallback[TrainingProgress]):
+        def update(self, progress: TrainingProgress) -> None:
             if progress.step == 35:
                 signal.raise_signal(signal.SIGINT)
 
     config = tiny("mlp", steps=100, checkpoint_every=10, stop_when_failed=True)
     assert train(config, "mul(0.0, p)", run).status == "failed"
-    assert resume_training(run, listener=Interrupt()).status == "stopped"
+    assert resume_training(run, callback=Interrupt()).status == "stopped"
 
 
 @pytest.mark.slow
@@ -301,12 +295,12 @@ def test_small_steps_are_made_on_one_thread(run: Path, monkeypatch: pytest.Monke
 
 
 def test_an_interrupt_writes_a_checkpoint_between_measurements(run: Path) -> None:
-    class Interrupt(TrainSilence):
-        def update(self, progress: Progress) -> None:
+    class Interrupt(ProgressCallback[TrainingProgress]):
+        def update(self, progress: TrainingProgress) -> None:
             if progress.step == 17:
                 signal.raise_signal(signal.SIGINT)
 
-    stopped = train(tiny("mlp"), LOSS, run, listener=Interrupt())
+    stopped = train(tiny("mlp"), LOSS, run, callback=Interrupt())
     assert (stopped.status, stopped.standing.step) == ("stopped", 17)
     assert resume_training(run).status == "finished"
     train(tiny("mlp"), LOSS, run.with_name("whole"))

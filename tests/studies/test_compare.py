@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
-from ganetic.evolution.listener import Silence, Snapshot
 from ganetic.evolution.results import latest_run, open_run
 from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
@@ -287,15 +287,15 @@ def test_a_comparison_is_not_taken_for_the_latest_run(tmp_path: Path) -> None:
 
 
 def test_progress_is_shown(tmp_path: Path) -> None:
-    class Notes(Silence):
+    class Notes(ProgressCallback[Progress]):
         def __init__(self) -> None:
-            self.seen: list[Snapshot] = []
+            self.seen: list[Progress] = []
 
-        def update(self, snapshot: Snapshot) -> None:
-            self.seen.append(snapshot)
+        def update(self, progress: Progress) -> None:
+            self.seen.append(progress)
 
     notes = Notes()
-    compare(["bce", "hinge"], seeds=2, space=SPACE, directory=tmp_path / "c", runtime=runtime(), listener=notes)
+    compare(["bce", "hinge"], seeds=2, space=SPACE, directory=tmp_path / "c", runtime=runtime(), callback=notes)
     assert [(one.phase, one.finished, one.target) for one in notes.seen] == [("training", n, 4) for n in (1, 2, 3, 4)]
     assert sum(notes.seen[-1].states.values()) == 4
 

@@ -1,3 +1,4 @@
+import logging
 import math
 import signal
 import statistics
@@ -7,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
-from ganetic.evolution.listener import Silence, Snapshot
 from ganetic.evolution.runtime import Context
 from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
@@ -253,27 +254,24 @@ def test_a_training_that_raised_chooses_nothing(tmp_path: Path) -> None:
         tuned(tmp_path / "c", make_executor=never)
 
 
-def test_progress_has_a_phase_of_its_own(tmp_path: Path) -> None:
+def test_progress_has_a_phase_of_its_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "ganetic")
     notes = Notes()
-    tuned(tmp_path / "c", listener=notes)
+    tuned(tmp_path / "c", callback=notes)
     phases = [(one.phase, one.target) for one in notes.seen]
     assert list(dict.fromkeys(phases)) == [("tuning", 12), ("tuning", 4), ("training", 4)]
-    assert notes.said[-2:] == [
+    assert caplog.messages[-2:] == [
         "tuning: all losses at learning rates 0.0005, 0.001 and 0.002",
         "tuning: all losses at learning rate 0.004, beyond an end of the list at which one was best",
     ]
 
 
-class Notes(Silence):
+class Notes(ProgressCallback[Progress]):
     def __init__(self) -> None:
-        self.seen: list[Snapshot] = []
-        self.said: list[str] = []
+        self.seen: list[Progress] = []
 
-    def update(self, snapshot: Snapshot) -> None:
-        self.seen.append(snapshot)
-
-    def log(self, message: str) -> None:
-        self.said.append(message)
+    def update(self, progress: Progress) -> None:
+        self.seen.append(progress)
 
 
 @pytest.fixture
@@ -285,24 +283,24 @@ def card(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path, card: Path) -> None:
-    notes, losses = Notes(), ["bce", str(card)]
-    tuned(tmp_path / "a", losses, rates=None, listener=notes)
-    assert notes.said[-1] == (
+def test_a_card_that_was_found_at_other_rates_is_named(
+    tmp_path: Path, card: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    losses = ["bce", str(card)]
+    tuned(tmp_path / "a", losses, rates=None)
+    assert caplog.messages[-1] == (
         f"{card} was found at learning rate 0.001, β₁ 0.5; trained here at 0.002, β₁ 0.5; --rates chooses each loss's "
         "own"
     )
-    notes = Notes()
-    tuned(tmp_path / "b", losses, rates=RateList(learning_rates=(4e-3,)), listener=notes)
-    assert notes.said[-1] == (
+    tuned(tmp_path / "b", losses, rates=RateList(learning_rates=(4e-3,)))
+    assert caplog.messages[-1] == (
         f"{card} was found at learning rate 0.001, β₁ 0.5; trained here at its best of --rates, 0.004, β₁ 0.5"
     )
-    notes = Notes()
-    tuned(tmp_path / "c", losses, listener=notes)
-    assert not any("was found at" in line for line in notes.said), "its best is what it was found at"
-    notes = Notes()
-    tuned(tmp_path / "d", losses, rates=None, space=TWO, listener=notes)
-    assert "trained here at 0.002, β₁ 0.5 and 0.0001, β₁ 0; --rates" in notes.said[-1]
+    caplog.clear()
+    tuned(tmp_path / "c", losses)
+    assert "was found at" not in caplog.text, "its best is what it was found at"
+    tuned(tmp_path / "d", losses, rates=None, space=TWO)
+    assert "trained here at 0.002, β₁ 0.5 and 0.0001, β₁ 0; --rates" in caplog.messages[-1]
 
 
 @pytest.mark.parametrize("seeds", [0, 101])

@@ -27,7 +27,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def one_line(capsys: Capture) -> str:
-    """The complaint, below what a listener has said."""
+    """The complaint, below what was said before it."""
     captured = capsys.readouterr()
     *said, last = captured.err.splitlines()
     assert last.startswith("ganetic: error: ") and "details in" not in last

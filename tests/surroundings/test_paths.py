@@ -16,7 +16,6 @@ from ganetic.evolution.run import resume, search
 from ganetic.evolution.space import SpaceProxy
 from ganetic.full.generate import find_checkpoint
 from ganetic.full.judge import judge
-from ganetic.full.listener import TrainSilence
 from ganetic.full.outcome import outcome, training_in
 from ganetic.full.run_files import read_page
 from ganetic.full.train import resume_training, train
@@ -113,10 +112,10 @@ def test_a_training_goes_on_and_is_judged_from_elsewhere(tmp_path: Path, monkeyp
     monkeypatch.chdir(home)
     config = tiny("mlp", data={"name": "folder:images"}, eval_images=16, steps=20)
     with pytest.raises(Killed):
-        train(config, LOSS, Path("run"), listener=KillAt(15))
+        train(config, LOSS, Path("run"), callback=KillAt(15))
     monkeypatch.chdir(elsewhere)
     assert read_page(home / "run").config.data.name == f"folder:{home / 'images'}"
-    assert resume_training(home / "run", listener=TrainSilence()).status == "finished"
+    assert resume_training(home / "run").status == "finished"
     assert judge(home / "run", count=16).generated == 16
 
 

@@ -1,0 +1,43 @@
+"""The sentences of the package on a console: lines above a live display on a terminal, plain lines elsewhere."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.text import Text
+
+
+class ConsoleHandler(logging.Handler):
+    """Prints every record's message as a line; on a terminal it is wrapped, and stands above a live display.
+
+    Args:
+        console: where the display is drawn, too.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message; where that cannot be, such as on a full disk, the work ends like with any other print."""
+        self._console.print(Text(record.getMessage()), soft_wrap=not self._console.is_terminal)
+
+
+@contextmanager
+def sentences_on(console: Console) -> Iterator[None]:
+    """Print on a console what ``ganetic`` and all below it says at INFO or above, once, whatever else is set up.
+
+    At the end logging is as it was.
+    """
+    logger, handler = logging.getLogger("ganetic"), ConsoleHandler(console)
+    level, propagates = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # a handler that a library gave the root logger would print it again
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagates
