@@ -137,9 +137,9 @@ def comparison_record(comparison: Comparison) -> dict[str, Any]:
 
 def markdown(comparison: Comparison) -> str:
     """Write a comparison as a Markdown page."""
-    parts = ["  \n".join(_markdown_escaped(line) for line in _head(comparison))]
+    parts = ["  \n".join(markdown_escaped(line) for line in _head(comparison))]
     parts += [_markdown_table(sheet) for sheet in _sheets(comparison)]
-    parts.append("\n".join(f"- {_markdown_escaped(note)}" for note in _notes(comparison)))
+    parts.append("\n".join(f"- {markdown_escaped(note)}" for note in _notes(comparison)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -327,9 +327,9 @@ def _tests_disagree(ratio: Ratio) -> bool:
 
 def _markdown_table(sheet: _Sheet) -> str:
     rule = ["---", *["---:"] * (len(sheet.columns) - 1)]
-    cells = [[_markdown_escaped(text) for text in row] for row in sheet.texts()]
+    cells = [[markdown_escaped(text) for text in row] for row in sheet.texts()]
     rows = [f"| {' | '.join(row)} |" for row in (sheet.titles, rule, *cells)]
-    return "\n".join([f"**{_markdown_escaped(sheet.title)}**", "", *rows])
+    return "\n".join([f"**{markdown_escaped(sheet.title)}**", "", *rows])
 
 
 def _rich_table(sheet: _Sheet) -> Table:
@@ -351,5 +351,6 @@ def _plain(table: pd.DataFrame) -> list[Row]:
     return rows
 
 
-def _markdown_escaped(text: str) -> str:
+def markdown_escaped(text: str) -> str:
+    """Return Markdown that shows a text as it is."""
     return "".join(f"\\{mark}" if mark in "\\`*_{}[]<>#|~" else mark for mark in text)
