@@ -1,22 +1,23 @@
 """One loss on a few seeds: no evolution, no kill rules."""
 
 import math
-import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from ganetic.errors import UserError
 from ganetic.evolution.chosen import as_known
 from ganetic.evolution.individual import seed_trace
-from ganetic.evolution.ledger import describe, trial_result
-from ganetic.evolution.listener import Listener, Silence, Snapshot
+from ganetic.evolution.ledger import trial_result
+from ganetic.evolution.listener import Listener, Silence, snapshot_of
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.jobs.executor import Executor
+from ganetic.jobs.grid import Cell, run_grid
+from ganetic.jobs.journal import Record
 from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
@@ -127,30 +128,22 @@ def _trials(formula: Formula, space: SearchSpace, seeds: int) -> list[TrialSpec]
 
 
 def _train(trials: list[TrialSpec], executor: Executor, listener: Listener) -> list[TrialResult]:
-    began = time.monotonic()
-    results: dict[int, TrialResult] = {}
-    for number, trial in enumerate(trials):
-        executor.submit(number, trial.model_dump(mode="json"))
-    while executor.outstanding():
-        for outcome in executor.wait(1.0):
-            if outcome.status == "raised":
-                raise RuntimeError(f"the trial of seed {trials[outcome.number].seed} raised:\n{outcome.error}")
-            results[outcome.number] = trial_result(outcome.status, outcome.record, outcome.seconds)
-        listener.update(
-            Snapshot(
-                phase="training",
-                submitted=len(trials),
-                finished=len(results),
-                running=min(executor.outstanding(), executor.slots),
-                target=len(trials),
-                elapsed_seconds=time.monotonic() - began,
-                states=dict(Counter(describe(result) for result in results.values())),
-                rejections={},
-                leaders=(),
-                slots=executor.slots,
-            )
+    cells = [Cell(0, trial.formula, trial.model_dump(mode="json")) for trial in trials]
+    with TemporaryDirectory(prefix="ganetic-score-") as folder:
+        records = run_grid(
+            Path(folder) / "journal.db",
+            {},
+            cells,
+            executor,
+            lambda progress: listener.update(snapshot_of("training", progress)),
         )
-    return [results[number] for number in range(len(trials))]
+    return [_result(trial, record) for trial, record in zip(trials, records, strict=True)]
+
+
+def _result(trial: TrialSpec, record: Record) -> TrialResult:
+    if record.status == "raised":
+        raise RuntimeError(f"the trial of seed {trial.seed} raised:\n{record.error}")
+    return trial_result(record.state, record.record, record.seconds)
 
 
 def _row(trial: TrialSpec, result: TrialResult) -> tuple[int, str, str | None, float, float]:
