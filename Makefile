@@ -1,10 +1,12 @@
 # `make search`: a first search, from nothing to a Pareto front.
 # `make quick`: lint, types and the quick tests. `make test`: all tests but the slow ones. `make test-slow`: those.
+# `make test-lowest`: all tests but the slow ones with the lowest versions that pyproject.toml allows.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 
-.PHONY: search quick test test-slow lint
+.PHONY: search quick test test-slow test-lowest lint
 
 search: $(VENV)/.installed
 	$(BIN)/ganetic search quick
@@ -17,6 +19,9 @@ test: lint
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/pytest -m slow
+
+test-lowest: $(LOWEST)/.installed  # whose warnings are those of their time
+	$(LOWEST)/bin/python -m pytest -m "not slow" --override-ini filterwarnings=
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -33,3 +38,9 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ $(VENV)/.installed
+
+$(LOWEST)/.installed: pyproject.toml tests/lowest.py
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) tests/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[test]'
+	touch $@

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import ray._common.utils
 import ray._private.ray_constants
-import ray._private.services
 import ray._private.worker
 
 import ganetic
@@ -113,7 +111,7 @@ def place_for_sockets() -> Path:
     Raises:
         UserError: there is no such place.
     """
-    own = Path(ray._common.utils.get_default_ray_temp_dir()).absolute()  # type: ignore[no-untyped-call]
+    own = Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp", "ray").absolute()
     for place in (own, *(Path(folder) / "ray" for folder in SHORT_FOLDERS)):
         if len(os.fsencode(place)) <= LONGEST_PLACE and is_writable(place, _ROOM_BYTES):
             return place
@@ -145,7 +143,9 @@ def _join(address: str, runtime_env: dict[str, Any]) -> None:
 def _check_listening(address: str) -> None:
     """Find out in seconds what Ray would try for minutes, printing warnings."""
     if address == "auto":
-        address = ray._private.services.get_ray_address_from_environment(address, None)
+        address = os.environ.get("RAY_ADDRESS") or address
+    if address == "auto":
+        return  # Ray looks at the processes of this machine, which takes no time
     host, _, port = address.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
 

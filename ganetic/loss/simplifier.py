@@ -203,4 +203,3 @@ def main() -> None:
             sys.stdout.write(json.dumps({"text": text, "done": index == 1}) + "\n")
             sys.stdout.flush()
         signal.alarm(0)
-
