@@ -1,11 +1,13 @@
 # `make search`: a first search, from nothing to a Pareto front.
 # `make quick`: lint, types and the quick tests. `make test`: all tests but the slow ones. `make test-slow`: those.
 # `make docs`: writes the generated pages of docs/reference again and builds the site into site/.
+# `make test-lowest`: all tests but the slow ones with the lowest versions that pyproject.toml allows.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 
-.PHONY: search quick test test-slow lint docs
+.PHONY: search quick test test-slow test-lowest lint docs
 
 search: $(VENV)/.installed
 	$(BIN)/ganetic search quick
@@ -18,6 +20,9 @@ test: lint
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/pytest -m slow
+
+test-lowest: $(LOWEST)/.installed  # whose warnings are those of their time
+	$(LOWEST)/bin/python -m pytest -m "not slow" --override-ini filterwarnings=
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -42,3 +47,9 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	touch $@ $(VENV)/.installed
+
+$(LOWEST)/.installed: pyproject.toml tests/lowest.py
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) tests/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[test]'
+	touch $@

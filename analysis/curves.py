@@ -254,12 +254,12 @@ def fit(folder: Path) -> None:
         print(f"  {name:7} {own}\n          {text}, error {error:.3f}")
         texts[name] = text
     print(f"curves:  {formula_of(heights).text}")
-    symbols = {name: _above(text) for name, text in texts.items()}
-    symbols["g_real"] = _above(texts["g_fake"], "sub(m, d)")
+    symbols = {name: above(text) for name, text in texts.items()}
+    symbols["g_real"] = above(texts["g_fake"], "sub(m, d)")
     print(f"symbols: {Formula.of('logit', symbols).text}")
 
 
-def _above(text: str, argument: str = "sub(d, m)") -> str:
+def above(text: str, argument: str = "sub(d, m)") -> str:
     """The expression over d as one over the logit above the other batch's mean."""
     words = text.replace("(", " ( ").replace(")", " ) ").replace(",", " , ").split()
     return "".join(argument if word == "d" else word for word in words)

@@ -6,7 +6,7 @@
 First what `ganetic.evolution.neighbours` predicts, and how results that are pulled towards their neighbours compare
 with plain ones. Then simulated searches: losses of a bank arrive in pools of K, of which one is trained; one in three
 climbs to three seeds; the best three are trained on three fresh seeds, of whom the best wins. Worlds are those of
-`ganetic.studies.bank_worlds`, but that each loss of the bank stands in them once: trainings are drawn from what was
+`analysis.bank_worlds`, but that each loss of the bank stands in them once: trainings are drawn from what was
 recorded of it, and its true level is their mean, which no rule sees. All rules of a table search the same worlds, meet
 the same first candidates, and choose by the results of all but the last eight trainings.
 
@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from analysis.bank_worlds import Model
 from analysis.diversity import skeleton_of
 from analysis.pulled import Pulled, shrunk
 from analysis.record_bank import RECIPES, collected, entries
@@ -52,7 +53,6 @@ from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
 from ganetic.proxy.result import TrialState
 from ganetic.studies.bank import Bank, bank
-from ganetic.studies.bank_worlds import Model
 
 PAGE = Path(__file__).with_suffix(".md")
 SEARCHES = 400

@@ -1,11 +1,11 @@
 """Tries rules for stopping, climbing and finals on the bank of losses: a thousand searches each, without training.
 
-    python analysis/simulate_rules.py [BANK] [--searches N] [--workers N] [--only close] [--keep]
+    python -m analysis.simulate_rules [BANK] [--searches N] [--workers N] [--only close] [--keep]
 
 BANK is the name of a shipped bank, or a file. Rules at steps at which it measured nothing are left out.
 
 Kill rules are judged on the recorded trainings themselves. Searches are simulated in worlds drawn from the bank
-(`ganetic.studies.bank_worlds`), by the rules of the real search (`ganetic.studies.bank_search`): losses arrive in an
+(`analysis.bank_worlds`), by the rules of the real search (`analysis.bank_search`): losses arrive in an
 order that nothing influences, so that what better parents would bring is left out. All policies of a table search the
 same worlds with the same budget in training steps, finals included; the bank's longest training stands for every longer
 one. The columns:
@@ -37,6 +37,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, spearmanr
 
+from analysis.bank_search import Outcome, Policy, Stage, Trials, search
+from analysis.bank_worlds import Model, World
 from ganetic.errors import run_script
 from ganetic.evolution.ranking import Objectives, fronts, hypervolume
 from ganetic.evolution.space import Rung
@@ -44,8 +46,6 @@ from ganetic.files import write_whole
 from ganetic.jobs.statistics import mean_interval
 from ganetic.proxy.spec import KillRule
 from ganetic.studies.bank import Bank, bank
-from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
-from ganetic.studies.bank_worlds import Model, World
 
 PAGES = {"mnist5k": Path(__file__).with_suffix(".md")}
 """Where what is printed of a bank is kept, if not in ``simulate_rules_BANK.md``."""
@@ -228,7 +228,7 @@ class Setting:
         budget: of each search, in steps.
         gap: by how much of ln fd one of the losses is made the best; None for none.
         paired: whether all losses are tried on the same seeds.
-        close: whether losses lie as close together as they truly do (`ganetic.studies.bank_worlds`).
+        close: whether losses lie as close together as they truly do (`analysis.bank_worlds`).
     """
 
     searches: int

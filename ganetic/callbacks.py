@@ -95,8 +95,9 @@ ProgressT_contra = TypeVar("ProgressT_contra", contravariant=True)
 class ProgressCallback(Protocol[ProgressT_contra]):
     """Watches long work; called from the work's own thread.
 
-    A ``ProgressCallback[Progress]`` watches searches and studies: it is called after every result, and about once a second
-    between results. A ``ProgressCallback[TrainingProgress]`` watches a full training: it is called after every step.
+    A ``ProgressCallback[Progress]`` watches searches and studies: it is called after every result, and about once a
+    second between results. A ``ProgressCallback[TrainingProgress]`` watches a full training: it is called after every
+    step.
     """
 
     def update(self, progress: ProgressT_contra) -> None:

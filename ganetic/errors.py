@@ -2,7 +2,8 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -34,6 +35,23 @@ def unknown(kind: str, name: str, allowed: Iterable[str], where: str = "") -> Us
     return UserError(
         f'{place}unknown {kind} "{name[:60]}"; expected one of {", ".join(allowed)}{did_you_mean(name, allowed)}'
     )
+
+
+@contextmanager
+def needs_extra(extra: str, what: str) -> Iterator[None]:
+    """Turn a missing module into one line that names the extra it comes with.
+
+    Args:
+        extra: of the package, such as ``"nifti"``.
+        what: needs it, such as ``"scan.nii: reading NIfTI files"``.
+
+    Raises:
+        UserError: what is imported inside is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError:
+        raise UserError(f"{what} needs ganetic[{extra}]: pip install 'ganetic[{extra}]'") from None
 
 
 def typed(*words: object) -> str:

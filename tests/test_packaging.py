@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lowest import constraints
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -94,6 +96,15 @@ def test_a_program_that_uses_every_name_is_type_checked_against_the_wheel(
     assert done.stdout.startswith("Success: no issues found in 1 source file"), done.stdout + done.stderr[-1000:]
     assert f"{installed}/ganetic/__init__.py" in done.stderr
     assert f"{ROOT}/ganetic" not in done.stderr
+
+
+def test_the_lowest_versions_are_those_of_the_bounds() -> None:
+    found = constraints(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"])
+    assert len(found) == len(set(found)) > 20
+    table = {"dependencies": ["ray[train]>=2.4.0,<3"], "optional-dependencies": {"a": ["b-c>=1"], "test": ["d>=2"]}}
+    assert constraints(table) == ["ray==2.4.0", "b-c==1"]
+    with pytest.raises(ValueError, match=r'"b" has no lower bound; expected name>=version'):
+        constraints({"dependencies": ["b"], "optional-dependencies": {}})
 
 
 def test_every_dependency_says_who_uses_it() -> None:

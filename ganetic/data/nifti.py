@@ -13,7 +13,7 @@ import numpy as np
 from ganetic.data.pictures import Picture
 from ganetic.data.reading import MAX_BYTES, MAX_PICTURES, NoPictureError, reading, too_large
 from ganetic.data.units import Pixels, in_units, rescale
-from ganetic.errors import UserError, unknown
+from ganetic.errors import UserError, needs_extra, unknown
 
 if TYPE_CHECKING:  # nibabel is an extra
     from nibabel.nifti1 import Nifti1Header
@@ -53,10 +53,8 @@ def read_nifti(file: Path, plane: str = "axial") -> list[Picture]:
     """
     if plane not in _PLANES:
         raise unknown("plane", plane, _PLANES)
-    try:
-        import nibabel  # noqa: F401, PLC0415  (an extra)
-    except ImportError:
-        raise UserError(f"{file}: reading NIfTI files needs nibabel; pip install 'ganetic[nifti]'") from None
+    with needs_extra("nifti", f"{file}: reading NIfTI files"):
+        import nibabel  # noqa: F401, PLC0415
     header = _header(file)
     volume = _volume(file, header)
     slope, intercept = _scale(file, header)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ganetic.data.npz import medmnist_arrays
 from ganetic.data.raw import RawImages, raw_images
-from ganetic.errors import UserError, unknown
+from ganetic.errors import UserError, needs_extra, unknown
 
 TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "CIFAR10"}
 MEDMNIST_SIZES = (28, 64, 128, 224)
@@ -56,9 +56,10 @@ def read_medmnist(place: str, download: bool, root: Path) -> RawImages:
         root: where its files are, such as ``pneumoniamnist_64.npz``.
 
     Raises:
-        UserError: there is no such set, or its file is missing or not the published one.
+        UserError: there is no such set; its file is missing or not the published one; or medmnist is missing.
     """
-    from medmnist import INFO  # noqa: PLC0415  (takes seconds to import)
+    with needs_extra("medmnist", f"medmnist:{place}"):
+        from medmnist import INFO  # noqa: PLC0415  (takes seconds to import)
 
     name, _, size = place.partition("@")
     flat = [known for known in INFO if not known.endswith("3d")]

@@ -2,22 +2,23 @@
 
 import logging
 import math
-import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
+from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback, progress_of
 from ganetic.errors import UserError
 from ganetic.evolution.chosen import as_known
 from ganetic.evolution.individual import seed_trace
-from ganetic.evolution.ledger import describe, trial_result
+from ganetic.evolution.ledger import trial_result
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.jobs.executor import Executor
+from ganetic.jobs.grid import Cell, run_grid
+from ganetic.jobs.journal import Record
 from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
@@ -130,30 +131,22 @@ def _trials(formula: Formula, space: SearchSpace, seeds: int) -> list[TrialSpec]
 
 
 def _train(trials: list[TrialSpec], executor: Executor, callback: ProgressCallback[Progress]) -> list[TrialResult]:
-    began = time.monotonic()
-    results: dict[int, TrialResult] = {}
-    for number, trial in enumerate(trials):
-        executor.submit(number, trial.model_dump(mode="json"))
-    while executor.outstanding():
-        for outcome in executor.wait(1.0):
-            if outcome.status == "raised":
-                raise RuntimeError(f"the trial of seed {trials[outcome.number].seed} raised:\n{outcome.error}")
-            results[outcome.number] = trial_result(outcome.status, outcome.record, outcome.seconds)
-        callback.update(
-            Progress(
-                phase="training",
-                submitted=len(trials),
-                finished=len(results),
-                running=min(executor.outstanding(), executor.slots),
-                target=len(trials),
-                elapsed_seconds=time.monotonic() - began,
-                states=dict(Counter(describe(result) for result in results.values())),
-                rejections={},
-                top=(),
-                slots=executor.slots,
-            )
+    cells = [Cell(0, trial.formula, trial.model_dump(mode="json")) for trial in trials]
+    with TemporaryDirectory(prefix="ganetic-score-") as folder:
+        records = run_grid(
+            Path(folder) / "journal.db",
+            {},
+            cells,
+            executor,
+            lambda grid: callback.update(progress_of("training", grid)),
         )
-    return [results[number] for number in range(len(trials))]
+    return [_result(trial, record) for trial, record in zip(trials, records, strict=True)]
+
+
+def _result(trial: TrialSpec, record: Record) -> TrialResult:
+    if record.status == "raised":
+        raise RuntimeError(f"the trial of seed {trial.seed} raised:\n{record.error}")
+    return trial_result(record.state, record.record, record.seconds)
 
 
 def _row(trial: TrialSpec, result: TrialResult) -> tuple[int, str, str | None, float, float]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import fdtri  # scipy.stats takes a second to import
 
@@ -119,4 +118,6 @@ def _spearman(one: Table, other: Table) -> float:
     one, other = one[both], other[both]
     if len(one) < LEAST_LOSSES or np.ptp(one) == 0 or np.ptp(other) == 0:
         return math.nan
-    return float(np.corrcoef(pd.Series(one).rank(), pd.Series(other).rank())[0, 1])
+    from scipy.stats import spearmanr  # noqa: PLC0415  (takes a second to import)
+
+    return float(spearmanr(one, other).statistic)

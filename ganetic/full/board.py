@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ganetic.errors import needs_extra
 from ganetic.files import make_directory, not_written
 
 
@@ -22,12 +23,13 @@ class Board:
         step: where the training goes on; what was written of later steps is hidden.
 
     Raises:
-        UserError: the directory cannot be written.
+        UserError: the directory cannot be written, or tensorboardX is missing.
     """
 
     def __init__(self, run: Path, step: int) -> None:
-        from tensorboardX.event_file_writer import EventsWriter  # noqa: PLC0415 - most trainings need none of it
-        from tensorboardX.proto.event_pb2 import SessionLog  # noqa: PLC0415
+        with needs_extra("tensorboard", "tensorboard = true"):
+            from tensorboardX.event_file_writer import EventsWriter  # noqa: PLC0415 - most trainings need none of it
+            from tensorboardX.proto.event_pb2 import SessionLog  # noqa: PLC0415
 
         self._place = run / "tensorboard"
         make_directory(self._place)

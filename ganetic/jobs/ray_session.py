@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import ray._common.utils
 import ray._private.ray_constants
-import ray._private.services
 import ray._private.worker
 
 import ganetic
@@ -25,8 +23,8 @@ _LOOPBACK = ("127.0.0.1", "::1")
 _CONNECT_SECONDS = 10.0
 _ROOM_BYTES = 32 << 20  # without room Ray waits for half a minute, and does not say for what
 _TOKEN = secrets.token_hex(32)
-_SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
-_LONGEST_PLACE = 103 - len("/session_2026-11-26_15-14-12_123456_4194304/sockets/plasma_store")
+SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
+LONGEST_PLACE = 103 - len("/session_2026-11-26_15-14-12_123456_4194304/sockets/plasma_store")
 """Bytes of a path that leave room for the longest name of a socket; on macOS it may have 103 bytes, on Linux 107."""
 
 
@@ -97,7 +95,7 @@ def _token() -> dict[str, str]:
 
 def _start(cpus: int | None, environment: dict[str, str]) -> None:
     """Start Ray in an environment that its processes inherit; in one of their own, workers would start twice."""
-    place = _place_for_sockets()
+    place = place_for_sockets()
     _print_messages(False)
     with _loopback(), _environment(environment):
         ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(place), **_quiet())
@@ -107,19 +105,19 @@ def _start(cpus: int | None, environment: dict[str, str]) -> None:
         raise RuntimeError(f"Ray {ray.__version__} was to listen on 127.0.0.1 only but listens on {address}")
 
 
-def _place_for_sockets() -> Path:
+def place_for_sockets() -> Path:
     """Where Ray keeps its sockets and logs: its own choice, which follows TMPDIR, unless that is too long or full.
 
     Raises:
         UserError: there is no such place.
     """
-    own = Path(ray._common.utils.get_default_ray_temp_dir()).absolute()  # type: ignore[no-untyped-call]
-    for place in (own, *(Path(folder) / "ray" for folder in _SHORT_FOLDERS)):
-        if len(os.fsencode(place)) <= _LONGEST_PLACE and is_writable(place, _ROOM_BYTES):
+    own = Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp", "ray").absolute()
+    for place in (own, *(Path(folder) / "ray" for folder in SHORT_FOLDERS)):
+        if len(os.fsencode(place)) <= LONGEST_PLACE and is_writable(place, _ROOM_BYTES):
             return place
     raise UserError(
-        f"{own}: no place for Ray's sockets, nor is {', '.join(_SHORT_FOLDERS)}; set RAY_TMPDIR to one that can "
-        f"be written, has {_ROOM_BYTES >> 20} MiB of room and a path of at most {_LONGEST_PLACE - len('/ray')} bytes"
+        f"{own}: no place for Ray's sockets, nor is {', '.join(SHORT_FOLDERS)}; set RAY_TMPDIR to one that can "
+        f"be written, has {_ROOM_BYTES >> 20} MiB of room and a path of at most {LONGEST_PLACE - len('/ray')} bytes"
     )
 
 
@@ -145,7 +143,9 @@ def _join(address: str, runtime_env: dict[str, Any]) -> None:
 def _check_listening(address: str) -> None:
     """Find out in seconds what Ray would try for minutes, printing warnings."""
     if address == "auto":
-        address = ray._private.services.get_ray_address_from_environment(address, None)
+        address = os.environ.get("RAY_ADDRESS") or address
+    if address == "auto":
+        return  # Ray looks at the processes of this machine, which takes no time
     host, _, port = address.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
 

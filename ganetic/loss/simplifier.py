@@ -1,6 +1,6 @@
-"""The child process behind `ganetic.loss.symbolic`: sympy only, so that it starts fast and can be killed.
+"""The child process behind `ganetic.loss.symbolic`: sympy and the table of operators, without torch.
 
-It reads a request a line from stdin, ``{"steps": [[operation, argument, …], …], "seconds": …}``, and answers with
+It reads a request a line from stdin, ``{"tree": …, "seconds": …}``, the tree as `build` takes it, and answers with
 lines ``{"text": …, "done": …}``: a prefix expression, or null where the table of operators cannot express the result.
 Whatever goes wrong ends the process, and the parent then keeps the plain form.
 """
@@ -8,27 +8,20 @@ Whatever goes wrong ends the process, and the parent then keeps the plain form.
 import contextlib
 import json
 import math
-import operator
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import reduce
 from typing import Any
 
 import sympy
 
+from ganetic.loss.ops import OPERATORS
+
 MEMORY_BYTES = 4 << 30
 
 _POSITIVE, _REAL = ("p", "s"), ("d", "m")
-_ARITHMETIC: dict[str, Callable[..., Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-    "**": operator.pow,
-    "neg": operator.neg,
-}
 _UNARY = {sympy.tanh: "tanh", sympy.sin: "sin", sympy.cos: "cos", sympy.Abs: "abs"}
 _LARGEST_POWER = 64
 
@@ -37,18 +30,12 @@ class UnwritableError(Exception):
     """The table of operators has no words for an expression."""
 
 
-def build(steps: list[list[Any]]) -> Any:
-    """Run the recorded steps on sympy objects; an argument is the index of an earlier step."""
-    results: list[Any] = []
-    for operation, *arguments in steps:
-        if operation == "number":
-            results.append(sympy.Rational(arguments[0]))
-        elif operation == "symbol":
-            results.append(symbol(arguments[0]))
-        else:
-            function = _ARITHMETIC.get(operation) or getattr(sympy, operation)
-            results.append(function(*[results[index] for index in arguments]))
-    return results[-1]
+def build(tree: Any) -> Any:
+    """The sympy expression of a tree: ``[operator, argument, …]``, a constant's number, or a variable's name."""
+    if isinstance(tree, list):
+        name, *arguments = tree
+        return OPERATORS[name].sympy(sympy, *map(build, arguments))
+    return symbol(tree) if isinstance(tree, str) else sympy.Rational(f"{tree:.4g}")
 
 
 def symbol(name: str) -> Any:
@@ -194,7 +181,7 @@ def _extremum(name: str, arguments: list[Any]) -> str:
 
 def answers(request: dict[str, Any]) -> Iterator[str | None]:
     """First what building alone makes of it, then what `sympy.simplify` does."""
-    expression = build(request["steps"])
+    expression = build(request["tree"])
     for rewrite in (lambda same: same, sympy.simplify):
         try:
             yield write(rewrite(expression))
@@ -216,7 +203,3 @@ def main() -> None:
             sys.stdout.write(json.dumps({"text": text, "done": index == 1}) + "\n")
             sys.stdout.flush()
         signal.alarm(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,11 @@
 """sympy at a distance: it reads a tree and writes a shorter one, in a child process with a time limit.
 
 Already building a sympy expression can blow up (sixteen nested cubes of 9), and simplifying can hang, so both happen in
-the child. The operators' sympy forms are recorded here as plain steps, so that the child needs neither torch nor this
-package, and its answer is text for our own parser.
+the child. It is asked with a tree as plain data, and its answer is text for our own parser.
+
+Why no pool of `multiprocessing` or pebble: one that spawns its processes, or has a server fork them, runs the user's
+script in them a second time unless that is guarded by ``__name__``, and with it a search that was started there. One
+that forks them hands them torch's address space, which alone is above the limit on theirs: they end with a MemoryError.
 """
 
 import atexit
@@ -14,18 +17,18 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
-from typing import Any
 
 from ganetic.errors import UserError
 from ganetic.loss.agreement import Original
 from ganetic.loss.expression import Call, Const, Node, node_count, parse, variables_of
 from ganetic.loss.formula import Formula
-from ganetic.loss.ops import OPERATORS
 
 SECONDS = 1.0
 """Default time limit of one expression, without the start of the child."""
 START_SECONDS = 60.0
+PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from ganetic.loss.simplifier import main; main()"
+"""Of the child, whose arguments are the places where this process finds its modules."""
+Plain = list["Plain"] | float | str
 
 
 def simplified(formula: Formula, seconds: float = SECONDS) -> Formula:
@@ -49,81 +52,17 @@ def rewritings(tree: Node, seconds: float = SECONDS) -> list[Node]:
     """What sympy makes of a tree within the time limit: at most two trees, which need not train alike."""
     variables = variables_of(tree)
     trees = []
-    for text in _child.ask(record(tree), seconds):
+    for text in _child.ask(plain(tree), seconds):
         with contextlib.suppress(UserError):  # too large for the parser, or a constant part that is not finite
             trees.append(parse(text, variables))
     return trees
 
 
-def record(tree: Node) -> list[list[Any]]:
-    """The steps that build the tree in sympy: ``[operation, index of an earlier step, …]``."""
-    recorder = _Recorder()
-    _record(tree, recorder)
-    return recorder.steps
-
-
-def _record(node: Node, recorder: "_Recorder") -> "_Term":
-    if isinstance(node, Call):
-        term: _Term = OPERATORS[node.op].sympy(recorder, *[_record(arg, recorder) for arg in node.args])
-        return term
-    if isinstance(node, Const):
-        return recorder.step("number", f"{node.value:.4g}")
-    return recorder.step("symbol", node.name)
-
-
-class _Recorder:
-    """Stands in for the sympy module: every function called on it becomes a step."""
-
-    def __init__(self) -> None:
-        self.steps: list[list[Any]] = []
-
-    def step(self, operation: str, *arguments: str | int) -> "_Term":
-        self.steps.append([operation, *arguments])
-        return _Term(self, len(self.steps) - 1)
-
-    def apply(self, operation: str, *arguments: "_Term | int") -> "_Term":
-        terms = [a if isinstance(a, _Term) else self.step("number", str(a)) for a in arguments]
-        return self.step(operation, *[term.index for term in terms])
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *arguments: self.apply(name, *arguments)
-
-
-class _Term:
-    """Stands in for a sympy expression."""
-
-    def __init__(self, recorder: _Recorder, index: int) -> None:
-        self.recorder, self.index = recorder, index
-
-    def __add__(self, other: "_Term | int") -> "_Term":
-        return self.recorder.apply("+", self, other)
-
-    def __radd__(self, other: int) -> "_Term":
-        return self.recorder.apply("+", other, self)
-
-    def __sub__(self, other: "_Term | int") -> "_Term":
-        return self.recorder.apply("-", self, other)
-
-    def __rsub__(self, other: int) -> "_Term":
-        return self.recorder.apply("-", other, self)
-
-    def __mul__(self, other: "_Term | int") -> "_Term":
-        return self.recorder.apply("*", self, other)
-
-    def __rmul__(self, other: int) -> "_Term":
-        return self.recorder.apply("*", other, self)
-
-    def __truediv__(self, other: "_Term | int") -> "_Term":
-        return self.recorder.apply("/", self, other)
-
-    def __rtruediv__(self, other: int) -> "_Term":
-        return self.recorder.apply("/", other, self)
-
-    def __pow__(self, other: "_Term | int") -> "_Term":
-        return self.recorder.apply("**", self, other)
-
-    def __neg__(self) -> "_Term":
-        return self.recorder.apply("neg", self)
+def plain(tree: Node) -> Plain:
+    """The tree as JSON has it: ``[operator, argument, …]``, a constant's number, a variable's name."""
+    if isinstance(tree, Call):
+        return [tree.op, *map(plain, tree.args)]
+    return tree.value if isinstance(tree, Const) else tree.name
 
 
 class _Child:
@@ -133,14 +72,14 @@ class _Child:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, steps: list[list[Any]], seconds: float) -> list[str]:
+    def ask(self, tree: Plain, seconds: float) -> list[str]:
         """The texts that arrived before the time was over."""
         with self._lock:
             process = self._process if self._process is not None and self._process.poll() is None else self._start()
             if process is None:
                 return []
             answers: list[str | None] = []
-            request = json.dumps({"steps": steps, "seconds": seconds}).encode() + b"\n"
+            request = json.dumps({"tree": tree, "seconds": seconds}).encode() + b"\n"
             if self._send(process, request):
                 answers, finished = _receive(process, time.monotonic() + seconds)
             else:
@@ -156,10 +95,9 @@ class _Child:
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         self._kill()
-        # A session of its own keeps Ctrl-C from it; -P keeps our module names from shadowing others'.
-        program = Path(__file__).with_name("simplifier.py")
+        # A session of its own keeps Ctrl-C from it.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(program)],
+            [sys.executable, "-P", "-c", PROGRAM, *filter(None, sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

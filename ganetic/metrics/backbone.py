@@ -62,7 +62,7 @@ class BackboneWeights:
         They are what the net's own classifier gets; of ``convnext_tiny``, before that one's normalisation.
         """
         row = ARCHITECTURES[self.architecture]
-        net = _headless(row)
+        net = headless(row)
         state = {name: torch.tensor(array, device="cpu") for name, array in self.arrays.items()}
         net.load_state_dict(state, assign=True)
         net.requires_grad_(False).eval()
@@ -92,7 +92,7 @@ def load_backbone(architecture: str, path: Path, sha256: str | None = None, side
         raise unknown("architecture", architecture, ARCHITECTURES)
     row = ARCHITECTURES[architecture]
     state, digest = read_state(path, f"bring weights of {architecture} as .safetensors or by torch.save", sha256)
-    net = _headless(row)
+    net = headless(row)
     found = {_torchvision_name(name, row, net): value for name, value in state.items()}
     if len(found) < len(state):
         raise UserError(f"{path}: holds more than one net: names differ only by their prefixes ({', '.join(PREFIXES)})")
@@ -107,7 +107,7 @@ def load_backbone(architecture: str, path: Path, sha256: str | None = None, side
     return BackboneWeights(architecture, arrays, digest, side)
 
 
-def _headless(row: Architecture) -> nn.Module:
+def headless(row: Architecture) -> nn.Module:
     """The net on no device, with nothing in the place of its classifier."""
     import torchvision.models  # noqa: PLC0415  (takes seconds to import)
 

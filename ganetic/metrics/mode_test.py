@@ -33,7 +33,7 @@ APART_LEAST = 0.1
 which they are copies of a few."""
 SAME = 1e-5
 """Distance, as a share of the mean one, up to which two real images are one and the same."""
-_ROWS = 4096  # of distances at a time: all those of 50,000 images take 10 GB
+ROWS_AT_A_TIME = 4096  # of distances at a time: all those of 50,000 images take 10 GB
 
 Floats = NDArray[np.float32]
 Classes = NDArray[np.int64]
@@ -86,7 +86,7 @@ class ModeTest:
         """
         others, same = generated.double().cpu(), SAME * self.real.spread
         nearest = []
-        for rows in torch.split(torch.from_numpy(self.features).double(), _ROWS):
+        for rows in torch.split(torch.from_numpy(self.features).double(), ROWS_AT_A_TIME):
             distances = torch.cdist(rows, others)
             nearest.append(distances.masked_fill_(distances <= same, torch.inf).min(1).values)
         found = torch.cat(nearest).numpy()
@@ -187,8 +187,10 @@ def _to_nearest(features: Tensor, same: float = -1.0) -> NDArray[np.float64]:
     """The distance of each of some features ``(N, F)`` to the nearest other one that is farther than ``same``."""
     points = features.float()
     nearest = []
-    for start in range(0, len(points), _ROWS):
-        distances = torch.cdist(points[start : start + _ROWS], points, compute_mode="donot_use_mm_for_euclid_dist")
+    for start in range(0, len(points), ROWS_AT_A_TIME):
+        distances = torch.cdist(
+            points[start : start + ROWS_AT_A_TIME], points, compute_mode="donot_use_mm_for_euclid_dist"
+        )
         distances.diagonal(start).fill_(torch.inf)
         nearest.append(distances.masked_fill_(distances <= same, torch.inf).min(1).values)
     return torch.cat(nearest).double().cpu().numpy()

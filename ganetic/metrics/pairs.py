@@ -21,7 +21,7 @@ class PairSimilarity:
     """
 
     def __init__(self, images: Tensor, classes: Tensor) -> None:
-        pairs = _disjoint_pairs(classes)
+        pairs = disjoint_pairs(classes)
         self.classes = classes[pairs[:, 0]]
         self.values = ms_ssim(images[pairs[:, 0]], images[pairs[:, 1]])
 
@@ -43,7 +43,7 @@ class PairSimilarity:
         return float((gaps * weights).sum() / weights.sum())
 
 
-def _disjoint_pairs(classes: Tensor) -> Tensor:
+def disjoint_pairs(classes: Tensor) -> Tensor:
     """Indices ``(P, 2)``, 1 ≤ P ≤ 500, in random order; of all images where no class has two."""
     stream = random_stream(0, "pairs")
     found = []

@@ -117,7 +117,11 @@ def mean_over(*values: Tensor) -> tuple[Tensor, ...]:
 
 
 class _Gather(torch.autograd.Function):
-    """The logits of all processes, in order; the gradient of a process's own part counts for as many as there are."""
+    """The logits of all processes, in order; the gradient of a process's own part counts for as many as there are.
+
+    `torch.distributed.nn.functional.all_gather` did this. torch 2.14 warns that it will go, and names a private module
+    instead.
+    """
 
     @staticmethod
     def forward(_context: Any, logits: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """A GAN in training: all that changes from step to step, and one step."""
 
+import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
@@ -170,7 +171,8 @@ class Trainer:
 
     def update_since(self, before: Tensor) -> float:
         """The generator's ‖Δθ‖ since it had other weights, as a share of one learning rate for every parameter."""
-        return float((self.weights() - before).norm()) / (self._spec.generator_lr * len(before) ** 0.5)
+        whole = self._spec.generator_lr * math.sqrt(len(before))
+        return float((self.weights() - before).norm()) / whole
 
     def check(self) -> None:
         """Look at what remembers numbers that are not finite, and wait for the device but once.

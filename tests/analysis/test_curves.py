@@ -54,7 +54,7 @@ def test_a_fit_is_small_and_close() -> None:
 
 @pytest.mark.parametrize("text", ["mul(-1.9,relu(sub(d,3.2)))", "add(d,abs(d))"])
 def test_a_fit_is_lifted_above_the_other_batch(text: str) -> None:
-    assert curves._above(text) == text.replace("d,", "sub(d, m),").replace("(d)", "(sub(d, m))")
+    assert curves.above(text) == text.replace("d,", "sub(d, m),").replace("(d)", "(sub(d, m))")
 
 
 def test_other_heights_are_other_losses() -> None:

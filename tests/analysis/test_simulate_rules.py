@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.bank_worlds import Model
 from ganetic.studies.bank import Bank, bank
-from ganetic.studies.bank_worlds import Model
 from tests.analysis.scripts import script
 from tests.studies.made_up_bank import made_up_bank
 

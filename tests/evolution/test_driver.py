@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import pytest
 
@@ -203,15 +204,18 @@ def test_a_time_budget_stops_the_search_but_not_its_finals(tmp_path: Path, monke
 def test_a_search_left_after_its_time_budget_goes_on_with_its_finals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def leave(*_: object) -> bool:
-        raise KeyboardInterrupt
+    def left_in_the_finals(context: Context, payload: Payload) -> dict[str, Any]:
+        if payload["steps"] == SPACE.finals.steps:
+            raise KeyboardInterrupt
+        return work(context, payload)
 
     clock = iter(range(10_000))
     with monkeypatch.context() as patch:
         patch.setattr("ganetic.evolution.driver.time.monotonic", lambda: float(next(clock)))
-        patch.setattr("ganetic.evolution.driver.Driver._finals", leave)
+        executor = partial(SerialExecutor, left_in_the_finals)
+        interrupted = runtime(lambda context: Mishaps(executor(context)), time_budget_seconds=60.0)
         with pytest.raises(KeyboardInterrupt):
-            search(SPACE, run=tmp_path / "run", seed=7, runtime=runtime(serial_with_mishaps, time_budget_seconds=60.0))
+            search(SPACE, run=tmp_path / "run", seed=7, runtime=interrupted)
     left = open_run(tmp_path / "run")
     assert (left.status, left.stop_reason) == ("stopped", "time_budget")
     finished = resume(tmp_path / "run", MISHAPS)

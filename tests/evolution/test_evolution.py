@@ -200,15 +200,6 @@ def test_promotions_respect_reduction_and_rungs() -> None:
     assert sum(one.target >= 1 for one in evolution.individuals) >= 150 / 3 / 4
 
 
-def test_a_rung_counts_an_individual_once() -> None:
-    evolution, trials = play(THREE_RUNGS, 9, 150)
-    for trial in trials[-SPACE.evolution.window :]:
-        evolution.tell(*trial)
-    for rung in range(3):
-        reached = sum(one.rung + one.dead >= rung for one in evolution.individuals)
-        assert evolution._completed[rung] == reached
-
-
 def test_the_dead_do_not_die_twice() -> None:
     failed = TrialResult(state=TrialState.FAILED, reason="mode_collapse")
     one = Individual(0, "p", "0", 1, target=1)

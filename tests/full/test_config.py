@@ -18,8 +18,11 @@ def test_presets_can_be_trained(name: str) -> None:
     assert config.model.attention in scales
 
 
-def test_the_presets_are_those_of_the_readme() -> None:
+def test_every_preset_is_documented() -> None:
     assert list(shipped_presets()) == ["demo", "xray-128", "xray-256", "xray-64"]
+    root = Path(__file__).parents[2]
+    text = "".join(page.read_text("utf-8") for page in (root / "README.md", *root.glob("docs/**/*.md")))
+    assert all(f"`{name}`" in text for name in shipped_presets())
 
 
 @pytest.mark.parametrize(

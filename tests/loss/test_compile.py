@@ -27,7 +27,7 @@ def play(loss: GanLoss, real: Array, fake: Array, dtype: torch.dtype = torch.flo
         value: Tensor = player(a, b) if player == loss.discriminator else loss.generator(b, a)
         assert value.shape == ()
         gradients = torch.autograd.grad(value, (a, b), allow_unused=True, materialize_grads=True)
-        results.append(Player(value.item(), *(g.double().numpy() for g in gradients)))
+        results.append(Player(value.item(), *(g.detach().double().numpy() for g in gradients)))
     return results[0], results[1]
 
 

@@ -38,7 +38,7 @@ def outcome(game: Game, real: Tensor, fake: Tensor) -> list[Tensor]:
         assert value.shape == ()
         gradients = torch.autograd.grad(value, logits, allow_unused=True, materialize_grads=True)
         assert all(gradient.shape == one.shape for gradient, one in zip(gradients, logits, strict=True))
-        rows += [value.detach(), *(gradient.reshape(-1) for gradient in gradients)]
+        rows += [value.detach(), *(gradient.detach().reshape(-1) for gradient in gradients)]
     return rows
 
 

@@ -71,7 +71,7 @@ def trained(game: Game, logits: tuple[Tensor, Tensor]) -> list[Tensor]:
     rows = []
     for value in game.values(real, fake):
         gradients = torch.autograd.grad(value, (real, fake), allow_unused=True, materialize_grads=True)
-        rows += [value.detach(), *gradients]
+        rows += [value.detach(), *(gradient.detach() for gradient in gradients)]
     return rows
 
 

@@ -77,11 +77,19 @@ def test_the_vanishing_bound_is_an_option() -> None:
     assert screen(least_squares, vanishing_bound=0.01).passed
 
 
+WITHOUT_ORIENTATION = (Rejection.NON_FINITE, Rejection.NO_GRADIENT, Rejection.NO_SEPARATION)
+
+
 def test_random_formulas_get_a_verdict_and_few_pass() -> None:
     reasons = Counter(screen(formula).reason for formula in islice(label_formulas(11), 1500))
-    assert set(reasons) <= {None, *Rejection}
+    assert set(reasons) > {Rejection.NO_GRADIENT, Rejection.NO_SEPARATION, Rejection.WRONG_DIRECTION}
     assert 0 < reasons[None] < 0.05 * reasons.total()
-    assert all(screen(formula).passed in (True, False) for formula in islice(logit_formulas(11), 300))
+    verdicts = [screen(formula) for formula in islice(logit_formulas(11), 300)]
+    assert {verdict.reason for verdict in verdicts} == {None, *Rejection}
+    assert 0 < sum(verdict.passed for verdict in verdicts) < 0.2 * len(verdicts)
+    for verdict in verdicts:
+        assert verdict.passed == (verdict.reason is None)
+        assert verdict.orientation or verdict.reason in WITHOUT_ORIENTATION
 
 
 def test_gradient_scale() -> None:

@@ -1,17 +1,21 @@
 import os
+import signal
+import subprocess
+import sys
 import time
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sympy
 
-from ganetic.loss import symbolic
 from ganetic.loss.expression import Call, Const, Node, Var, parse, to_text
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.simplifier import UnwritableError, answers, build, symbol, write
-from ganetic.loss.symbolic import record, rewritings, simplified
+from ganetic.loss.symbolic import plain, rewritings, simplified
 from tests.loss.random_trees import label_formulas
 
 VARIABLES = ("y", "p", "d", "m")
@@ -28,7 +32,7 @@ def cubes(inner: Node, levels: int = 16) -> Node:
 
 
 def there_and_back(text: str) -> str:
-    return to_text(parse(write(build(record(parse(text, VARIABLES)))), VARIABLES))
+    return to_text(parse(write(build(plain(parse(text, VARIABLES)))), VARIABLES))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +77,8 @@ def test_what_the_table_cannot_say_is_refused() -> None:
 
 
 def test_the_child_answers_what_it_can() -> None:
-    steps = record(parse("add(p, p)", VARIABLES))
-    assert list(answers({"steps": steps})) == ["mul(2.0, p)", "mul(2.0, p)"]
+    tree = plain(parse("add(p, p)", VARIABLES))
+    assert list(answers({"tree": tree})) == ["mul(2.0, p)", "mul(2.0, p)"]
 
 
 def test_rewritings_come_from_the_child() -> None:
@@ -126,10 +130,37 @@ def test_a_bomb_keeps_its_plain_form() -> None:
     assert simplified(formula) == formula
 
 
-def test_a_child_that_died_is_replaced() -> None:
+def test_a_child_that_died_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+
+    rewritings(Var("p"), seconds=0.0)  # which ends the child of the tests before
+    monkeypatch.setattr(subprocess, "Popen", Noted)
     rewritings(Var("p"))
-    process = symbolic._child._process
-    assert process is not None
-    os.kill(process.pid, 9)
-    process.wait()
+    os.kill(started[0].pid, signal.SIGKILL)
+    started[0].wait()
     assert rewritings(Var("p")) == [Var("p"), Var("p")]
+    assert len(started) == 2
+
+
+def test_the_child_brings_no_torch() -> None:
+    program = "import ganetic.loss.simplifier, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_script_that_simplifies_runs_once(tmp_path: Path) -> None:
+    script = tmp_path / "my.py"
+    script.write_text(
+        "from ganetic.loss.formula import Formula\n"
+        "from ganetic.loss.symbolic import simplified\n"
+        "print(simplified(Formula.from_text('add(p, sub(y, y))')).readable)\n"
+    )
+    root = str(Path(__file__).parents[2])
+    env = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout == "p\n"

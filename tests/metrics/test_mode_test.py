@@ -148,7 +148,7 @@ def test_a_set_whose_images_all_occur_twice_has_the_gap_of_one_where_they_occur_
 
 
 def test_distances_are_the_same_by_parts(test: ModeTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganetic.metrics.mode_test._ROWS", 50)
+    monkeypatch.setattr("ganetic.metrics.mode_test.ROWS_AT_A_TIME", 50)
     others = images(1)
     parts = mode_test(images(0), others, others[1].numpy(), SIZE, MODES)
     assert np.array_equal(parts.nearest, test.nearest)

@@ -3,9 +3,8 @@ import pytest
 import torch
 
 from ganetic.data import load_images
-from ganetic.metrics import pairs
 from ganetic.metrics.ms_ssim import ms_ssim
-from ganetic.metrics.pairs import PairSimilarity
+from ganetic.metrics.pairs import PairSimilarity, disjoint_pairs
 
 DIGITS = load_images("mnist5k")
 IMAGES = torch.tensor(DIGITS.images)
@@ -14,11 +13,11 @@ LABELS = torch.tensor(DIGITS.labels)
 
 def test_pairs_are_disjoint_and_of_one_class() -> None:
     classes = torch.tensor([0, 1] * 40 + [2])
-    found = pairs._disjoint_pairs(classes)
+    found = disjoint_pairs(classes)
     assert len(found) == 40
     assert len(torch.unique(found)) == 80
     assert torch.equal(classes[found[:, 0]], classes[found[:, 1]])
-    assert len(pairs._disjoint_pairs(torch.zeros(3000, dtype=torch.int64))) == 500
+    assert len(disjoint_pairs(torch.zeros(3000, dtype=torch.int64))) == 500
 
 
 def test_a_class_is_compared_with_itself() -> None:

@@ -5,12 +5,15 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+import pytest
+
 from ganetic.evolution.run import search
 from ganetic.evolution.space import SpaceProxy
 from ganetic.loss.library import LIBRARY
 from ganetic.pages import comparison as page
 from ganetic.pages.renderers.csv import to_csv
 from ganetic.pages.renderers.latex import latex
+from ganetic.pages.renderers.markdown import escaped as markdown_escaped
 from ganetic.pages.renderers.markdown import markdown
 from ganetic.proxy.rates import RateList
 from ganetic.studies.compare import compare
@@ -74,7 +77,7 @@ def test_a_page_fits_eighty_columns_with_every_verdict_in_full() -> None:
     assert "no difference shown" in text and "Holm" in text
     assert "12 seeds" in lines[0] and "fd@nothing-made-up/100 of dcgan8-w16: untrained 900.0" in lines[1]
     assert "12 pairs cannot go below p = 0.00049" in text
-    assert "expression: abs" in text or "expression: |" in text
+    assert "expression: |p - y|" in text
 
 
 def test_failures_are_named() -> None:
@@ -164,6 +167,14 @@ def test_files_are_written_beside_the_journal() -> None:
     assert [path.name for path in paths] == [f"comparison.{kind}" for kind in ("json", "csv", "md", "tex")]
     assert all(path.parent == library().directory and path.stat().st_size > 500 for path in paths)
     assert json.loads(paths[0].read_text())["total"] == 132
+
+
+@pytest.mark.parametrize(
+    ("name", "escaped"),
+    [("a_b", r"a\_b"), ("100%", "100%"), ("#1", r"\#1"), ("x & y", "x & y"), ("{}", r"\{\}"), ("*|", r"\*\|")],
+)
+def test_markdown_shows_names_as_they_are(name: str, escaped: str) -> None:
+    assert markdown_escaped(name) == escaped
 
 
 def test_rates_stand_beside_the_losses() -> None:

@@ -20,7 +20,6 @@ from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
 from ganetic.proxy.trial import run_trial, sample_images, work
 from ganetic.training import trainer as trainer_module
-from ganetic.training.trainer import NonFiniteError
 from tests.proxy.conftest import TINY
 
 BCE = LIBRARY["bce"].formula.text
@@ -103,11 +102,18 @@ def test_what_travels_gives_the_same_result(materials: Materials) -> None:
     assert plain(TrialResult.model_validate(record)) == plain(run_trial(spec(steps=10), materials))
 
 
-@pytest.mark.parametrize("formula", [ZERO, CONSTANT, "mul(y, 1)", NEGATED_GENERATOR])
-def test_learning_nothing_is_a_failure(formula: str, materials: Materials) -> None:
+@pytest.mark.parametrize(
+    ("formula", "reason"),
+    [
+        (ZERO, Ill.VANISHING_GRADIENT),
+        (CONSTANT, Ill.VANISHING_GRADIENT),
+        ("mul(y, 1)", Ill.VANISHING_GRADIENT),
+        (NEGATED_GENERATOR, Ill.LEARNT_NOTHING),
+    ],
+)
+def test_learning_nothing_is_a_failure(formula: str, reason: Ill, materials: Materials) -> None:
     result = run_trial(spec(formula, steps=60, checkpoints=(20, 40)), materials)
-    assert result.state == TrialState.FAILED
-    assert result.reason in {Ill.VANISHING_GRADIENT, Ill.LEARNT_NOTHING, Ill.MODE_COLLAPSE, Ill.NON_CONVERGENCE}
+    assert (result.state, result.reason) == (TrialState.FAILED, reason)
 
 
 def test_no_gradient_is_named(materials: Materials) -> None:
@@ -125,8 +131,7 @@ def test_kill_rules_stop_only_what_is_above(materials: Materials) -> None:
     spared = run_trial(spec(checkpoints=(10,), kill=(KillRule(step=10, above=ratio * 1.001),)), materials)
     killed = run_trial(spec(checkpoints=(10,), kill=(KillRule(step=10, above=ratio * 0.999),)), materials)
     assert plain(spared) == plain(whole)
-    assert killed.state == TrialState.PRUNED
-    assert killed.reason in set(Ill)
+    assert (killed.state, killed.reason) == (TrialState.PRUNED, Ill.LEARNT_NOTHING)
     assert killed.trace == whole.trace[:2]
 
 
@@ -146,12 +151,12 @@ def test_what_is_not_finite_is_a_failed_trial(formula: str, materials: Materials
 
 
 def test_relativistic_losses_get_the_real_logits(materials: Materials) -> None:
-    text = (
-        LIBRARY["rahinge"].formula.text
-        if "rahinge" in LIBRARY
-        else "d_real=sub(m, d); d_fake=sub(d, m); g_fake=sub(m, d)"
-    )
-    assert run_trial(spec(text), materials).state in {TrialState.COMPLETED, TrialState.FAILED}
+    critic = "d_real=softplus(sub(m, d)); d_fake=softplus(sub(d, m))"
+    relativistic = run_trial(spec(f"{critic}; g_fake=softplus(sub(m, d))"), materials)
+    blind = run_trial(spec(f"{critic}; g_fake=softplus(neg(d))"), materials)
+    assert relativistic.trace[0] == blind.trace[0]
+    assert relativistic.trace[-1] != blind.trace[-1]
+    assert math.isfinite(relativistic.trace[-1][1]) and relativistic.reason is not Ill.NON_FINITE
 
 
 def test_augmentation_is_the_same_for_every_loss_and_another_for_every_seed(
@@ -314,4 +319,3 @@ def test_our_own_errors_are_not_hidden(materials: Materials, monkeypatch: pytest
     monkeypatch.setattr(trainer_module, "gan_step", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         run_trial(spec(), materials)
-    assert issubclass(NonFiniteError, ArithmeticError)

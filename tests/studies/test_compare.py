@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from ganetic.callbacks import Progress, ProgressCallback
@@ -359,4 +358,6 @@ def test_a_single_seed_is_described_and_decides_nothing(tmp_path: Path) -> None:
     (row,) = small(tmp_path / "c", ["bce", "hinge"], seeds=1).ratios()
     assert row.verdict == "no difference shown"
     assert math.isnan(row.low) and math.isnan(row.detectable)
-    assert isinstance(small(tmp_path / "c", ["bce", "hinge"], seeds=1).differences(), pd.DataFrame)
+    (difference,) = small(tmp_path / "c", ["bce", "hinge"], seeds=1).differences().to_dict("records")
+    assert (difference["first"], difference["second"], difference["pairs"]) == ("hinge", "bce", 1)
+    assert math.isnan(difference["low"]) and difference["ratio"] == row.ratio

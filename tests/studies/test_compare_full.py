@@ -24,7 +24,8 @@ from ganetic.full.run_files import read_page
 from ganetic.full.train import train
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.jobs.grid import read_grid
-from ganetic.pages.comparison import markdown, write_tables
+from ganetic.pages.comparison import files_page, write_tables
+from ganetic.pages.renderers.markdown import markdown
 from ganetic.plots.comparison import write_figures
 from ganetic.proxy.diagnosis import Ill
 from ganetic.proxy.rates import RateList
@@ -92,7 +93,7 @@ def test_losses_are_paired_and_measured_as_compare_does(whole: Comparison) -> No
 
 
 def test_the_page_and_the_figures_are_those_of_compare(whole: Comparison) -> None:
-    page = markdown(whole)
+    page = markdown(files_page(whole))
     assert "2 losses, 2 seeds, 20 steps a training, on digits" in page
     assert "| relativistic-hinge |" in page
     for path in (*write_tables(whole), *write_figures(whole)):

@@ -30,25 +30,25 @@ stop = { max_trials = 2 }
 def test_a_long_path_makes_room_for_sockets_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     monkeypatch.setenv("TMPDIR", "/tmp")
-    assert ray_session._place_for_sockets() == Path("/tmp/ray")
+    assert ray_session.place_for_sockets() == Path("/tmp/ray")
     monkeypatch.setenv("TMPDIR", str(tmp_path / LONG))
-    assert ray_session._place_for_sockets() == Path("/tmp/ray")
+    assert ray_session.place_for_sockets() == Path("/tmp/ray")
     monkeypatch.setenv("RAY_TMPDIR", "/proc/nowhere")  # which nobody can make
-    assert ray_session._place_for_sockets() == Path("/tmp/ray")
+    assert ray_session.place_for_sockets() == Path("/tmp/ray")
 
 
 def test_a_full_disk_makes_room_for_sockets_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RAY_TMPDIR", "/tmp")
-    monkeypatch.setattr(ray_session, "_SHORT_FOLDERS", ("/var/tmp",))
+    monkeypatch.setattr(ray_session, "SHORT_FOLDERS", ("/var/tmp",))
     with small_disk(tmp_path / "d", "40k"):
         monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "d"))
-        monkeypatch.setattr(ray_session, "_LONGEST_PLACE", 1000)
-        assert ray_session._place_for_sockets() == Path("/var/tmp/ray")
+        monkeypatch.setattr(ray_session, "LONGEST_PLACE", 1000)
+        assert ray_session.place_for_sockets() == Path("/var/tmp/ray")
 
 
-def test_where_there_is_no_place_for_sockets_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_noplace_for_sockets_it_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / LONG))
-    monkeypatch.setattr(ray_session, "_SHORT_FOLDERS", (f"/tmp/{LONG}",))
+    monkeypatch.setattr(ray_session, "SHORT_FOLDERS", (f"/tmp/{LONG}",))
     with pytest.raises(UserError, match="set RAY_TMPDIR to one that can be written, has 32 MiB of room") as caught:
         RayExecutor(work, {}, wall_seconds=60.0)
     assert "\n" not in str(caught.value)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ganetic.data.pictures import Picture
-from ganetic.errors import UserError
+from ganetic.errors import needs_extra
 
 __all__ = ["SUFFIXES", "is_dicom", "read_dicom"]
 
@@ -49,8 +49,6 @@ def read_dicom(file: Path) -> list[Picture]:
         UserError: it is damaged, too large, of a kind that is not read, or holds values that are not finite; or
             pydicom or a decoder is missing. The line names the file and quotes nothing that may name a patient.
     """
-    try:
-        from ganetic.data.dicom.read import read  # noqa: PLC0415  (pydicom is an extra)
-    except ImportError:
-        raise UserError(f"{file}: reading DICOM files needs pydicom; pip install 'ganetic[dicom]'") from None
+    with needs_extra("dicom", f"{file}: reading DICOM files"):
+        from ganetic.data.dicom.read import read  # noqa: PLC0415
     return read(file)

@@ -69,7 +69,8 @@ def _decoder(file: Path, syntax: UID) -> tuple[Decoder, str]:
     plugin = "pydicom" if syntax == RLELossless else "pylibjpeg"
     if plugin not in decoder.available_plugins:
         raise UserError(
-            f"{file}: its pixels are compressed ({syntax.name}); pip install 'ganetic[dicom]' to decode them"
+            f"{file}: its pixels are compressed ({syntax.name}), which needs all of ganetic[dicom]: "
+            "pip install 'ganetic[dicom]'"
         )
     return decoder, plugin
 

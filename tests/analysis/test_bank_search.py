@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.bank_search import Outcome, Policy, Stage, Trials, search
+from analysis.bank_worlds import Model, World
 from ganetic.errors import UserError
 from ganetic.evolution.evolution import Evolution
 from ganetic.evolution.finals import leading
@@ -16,8 +18,6 @@ from ganetic.evolution.space import Finals, Rung, SearchSpace, Stop
 from ganetic.metrics.stability import fitness
 from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import KillRule
-from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
-from ganetic.studies.bank_worlds import Model, World
 from tests.studies.made_up_bank import STEPS, made_up_bank
 
 BANK = made_up_bank()

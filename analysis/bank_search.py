@@ -16,13 +16,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.bank_worlds import Floats, World
 from ganetic.errors import UserError
 from ganetic.evolution.individual import DEAD_SHARE
 from ganetic.evolution.ranking import Objectives, fronts
 from ganetic.evolution.space import Rung
 from ganetic.proxy.diagnosis import LEARNT_LEAST, WORSE_THAN_BEST
 from ganetic.proxy.spec import KillRule
-from ganetic.studies.bank_worlds import Floats, World
 
 By = Literal["both", "fd"]
 
