@@ -136,8 +136,8 @@ class Settings(Config):
         ]
 
     def meta(self) -> dict[str, Any]:
-        """As plain data with its format, for a journal."""
-        return STUDY.stamped(self.model_dump(mode="json"))
+        """As plain data, for a journal."""
+        return self.model_dump(mode="json")
 
 
 def settings_in(meta: Mapping[str, Any], kind: Kind, path: Path) -> Settings:
