@@ -48,20 +48,6 @@ def read_toml(path: Path | Traversable, model: type[ConfigT]) -> ConfigT:
     return validate(_with_new_names(data, model, str(path)), model, where=str(path))
 
 
-def read_json(path: Path | Traversable, model: type[ConfigT], remedy: str) -> ConfigT:
-    """Read a JSON file that this package wrote into a validated model.
-
-    Args:
-        path: the file.
-        model: what it holds.
-        remedy: what to do where it cannot be read.
-
-    Raises:
-        UserError: the file cannot be read, is not JSON, or does not fit the model.
-    """
-    return validate(load_json(path, remedy), model, where=str(path))
-
-
 def load_json(path: Path | Traversable, remedy: str) -> object:
     """Read a JSON file that this package wrote as plain data.
 

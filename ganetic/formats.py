@@ -32,10 +32,12 @@ class Format:
     Attributes:
         kind: what is stored, for errors, such as ``search``.
         migrations: the first takes version 1 to 2, the next 2 to 3, and so on.
+        remedy: what to do about what a newer version wrote.
     """
 
     kind: str
     migrations: tuple[Migration, ...] = ()
+    remedy: str = "install that version to read it"
 
     @property
     def version(self) -> int:
@@ -95,8 +97,20 @@ class Format:
             what = f"keys not understood: {', '.join(unknown)}" if unknown else one_line(error, model)
             raise UserError(
                 f"{where}: written by a newer ganetic (format {version} of a {self.kind}, this one reads up to "
-                f"{self.version}), {what}; install that version to read it"
+                f"{self.version}), {what}; {self.remedy}"
             ) from None
+
+
+def numbered(data: object, layout: str) -> object:
+    """Data that names its layout, as ``ganetic.choice/1``, with the number of it as its version, too.
+
+    Args:
+        data: as it was stored.
+        layout: the key of that name.
+    """
+    name = data.get(layout) if isinstance(data, dict) else None
+    number = str(name).rpartition("/")[2]
+    return {**data, FORMAT: int(number)} if isinstance(data, dict) and number.isdecimal() else data
 
 
 def renamed(table: Plain, names: Mapping[str, str]) -> Plain:

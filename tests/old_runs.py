@@ -1,7 +1,7 @@
 """Runs of each format, as the code of their time wrote them: ``tests/golden/runs/FORMAT``. They are only read."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,6 +52,6 @@ class Counting:
     def runtime(self, measures: Sequence[Measure]) -> Runtime:
         return AsRecorded(make_executor=lambda context: SerialExecutor(self._work, context), measures=tuple(measures))
 
-    def _work(self, context: Any, payload: dict[str, Any]) -> Mapping[str, Any]:
+    def _work(self, context: Any, payload: dict[str, Any]) -> dict[str, Any]:
         self.payloads.append(payload)
         return pretend(context, payload)

@@ -6,13 +6,18 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from ganetic.config import read_json
+from ganetic.config import load_json
 from ganetic.data import cache_directory
 from ganetic.errors import UserError
 from ganetic.evolution.calibration_record import Calibration, Conditions
 from ganetic.files import write_whole
+from ganetic.formats import Format, numbered
 
 FILE = "calibration.json"
+
+_REMEDY = "remove it to compute it again"
+CALIBRATION = Format("calibration", remedy=_REMEDY)
+"""The number of `ganetic.evolution.calibration_record.Calibration.version`."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,9 @@ def read_calibration(path: Traversable) -> Calibration:
     """Read a calibration.
 
     Raises:
-        UserError: it cannot be read, or is none.
+        UserError: it cannot be read, is none, or a newer version wrote what is not understood.
     """
-    return read_json(path, Calibration, "remove it to compute it again")
+    return CALIBRATION.read(numbered(load_json(path, _REMEDY), "version"), Calibration, where=str(path))
 
 
 def _read(places: Iterator[Traversable]) -> Iterator[Kept]:

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ganetic.config import read_json
+from ganetic.config import load_json
 from ganetic.data import cache_directory
 from ganetic.evolution.choice_record import Choice, ChoiceConditions
 from ganetic.files import is_writable
+from ganetic.formats import Format, numbered
 
 _logger = logging.getLogger(__name__)
 
 FILE = "choice.json"
+
+_REMEDY = "remove it to choose again"
+CHOICE = Format("choice", remedy=_REMEDY)
+"""The number of `ganetic.evolution.choice_record.Choice.layout`."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,9 @@ def read_choice(path: Path) -> Choice:
     """Read a choice.
 
     Raises:
-        UserError: it cannot be read, or is none.
+        UserError: it cannot be read, is none, or a newer version wrote what is not understood.
     """
-    return read_json(path, Choice, "remove it to choose again")
+    return CHOICE.read(numbered(load_json(path, _REMEDY), "layout"), Choice, where=str(path))
 
 
 @contextmanager

@@ -160,8 +160,8 @@ class Settings(Config):
         ]
 
     def meta(self) -> dict[str, Any]:
-        """As plain data with its format, for a journal."""
-        return STUDY.stamped(self.model_dump(mode="json"))
+        """As plain data, for a journal."""
+        return self.model_dump(mode="json")
 
     def _trial(self, loss: Entry, proxy: SpaceProxy, seed: int) -> dict[str, Any]:
         """What `ganetic.proxy.trial.work` takes."""

@@ -9,7 +9,7 @@ from ganetic.evolution.run_config import differences
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import read_grid, run_grid
 from ganetic.reproducible import versions
-from ganetic.studies.settings import MADE_WITH, Kind, Settings, settings_in
+from ganetic.studies.settings import MADE_WITH, STUDY, Kind, Settings, settings_in
 
 _logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def train(
     Raises:
         UserError: the journal there is of another study, or cannot be used.
     """
-    meta = {**settings.meta(), MADE_WITH: versions()}
+    meta = STUDY.stamped({**settings.meta(), MADE_WITH: versions()})
     if path.exists():
         begun, _, records = read_grid(path)
         _refuse_another(path, settings_in(begun, settings.kind, path), settings)

@@ -165,3 +165,11 @@ def test_the_spaces_on_the_embedded_digits_find_a_shipped_calibration(name: str,
         assert kept is not None
         measured = space.checkpoints(space.rungs[0].steps)
         assert kept.calibration.kill_thresholds(measured)
+
+
+def test_what_a_newer_version_kept_is_told_in_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "newer.json"
+    text = made().text().replace("ganetic.calibration/1", "ganetic.calibration/2")
+    path.write_text(text.replace('"conditions"', '"modes": 3, "conditions"', 1))
+    with pytest.raises(UserError, match=r"newer ganetic .*keys not understood: modes; remove it to compute it again$"):
+        read_calibration(path)

@@ -82,7 +82,7 @@ def test_a_file_may_give_old_names(name: str, tmp_path: Path) -> None:
     (tmp_path / "old.toml").write_text(text.replace("reduction_factor =", "reduction ="), encoding="utf-8")
     assert load_space(tmp_path / "old.toml") == load_space(name)
     (tmp_path / "both.toml").write_text(text.replace("reduction_factor =", "reduction = 2\nreduction_factor ="))
-    with pytest.raises(UserError, match='"evolution.reduction" is the old name of "reduction_factor", and both are'):
+    with pytest.raises(UserError, match=r'"evolution\.reduction" is the old name of "reduction_factor", and both are'):
         load_space(tmp_path / "both.toml")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ganetic.api import generate, resume
+from ganetic.api import generate
 from ganetic.cli import run_command
 from ganetic.errors import UserError
 from ganetic.full.checkpoint import checkpoints_in, read_standing
@@ -12,6 +12,7 @@ from ganetic.full.config import TrainConfig
 from ganetic.full.migrations import CHECKPOINT, CONFIG, TRAINING, with_config_of_today
 from ganetic.full.outcome import training_in
 from ganetic.full.run_files import PAGE, read_page
+from ganetic.full.train import resume_training
 from ganetic.jobs.executor import SerialExecutor
 from ganetic.jobs.grid import Cell, read_grid, run_grid
 from ganetic.jobs.journal import Journal
@@ -43,7 +44,7 @@ def test_a_training_of_each_format_goes_on_from_its_checkpoint(version: int, tmp
     run = copied(f"training-{version}/killed", tmp_path)
     before = read_standing(checkpoints_in(run)[-1])
     assert before.step == 10
-    ended = resume(run)
+    ended = resume_training(run)
     assert (ended.status, ended.standing.step) == ("finished", 30)
     assert ended.standing.trace[:2] == before.trace and len(ended.standing.trace) == 4
     assert len(checkpoints_in(run)) <= 2  # keep_last, and the best
