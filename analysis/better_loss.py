@@ -33,8 +33,8 @@ from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import read_card, write_card
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.resemblance import published_name
-from ganetic.progress.search import listener_for
 from ganetic.proxy.rates import RateList
+from ganetic.report.progress.search import listener_for
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.ratios import Ratio, ratios
 from ganetic.studies.settings import Pair

@@ -35,10 +35,10 @@ from ganetic.evolution.signal import LEAST_LOSSES, rank_correlation, spread
 from ganetic.files import write_whole
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.pages.cells import decimal
-from ganetic.pages.renderers.terminal import print_text
-from ganetic.progress.search import listener_for
 from ganetic.proxy.spec import ProxySpec
+from ganetic.report.cells import decimal
+from ganetic.report.progress.search import listener_for
+from ganetic.report.renderers.terminal import print_text
 
 RECORD = Path(__file__).with_suffix(".json")
 CHECKPOINTS = (50, 100, 150, 200, 300, 400)

@@ -77,7 +77,7 @@ def compare(
     """
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space, with_features
-    from ganetic.progress.search import listener_for
+    from ganetic.report.progress.search import listener_for
     from ganetic.studies.compare import compare as study
 
     for option, value in (("--beta1s", beta1s), ("--tuning-seeds", tuning_seeds)):
@@ -130,8 +130,8 @@ def confirm(
     from ganetic.evolution.results import latest_run
     from ganetic.evolution.runtime import Runtime
     from ganetic.loss.card import write_card
-    from ganetic.pages.loss_files import write_loss
-    from ganetic.progress.search import listener_for
+    from ganetic.report.loss_files import write_loss
+    from ganetic.report.progress.search import listener_for
     from ganetic.studies.confirm import confirm as study
 
     directory = run or latest_run()
@@ -155,10 +155,10 @@ def confirm(
 
 def _conclude(comparison: "Comparison", json: bool, claims: list[str] | None = None) -> None:
     """Write tables and figures into the directory of a comparison, and print what they say."""
-    from ganetic.pages.comparison import comparison_page, comparison_record, write_tables
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.pages.renderers.terminal import print_page, print_text
     from ganetic.plots.comparison import write_figures
+    from ganetic.report.comparison import comparison_page, comparison_record, write_tables
+    from ganetic.report.renderers.json import to_json
+    from ganetic.report.renderers.terminal import print_page, print_text
 
     files = [*write_tables(comparison), *write_figures(comparison)]
     if json:
