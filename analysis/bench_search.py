@@ -40,9 +40,9 @@ from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
-from ganetic.pages.renderers.terminal import print_page
-from ganetic.pages.run import run_page
 from ganetic.proxy.spec import ProxySpec
+from ganetic.report.renderers.terminal import print_page
+from ganetic.report.run import run_page
 from ganetic.reproducible import random_stream, reproducible
 
 PROXY = ProxySpec(width=16, batch=32)

@@ -32,9 +32,9 @@ from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import read_card, write_card
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.resemblance import published_name
-from ganetic.progress.search import progress_on
-from ganetic.progress.sentences import sentences_on
 from ganetic.proxy.rates import RateList
+from ganetic.report.progress.search import progress_on
+from ganetic.report.progress.sentences import sentences_on
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.ratios import Ratio, ratios
 from ganetic.studies.settings import Pair

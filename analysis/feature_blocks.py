@@ -40,7 +40,7 @@ from ganetic.metrics.faults import blurred, checkered, noisy
 from ganetic.metrics.features import DIMENSIONS, OwnExtractor, build_feature_net, features, train_feature_net
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.imagenet import WIDTHS, ImageNetFeatures
-from ganetic.pages.renderers.terminal import print_text
+from ganetic.report.renderers.terminal import print_text
 from ganetic.reproducible import reproducible
 
 Images = NDArray[np.uint8]

@@ -31,8 +31,8 @@ from ganetic.full.evaluation import Evaluation, MeasureName
 from ganetic.full.job import TRAININGS
 from ganetic.full.judge import judge
 from ganetic.jobs.grid import read_grid
-from ganetic.progress.search import progress_on
-from ganetic.progress.sentences import sentences_on
+from ganetic.report.progress.search import progress_on
+from ganetic.report.progress.sentences import sentences_on
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios

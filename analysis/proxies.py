@@ -34,11 +34,11 @@ from ganetic.evolution.signal import LEAST_LOSSES, rank_correlation, spread
 from ganetic.files import write_whole
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.pages.cells import decimal
-from ganetic.pages.renderers.terminal import print_text
-from ganetic.progress.search import progress_on
-from ganetic.progress.sentences import sentences_on
 from ganetic.proxy.spec import ProxySpec
+from ganetic.report.cells import decimal
+from ganetic.report.progress.search import progress_on
+from ganetic.report.progress.sentences import sentences_on
+from ganetic.report.renderers.terminal import print_text
 
 RECORD = Path(__file__).with_suffix(".json")
 CHECKPOINTS = (50, 100, 150, 200, 300, 400)

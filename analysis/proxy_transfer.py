@@ -29,7 +29,7 @@ from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.evolution.winner import pick_card
 from ganetic.loss.card import LossCard, write_card
-from ganetic.pages.comparison import write_tables
+from ganetic.report.comparison import write_tables
 from ganetic.studies.compare import Comparison, compare
 
 ARMS = ("base", "proxies")

@@ -24,8 +24,8 @@ from ganetic.errors import UserError, run_script
 from ganetic.metrics.feature_names import CANDIDATES
 from ganetic.metrics.self_test import SelfTest
 from ganetic.metrics.yardstick import feature_net
-from ganetic.pages.renderers.terminal import print_text
 from ganetic.proxy.choice import SelfTests, best_of
+from ganetic.report.renderers.terminal import print_text
 
 IMAGES = 1000
 SUBSETS = (300, 150)

@@ -19,7 +19,7 @@ from ganetic.full.generate import find_checkpoint, generate_images
 from ganetic.full.judge import judge
 from ganetic.full.outcome import Training
 from ganetic.full.run_files import is_training
-from ganetic.pages.loss_files import write_loss
+from ganetic.report.loss_files import write_loss
 
 MOST_IMAGES = 1_000_000
 """Images that are drawn at once."""

@@ -327,7 +327,7 @@ def test_our_own_errors_are_one_line_and_a_log(
         raise ZeroDivisionError("first line\nsecond line")
 
     monkeypatch.setattr("tempfile.tempdir", str(in_folder))
-    monkeypatch.setattr("ganetic.pages.losses.losses_page", broken)
+    monkeypatch.setattr("ganetic.report.losses.losses_page", broken)
     assert run_command(["losses"]) == 1
     line = capsys.readouterr().err
     assert line.startswith("ganetic: error: ZeroDivisionError: first line; details in ")
@@ -340,7 +340,7 @@ def test_interrupt_is_one_line(capsys: Capture, monkeypatch: pytest.MonkeyPatch)
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ganetic.pages.losses.losses_page", interrupted)
+    monkeypatch.setattr("ganetic.report.losses.losses_page", interrupted)
     assert run_command(["losses"]) == 130
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -11,7 +11,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"api"},
-    {"report", "pages", "plots", "progress"},
+    {"report", "plots"},
     {"studies"},
     {"evolution", "full"},
     {"proxy"},

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from ganetic.callbacks import Progress, ProgressCallback
-from ganetic.progress.sentences import sentences_on
+from ganetic.report.progress.sentences import sentences_on
 from tests.small_run import new_small_run
 
 LOGGER = logging.getLogger("ganetic.evolution.driver")

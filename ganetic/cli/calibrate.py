@@ -80,12 +80,12 @@ def calibrate(
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.self_tests import self_tests_of
     from ganetic.evolution.space import load_space, with_features
-    from ganetic.pages.calibration import calibration_page, calibration_record
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.pages.renderers.terminal import print_page
-    from ganetic.pages.self_test import self_test_page, self_test_record
-    from ganetic.progress.search import progress_on
-    from ganetic.progress.sentences import sentences_on
+    from ganetic.report.calibration import calibration_page, calibration_record
+    from ganetic.report.progress.search import progress_on
+    from ganetic.report.progress.sentences import sentences_on
+    from ganetic.report.renderers.json import to_json
+    from ganetic.report.renderers.terminal import print_page
+    from ganetic.report.self_test import self_test_page, self_test_record
 
     loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
     data = windowed(data, loaded.data, window)
@@ -133,11 +133,11 @@ def _choose(
 ) -> None:
     """Choose a proxy for the data, and print the choice."""
     from ganetic.evolution.choose import choose
-    from ganetic.pages.choice import choice_page, choice_record
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.pages.renderers.terminal import print_page
-    from ganetic.progress.search import progress_on
-    from ganetic.progress.sentences import sentences_on
+    from ganetic.report.choice import choice_page, choice_record
+    from ganetic.report.progress.search import progress_on
+    from ganetic.report.progress.sentences import sentences_on
+    from ganetic.report.renderers.json import to_json
+    from ganetic.report.renderers.terminal import print_page
 
     screen = console(stderr=True)
     with sentences_on(screen), progress_on(screen) as callback:

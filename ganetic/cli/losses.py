@@ -44,11 +44,11 @@ def score(
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.score import score as train
     from ganetic.evolution.space import load_space, with_features
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.pages.renderers.terminal import print_page
-    from ganetic.pages.score import score_page, score_record
-    from ganetic.progress.search import progress_on
-    from ganetic.progress.sentences import sentences_on
+    from ganetic.report.progress.search import progress_on
+    from ganetic.report.progress.sentences import sentences_on
+    from ganetic.report.renderers.json import to_json
+    from ganetic.report.renderers.terminal import print_page
+    from ganetic.report.score import score_page, score_record
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)
@@ -66,9 +66,9 @@ def score(
 @without_collector()
 def losses(json: Json = False) -> None:
     """List the published losses."""
-    from ganetic.pages.losses import losses_page, losses_record
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.pages.renderers.terminal import print_page
+    from ganetic.report.losses import losses_page, losses_record
+    from ganetic.report.renderers.json import to_json
+    from ganetic.report.renderers.terminal import print_page
 
     if json:
         typer.echo(to_json(losses_record()))

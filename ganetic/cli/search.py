@@ -67,9 +67,9 @@ def search(
     from ganetic.evolution import run as runs
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space, with_features
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.progress.search import progress_on
-    from ganetic.progress.sentences import sentences_on
+    from ganetic.report.progress.search import progress_on
+    from ganetic.report.progress.sentences import sentences_on
+    from ganetic.report.renderers.json import to_json
 
     budget = seconds_of(time_budget)
     runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
@@ -104,9 +104,9 @@ def resume(
     from ganetic.api import resume as go_on
     from ganetic.evolution.results import Run, latest_run
     from ganetic.evolution.runtime import Runtime
-    from ganetic.progress.search import progress_on
-    from ganetic.progress.sentences import sentences_on
-    from ganetic.progress.training import training_progress_on
+    from ganetic.report.progress.search import progress_on
+    from ganetic.report.progress.sentences import sentences_on
+    from ganetic.report.progress.training import training_progress_on
 
     budget = seconds_of(time_budget)
     runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
@@ -128,9 +128,9 @@ def resume(
 @without_collector()
 def show(run: RunArgument = None, json: Json = False) -> None:
     """Show what a run has found, also while it runs."""
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.pages.renderers.terminal import print_page
-    from ganetic.pages.run import run_page, run_record
+    from ganetic.report.renderers.json import to_json
+    from ganetic.report.renderers.terminal import print_page
+    from ganetic.report.run import run_page, run_record
 
     opened = _open(run)
     if json:
@@ -147,7 +147,7 @@ def export(
 ) -> None:
     """Write a loss of a run: card, torch module, formula."""
     from ganetic.evolution.winner import pick_card
-    from ganetic.pages.loss_files import write_loss
+    from ganetic.report.loss_files import write_loss
 
     for path in write_loss(pick_card(_open(run), pick), card):
         typer.echo(path)
@@ -190,9 +190,9 @@ def _advice() -> Iterator[None]:
 
 def _conclude(run: "Run") -> None:
     """Write the pick into the run's directory, then say what was found, where it lies, and what to try next."""
-    from ganetic.pages.next_steps import next_steps
-    from ganetic.pages.renderers.terminal import print_page, print_text
-    from ganetic.pages.run import run_page
+    from ganetic.report.next_steps import next_steps
+    from ganetic.report.renderers.terminal import print_page, print_text
+    from ganetic.report.run import run_page
 
     output, files, said = console(), list[Path](), ""
     best = run.directory / "best.json"
@@ -220,9 +220,9 @@ def _conclude(run: "Run") -> None:
 def _write_pick(run: "Run", best: Path) -> tuple[list[Path], str]:
     """Write the pick, and return its files, the card first, and what is to be said of it."""
     from ganetic.evolution.winner import pick_card
-    from ganetic.pages.finals import verdict
-    from ganetic.pages.loss_files import write_loss
     from ganetic.plots.figure import plot as draw
+    from ganetic.report.finals import verdict
+    from ganetic.report.loss_files import write_loss
 
     try:
         card = pick_card(run)

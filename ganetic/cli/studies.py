@@ -91,8 +91,8 @@ def compare(
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space, with_features
     from ganetic.full.config import load_config
-    from ganetic.progress.search import progress_on
-    from ganetic.progress.sentences import sentences_on
+    from ganetic.report.progress.search import progress_on
+    from ganetic.report.progress.sentences import sentences_on
     from ganetic.studies.compare import compare as study
 
     for option, value in (("--beta1s", beta1s), ("--tuning-seeds", tuning_seeds)):
@@ -162,9 +162,9 @@ def confirm(
     from ganetic.evolution.results import latest_run
     from ganetic.evolution.runtime import Runtime
     from ganetic.loss.card import write_card
-    from ganetic.pages.loss_files import write_loss
-    from ganetic.progress.search import progress_on
-    from ganetic.progress.sentences import sentences_on
+    from ganetic.report.loss_files import write_loss
+    from ganetic.report.progress.search import progress_on
+    from ganetic.report.progress.sentences import sentences_on
     from ganetic.studies.confirm import confirm as study
 
     directory = run or latest_run()
@@ -189,10 +189,10 @@ def confirm(
 
 def _conclude(comparison: "Comparison", json: bool, claims: list[str] | None = None) -> None:
     """Write tables and figures into the directory of a comparison, and print what they say."""
-    from ganetic.pages.comparison import comparison_page, comparison_record, write_tables
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.pages.renderers.terminal import print_page, print_text
     from ganetic.plots.comparison import write_figures
+    from ganetic.report.comparison import comparison_page, comparison_record, write_tables
+    from ganetic.report.renderers.json import to_json
+    from ganetic.report.renderers.terminal import print_page, print_text
 
     files = [*write_tables(comparison), *write_figures(comparison)]
     if json:

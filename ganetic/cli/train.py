@@ -48,9 +48,9 @@ def train(
     from ganetic.api import train as start
     from ganetic.full.config import configured, load_config
     from ganetic.full.train import plan
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.progress.sentences import sentences_on
-    from ganetic.progress.training import training_progress_on
+    from ganetic.report.progress.sentences import sentences_on
+    from ganetic.report.progress.training import training_progress_on
+    from ganetic.report.renderers.json import to_json
 
     preset = load_config(config)
     chosen = configured(
@@ -141,9 +141,9 @@ def evaluate(
 ) -> None:
     """Say how good and how varied generated images are."""
     from ganetic.full.judge import judge
-    from ganetic.pages.evaluation import evaluation_page, evaluation_record
-    from ganetic.pages.renderers.json import to_json
-    from ganetic.pages.renderers.terminal import print_page
+    from ganetic.report.evaluation import evaluation_page, evaluation_record
+    from ganetic.report.renderers.json import to_json
+    from ganetic.report.renderers.terminal import print_page
 
     if window is not None and data is None:
         raise UserError("--window: a training keeps its own window; expected it with --data")

@@ -62,4 +62,4 @@ def test_a_command_that_only_reads_imports_nothing_that_trains(arguments: list[s
 
 
 def test_who_asked_for_a_heavy_import_is_named() -> None:
-    assert "ganetic/pages/run.py" in imported("show", str(REFERENCE), heavy=["pandas"])["pandas"]
+    assert "ganetic/report/run.py" in imported("show", str(REFERENCE), heavy=["pandas"])["pandas"]

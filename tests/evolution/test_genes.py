@@ -16,9 +16,9 @@ from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Executor, Payload, SerialExecutor
 from ganetic.loss.export import python_module
-from ganetic.pages.renderers.markdown import markdown
-from ganetic.pages.run import run_page, run_record
 from ganetic.proxy.rates import MOST_EXTENSIONS, Rates
+from ganetic.report.renderers.markdown import markdown
+from ganetic.report.run import run_page, run_record
 from tests.evolution.fakes import KILL, SPACE, journal_of, runtime, serial_with_mishaps, simulated
 from tests.evolution.victim import drive_until
 

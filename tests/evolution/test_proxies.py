@@ -20,10 +20,10 @@ from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.metrics.stability import Fitness, combined
-from ganetic.pages.finals import finals_table
 from ganetic.proxy.materials import Materials
 from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import ProxySpec
+from ganetic.report.finals import finals_table
 from tests.evolution.fakes import MATERIALS, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
 
 TWO = SPACE.model_copy(

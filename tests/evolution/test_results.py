@@ -25,9 +25,9 @@ from ganetic.evolution.space import Rung
 from ganetic.jobs.journal import Entry, Journal, Record
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
-from ganetic.pages.renderers.markdown import markdown
-from ganetic.pages.run import run_page
 from ganetic.proxy.result import TrialResult
+from ganetic.report.renderers.markdown import markdown
+from ganetic.report.run import run_page
 from tests.evolution.fakes import SCALE, SPACE, journal_of, runtime, serial_with_mishaps
 from tests.evolution.victim import drive_until, in_process
 from tests.reference.stability_numpy import fitness as reference_fitness

@@ -24,11 +24,11 @@ from ganetic.full.run_files import read_page
 from ganetic.full.train import train
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.jobs.grid import read_grid
-from ganetic.pages.comparison import files_page, write_tables
-from ganetic.pages.renderers.markdown import markdown
 from ganetic.plots.comparison import write_figures
 from ganetic.proxy.diagnosis import Ill
 from ganetic.proxy.rates import RateList
+from ganetic.report.comparison import files_page, write_tables
+from ganetic.report.renderers.markdown import markdown
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.settings import FullSetup, Settings
 from tests.evolution.fakes import SPACE, runtime

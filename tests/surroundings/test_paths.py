@@ -19,7 +19,7 @@ from ganetic.full.judge import judge
 from ganetic.full.outcome import outcome, training_in
 from ganetic.full.run_files import read_page
 from ganetic.full.train import resume_training, train
-from ganetic.pages.next_steps import next_steps
+from ganetic.report.next_steps import next_steps
 from tests.full.conftest import LOSS, tiny
 from tests.full.test_train import KillAt, Killed
 from tests.small_run import SPACE, small_run_directory, small_runtime

@@ -1,1 +1,0 @@
-"""What commands print: one file for each subject."""

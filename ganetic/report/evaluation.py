@@ -1,0 +1,92 @@
+"""An evaluation: as a page for people, as plain data for programs."""
+
+from ganetic.full.evaluation import Evaluation, MeasureName
+from ganetic.metrics.memorisation import COPY_RATIO
+from ganetic.report.renderers.json import Record
+from ganetic.report.table import Column, Entries, Entry, Notes, Page, Paragraph, Table
+
+_READING = {
+    MeasureName.FD: "lower is better",
+    MeasureName.FID: "lower is better",
+    MeasureName.KID: "lower is better",
+    MeasureName.INCEPTION_FD: "lower is better",
+    MeasureName.INCEPTION_KD: "lower is better",
+    MeasureName.PRECISION: "share that looks real",
+    MeasureName.RECALL: "share of real reached",
+    MeasureName.CLASS_COVERAGE: "share of classes",
+    MeasureName.CLASS_DIVERGENCE: "nats; 0 is equal",
+    MeasureName.MS_SSIM_DIFFERENCE: "above 0: too alike",
+    MeasureName.NEARER_IN_FEATURES: "0.5; more: copying",
+    MeasureName.NEARER_IN_PIXELS: "0.5; more: copying",
+    MeasureName.COPIES: "share of copies",
+}
+_SHOWN = 3
+"""Likely copies on a terminal."""
+
+
+def evaluation_page(evaluation: Evaluation) -> Page:
+    """Say what was found, the numbers, and how to read them."""
+    head = Paragraph((f"{evaluation.generated} generated images against {evaluation.data}",))
+    return Page((head, _findings(evaluation), _table(evaluation), Notes(tuple(_notes(evaluation)))))
+
+
+def evaluation_record(evaluation: Evaluation) -> Record:
+    """Say all that is known of an evaluation as plain data."""
+    return evaluation.model_dump(mode="json")
+
+
+def _findings(evaluation: Evaluation) -> Entries | Paragraph:
+    if not evaluation.flags:
+        return Paragraph(("No rule found a fault.",))
+    return Entries(
+        tuple(
+            Entry(flag.fault.replace("_", " "), flag.said, f"rule: {flag.rule}", alarming=True)
+            for flag in evaluation.flags
+        )
+    )
+
+
+def _number(name: MeasureName, value: float) -> str:
+    """Write a number with the digits that its measure deserves."""
+    if name in (MeasureName.KID, MeasureName.INCEPTION_KD):
+        return f"{value:.5f}"
+    if name in (MeasureName.FD, MeasureName.FID, MeasureName.INCEPTION_FD):
+        return f"{value:.0f}" if value >= 999.5 else f"{value:.1f}"
+    return f"{value:.3f}"
+
+
+def _interval(name: MeasureName, low: float, high: float) -> str:
+    return f"{_number(name, low)}…{_number(name, high)}"
+
+
+_MEASURES = (
+    Column("measure", ("name",), lambda name: name.replace("_", " "), align="left"),
+    Column("value", ("name", "value"), _number),
+    Column("95 % interval", ("name", "low", "high"), _interval),
+    Column("floor", ("name", "floor"), _number),
+    Column("N", ("n",)),
+    Column("", ("name",), lambda name: _READING[name], align="left", fit="wrap"),
+)
+
+
+def _table(evaluation: Evaluation) -> Table:
+    return Table(_MEASURES, tuple(measure.model_dump() for measure in evaluation.measures), compact=True)
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    """How to read the numbers, and what they do not say."""
+    notes = [
+        "floor: the same measure of as many real images, which a perfect generator would score",
+        evaluation.intervals,
+        f"protocols: {', '.join(measure.protocol for measure in evaluation.measures)}",
+    ]
+    if evaluation.data_copying_z:
+        said = ", ".join(f"{z:.1f} in {space}" for space, z in evaluation.data_copying_z.items())
+        notes.append(f"C_T, the test of copying: z = {said}; below -3 in both is copying")
+    if evaluation.closest:
+        said = ", ".join(
+            f"{copy.generated} to {copy.training} ({copy.ratio:.2f})" for copy in evaluation.closest[:_SHOWN]
+        )
+        rule = f"distance to a training image over that to the next one, a copy below {COPY_RATIO:.2f}"
+        notes.append(f"likeliest copies ({rule}): {said}")
+    return [*notes, *evaluation.notes]
