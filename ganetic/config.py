@@ -17,6 +17,11 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    @classmethod
+    def member_for(cls, data: object) -> type[BaseModel]:  # noqa: ARG003 - for classes that look at it
+        """Return the class that plain data becomes: this one, unless the class stands for a union."""
+        return cls
+
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -63,14 +68,14 @@ def validate(data: object, model: type[ConfigT], where: str) -> ConfigT:
     except ValidationError as error:
         # A misspelt key is both unknown and missing; the unknown one tells more.
         problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        raise UserError(f"{where}: {_one_line(problems[0], model)}") from None
+        raise UserError(f"{where}: {_one_line(problems[0], model, data)}") from None
 
 
-def _one_line(problem: ErrorDetails, model: type[BaseModel]) -> str:
+def _one_line(problem: ErrorDetails, model: type[BaseModel], data: object) -> str:
     location = _without_union_members(problem["loc"])
     place = _dotted(location)
     if problem["type"] == "extra_forbidden":
-        key, allowed = str(location[-1]), _keys_at(model, location[:-1])
+        key, allowed = str(location[-1]), _keys_at(model, location[:-1], data)
         expected = f"; expected one of {', '.join(allowed)}" if allowed else ""
         return f'unknown key "{place}"{expected}{did_you_mean(key, allowed)}'
     if problem["type"] == "missing":
@@ -93,19 +98,23 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return text.removeprefix(".")
 
 
-def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...], data: Any) -> list[str]:
     """The keys allowed at a place in a nested model; empty when the place is not a model."""
-    current: Any = model
+    current: Any = _member(model, data)
     for part in location:
+        data = data[part]
         if isinstance(part, int):
             continue
         field = current.model_fields.get(part)
-        if field is None:
+        inner = None if field is None else _model_in(field.annotation)
+        if inner is None:
             return []
-        current = _model_in(field.annotation)
-        if current is None:
-            return []
+        current = _member(inner, data)
     return sorted(current.model_fields)
+
+
+def _member(model: type[BaseModel], data: object) -> type[BaseModel]:
+    return model.member_for(data) if issubclass(model, Config) else model
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

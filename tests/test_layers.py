@@ -17,7 +17,7 @@ LAYERS = (
     {"proxy"},
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},
-    {"config", "files", "interrupt"},
+    {"config", "files", "interrupt", "registry"},
     {"errors"},
 )
 
