@@ -64,9 +64,9 @@ class ModelSpec(Config):
 
     def settings_for(self, name: str) -> dict[str, Any]:
         """Return the settings that mean the same to another model: those of the class that both inherit from."""
-        other = MODELS[name] if name in MODELS else ModelSpec
+        other = ModelSpec.member_for({"name": name})
         kin = next(cls for cls in type(self).__mro__ if issubclass(other, cls) and issubclass(cls, ModelSpec))
-        return self.model_dump(mode="json", include={"name", *kin.model_fields}, exclude_none=True)
+        return self.model_dump(mode="json", include={*kin.model_fields} - {"name"})
 
     @classmethod
     def member_for(cls, data: object) -> "type[ModelSpec]":
