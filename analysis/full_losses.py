@@ -27,7 +27,6 @@ from ganetic.evolution.seeds import training_seed
 from ganetic.full.checkpoint import checkpoints_in
 from ganetic.full.config import TrainConfig, load_config, overridden
 from ganetic.full.diagnosis import has_failed
-from ganetic.full.evaluation import MeasureName
 from ganetic.full.judge import judge
 from ganetic.full.run_files import is_training
 from ganetic.full.train import resume_training, train
@@ -39,7 +38,7 @@ from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
 from ganetic.studies.wording import ratio_number
 
 JOURNAL = "study.db"
-MEASURES = (MeasureName.MS_SSIM_DIFFERENCE, MeasureName.PRECISION, MeasureName.RECALL)
+MEASURES = ("ms_ssim_difference", "precision", "recall")
 HOURS = 12.0
 
 

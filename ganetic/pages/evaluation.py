@@ -6,24 +6,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ganetic.full.evaluation import Evaluation, Measure, MeasureName
+from ganetic.full.evaluation import Evaluation, Measure
+from ganetic.full.metric import METRICS
 from ganetic.metrics.memorisation import COPY_RATIO
 
-_READING = {
-    MeasureName.FD: "lower is better",
-    MeasureName.FID: "lower is better",
-    MeasureName.KID: "lower is better",
-    MeasureName.INCEPTION_FD: "lower is better",
-    MeasureName.INCEPTION_KD: "lower is better",
-    MeasureName.PRECISION: "share that looks real",
-    MeasureName.RECALL: "share of real reached",
-    MeasureName.CLASS_COVERAGE: "share of classes",
-    MeasureName.CLASS_DIVERGENCE: "nats; 0 is equal",
-    MeasureName.MS_SSIM_DIFFERENCE: "above 0: too alike",
-    MeasureName.NEARER_IN_FEATURES: "0.5; more: copying",
-    MeasureName.NEARER_IN_PIXELS: "0.5; more: copying",
-    MeasureName.COPIES: "share of copies",
-}
 _SHOWN = 3
 """Likely copies on a terminal."""
 
@@ -62,17 +48,12 @@ def _table(evaluation: Evaluation) -> Table:
         interval = f"{_number(measure, measure.low)}…{_number(measure, measure.high)}"
         value, floor = (_number(measure, number) for number in (measure.value, measure.floor))
         name = measure.name.replace("_", " ")
-        table.add_row(*map(Text, (name, value, interval, floor, str(measure.n), _READING[measure.name])))
+        table.add_row(*map(Text, (name, value, interval, floor, str(measure.n), METRICS[measure.name].reading)))
     return table
 
 
 def _number(measure: Measure, value: float) -> str:
-    """Write a number with the digits that its measure deserves."""
-    if measure.name in (MeasureName.KID, MeasureName.INCEPTION_KD):
-        return f"{value:.5f}"
-    if measure.name in (MeasureName.FD, MeasureName.FID, MeasureName.INCEPTION_FD):
-        return f"{value:.0f}" if value >= 999.5 else f"{value:.1f}"
-    return f"{value:.3f}"
+    return METRICS[measure.name](measure.name).text(value)
 
 
 def _notes(evaluation: Evaluation) -> list[str]:

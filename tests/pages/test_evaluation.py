@@ -3,7 +3,8 @@ import json
 
 from rich.console import Console
 
-from ganetic.full.evaluation import Copy, Evaluation, Fault, Flag, Measure, MeasureName
+from ganetic.full.evaluation import Copy, Evaluation, Fault, Flag, Measure
+from ganetic.full.metric import METRICS
 from ganetic.metrics.resampling import SCHEME
 from ganetic.pages.evaluation import evaluation_page, evaluation_record
 
@@ -14,7 +15,7 @@ WORST = Evaluation(
         Measure(
             name=name, protocol=f"{name}@chest/50k", value=-1234.5678, low=-2345.678, high=2345.678, floor=0.1, n=50_000
         )
-        for name in MeasureName
+        for name in METRICS.names()
     ),
     data_copying_z={"features": -12.34, "pixels": 0.5},
     closest=tuple(Copy(generated=k, training=k + 100, ratio=k / 10) for k in range(8)),
@@ -34,7 +35,7 @@ def lines_of(evaluation: Evaluation) -> list[str]:
 def test_a_page_fits_eighty_columns_with_every_measure_and_fault() -> None:
     lines = lines_of(WORST)
     assert max(map(len, lines)) <= 80
-    for name in MeasureName:
+    for name in METRICS.names():
         (row,) = [line for line in lines if line.startswith(f"{name.replace('_', ' ')} ") and " 50000 " in line]
         assert "-1234.5" in row or "-1234.6" in row, "nothing is cut"
     for fault in Fault:
