@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ganetic.config import Config
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.chosen import as_begun, as_known
 from ganetic.evolution.listener import Listener, Silence
@@ -20,6 +21,7 @@ from ganetic.proxy.rates import RateList
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
 from ganetic.studies.ratios import Pair, default_reference
 from ganetic.studies.settings import Entry, Settings, measures_of
+from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
 
@@ -216,3 +218,45 @@ def _begun(folder: Path) -> Settings | None:
 def _new_directory(space: SearchSpace, data: str) -> Path:
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(data).stem)
     return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-compare-{space.name}-{name}"
+
+
+class CompareConfig(Config):
+    """What a comparison is a function of; see `compare`."""
+
+    losses: tuple[str, ...]
+    """Published losses or all, paths of cards, expressions."""
+    data: str | None = None
+    """A data set; None for the space's own."""
+    seeds: int = 25
+    """Trainings of each loss."""
+    space: str = "quick"
+    """Whose proxies and checkpoints are used."""
+    steps: int | None = None
+    """Of a training; None for those of the space's finals."""
+    reference: str | None = None
+    """The loss that all others are compared with; None for bce, or the first."""
+    rates: RateList | None = None
+    """Each loss is trained at its own best of these; None for the proxies' rates."""
+    tuning_seeds: int = 3
+    """With rates: trainings of each loss at each of them."""
+    seed: int = 0
+    """All seeds follow from it."""
+
+
+@STUDIES.register("compare")
+class CompareStudy(Study[CompareConfig, Comparison]):
+    """Losses in pairs, on the same seeds."""
+
+    config = CompareConfig
+
+    def run(self, config: CompareConfig, folder: Path, surroundings: Surroundings) -> Comparison:
+        """Train all losses on all seeds."""
+        given = {name: getattr(config, name) for name in CompareConfig.model_fields if name != "losses"}
+        runtime, listener = surroundings.runtime, surroundings.listener
+        return compare(config.losses, **given, directory=folder, runtime=runtime, listener=listener)
+
+    def page(self, results: Comparison) -> StudyPage:
+        """Say how each loss did, and how it did against its reference."""
+        settings = results.settings
+        said = f"{len(settings.losses)} losses, {len(settings.seeds)} seeds, {settings.steps} steps a training"
+        return said, results.summary(), results.differences()
