@@ -31,7 +31,8 @@ class Registry(Generic[T]):
     """
 
     def __init__(self, base: type, kind: str, package: str, group: str = "") -> None:
-        self._base, self._kind, self._package, self._group = base, kind, package, group
+        self.group = group
+        self._base, self._kind, self._package = base, kind, package
         self._classes: dict[str, type[T]] = {}
         self._brought: dict[str, list[EntryPoint]] | None = None
         self._told = set[str]()
@@ -97,7 +98,7 @@ class Registry(Generic[T]):
             for module in iter_modules(import_module(self._package).__path__):
                 import_module(f"{self._package}.{module.name}")
             self._brought = {}
-            for point in entry_points(group=self._group) if self._group else ():
+            for point in entry_points(group=self.group) if self.group else ():
                 self._brought.setdefault(point.name, []).append(point)
         return self._brought
 
