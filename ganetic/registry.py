@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from ganetic.errors import UserError, unknown
 
@@ -113,7 +113,7 @@ class Registry(Generic[T]):
             ) from None
         if not (isinstance(found, type) and issubclass(found, self._base)):
             raise UserError(f'{self._kind} "{name}" of {_origin(point)} is {found!r:.80}; expected {expected}')
-        return found
+        return cast(type[T], found)
 
     def _twice(self, name: str, places: list[str]) -> UserError:
         return UserError(

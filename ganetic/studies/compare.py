@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from ganetic.config import Config
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.chosen import as_begun, as_known
@@ -259,4 +261,14 @@ class CompareStudy(Study[CompareConfig, Comparison]):
         """Say how each loss did, and how it did against its reference."""
         settings = results.settings
         said = f"{len(settings.losses)} losses, {len(settings.seeds)} seeds, {settings.steps} steps a training"
-        return said, results.summary(), results.differences()
+        return said, *comparison_tables(results)
+
+
+def comparison_tables(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How each loss did, and how it did against its reference, in as many columns as a terminal has room for."""
+    proxy = ["proxy"] if comparison.settings.several_proxies else []
+    summary, pairs = comparison.summary(), comparison.differences()
+    return (
+        summary[[*proxy, "loss", "geometric_mean", "worst_over_best", "failed", "instability"]],
+        pairs[[*proxy, "first", "second", "ratio", "low", "high", "verdict"]],
+    )

@@ -16,6 +16,7 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
 from ganetic.proxy.rates import Rates
+from ganetic.studies.compare import comparison_tables
 from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
 from ganetic.studies.ratios import Pair
 from ganetic.studies.settings import Entry, Settings, measures_of
@@ -242,4 +243,4 @@ class ConfirmStudy(Study[ConfirmConfig, Confirmation]):
 
     def page(self, results: Confirmation) -> StudyPage:
         """Say what may be claimed, and how each loss did."""
-        return "\n".join(results.claims()), results.comparison.summary(), results.comparison.differences()
+        return "\n".join(results.claims()), *comparison_tables(results.comparison)
