@@ -27,7 +27,7 @@ from ganetic.errors import run_script
 from ganetic.full.checkpoint import Standing, write_checkpoint
 from ganetic.full.config import TrainConfig
 from ganetic.full.setup import full_trainer
-from ganetic.gan.models import build, pyramid, scales
+from ganetic.gan.model import build, pyramid, scales
 from ganetic.gan.step import Loss, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY

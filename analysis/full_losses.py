@@ -27,7 +27,7 @@ from ganetic.evolution.runtime import Runtime
 from ganetic.files import write_whole
 from ganetic.full.checkpoint import checkpoints_in, read_standing
 from ganetic.full.config import TrainConfig, load_config, overridden
-from ganetic.full.evaluation import Evaluation, MeasureName
+from ganetic.full.evaluation import Evaluation
 from ganetic.full.job import TRAININGS
 from ganetic.full.judge import judge
 from ganetic.jobs.grid import read_grid
@@ -38,7 +38,7 @@ from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
 from ganetic.studies.wording import ratio_number
 
-MEASURES = (MeasureName.MS_SSIM_DIFFERENCE, MeasureName.PRECISION, MeasureName.RECALL)
+MEASURES = ("ms_ssim_difference", "precision", "recall")
 EVALUATION = "evaluation.json"
 
 
@@ -78,7 +78,7 @@ def _recorded(payload: Mapping[str, Any], record: Mapping[str, Any] | None) -> R
     loss, _, seed = payload["name"].removeprefix(f"{model}-").rpartition("-s")
     if record is None:
         return Row(model, loss, int(seed), None, True, False, 0.0, {})
-    measures = {name: record[name] for name in map(str, MEASURES) if name in record}
+    measures = {name: record[name] for name in MEASURES if name in record}
     failed, ill = record["state"] == "failed", record["ill"] is not None
     return Row(model, loss, int(seed), record["fd"], failed, ill, record["seconds"], measures)
 
@@ -104,7 +104,7 @@ def _measures(run: Path, checkpoint: Path) -> dict[str, float]:
     if not kept.is_file():
         write_whole(kept, judge(checkpoint).model_dump_json(indent=1) + "\n")
     evaluation = read_json(kept, Evaluation, "delete it")
-    return {str(name): evaluation.measure(name).value for name in MEASURES}
+    return {name: evaluation.measure(name).value for name in MEASURES}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -139,7 +139,7 @@ def arm_table(rows: Sequence[Row]) -> Table:
 
 def _cells(mine: Sequence[Row]) -> list[str]:
     fds = [row.fd for row in mine if row.fd is not None]
-    means = [_mean([row.measures[name] for row in mine if name in row.measures]) for name in map(str, MEASURES)]
+    means = [_mean([row.measures[name] for row in mine if name in row.measures]) for name in MEASURES]
     minutes = sum(row.seconds for row in mine) / max(1, len(fds)) / 60
     counts = [f"{sum(flags)}/{len(mine)}" for flags in zip(*((row.ill, row.failed) for row in mine), strict=True)]
     fd = [f"{geometric_mean(fds):.1f}", f"{min(fds):.0f}…{max(fds):.0f}"] if fds else ["-", "-"]

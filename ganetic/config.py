@@ -27,6 +27,11 @@ class Config(BaseModel):
     """Keys that TOML files may still give under their old names, and what they are called now. What was stored is
     migrated instead, see `ganetic.formats`."""
 
+    @classmethod
+    def member_for(cls, data: object) -> type[BaseModel]:  # noqa: ARG003 - for classes that look at it
+        """Return the class that plain data becomes: this one, unless the class stands for a union."""
+        return cls
+
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -69,14 +74,14 @@ def validate(data: object, model: type[ConfigT], where: str) -> ConfigT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise UserError(f"{where}: {one_line(error, model)}") from None
+        raise UserError(f"{where}: {one_line(error, model, data)}") from None
 
 
-def one_line(error: ValidationError, model: type[BaseModel]) -> str:
+def one_line(error: ValidationError, model: type[BaseModel], data: object) -> str:
     """What is wrong first, in one line."""
     # A misspelt key is both unknown and missing; the unknown one tells more.
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    return _one_line(problems[0], model)
+    return _one_line(problems[0], model, data)
 
 
 def unknown_keys(error: ValidationError) -> list[str]:
@@ -117,11 +122,11 @@ def _with_new_names(data: object, model: type[BaseModel], where: str, place: str
     return table
 
 
-def _one_line(problem: ErrorDetails, model: type[BaseModel]) -> str:
+def _one_line(problem: ErrorDetails, model: type[BaseModel], data: object) -> str:
     location = _without_union_members(problem["loc"])
     place = _dotted(location)
     if problem["type"] == "extra_forbidden":
-        key, allowed = str(location[-1]), _keys_at(model, location[:-1])
+        key, allowed = str(location[-1]), _keys_at(model, location[:-1], data)
         expected = f"; expected one of {', '.join(allowed)}" if allowed else ""
         return f'unknown key "{place}"{expected}{did_you_mean(key, allowed)}'
     if problem["type"] == "missing":
@@ -144,19 +149,23 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return text.removeprefix(".")
 
 
-def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _keys_at(model: type[BaseModel], location: tuple[int | str, ...], data: Any) -> list[str]:
     """The keys allowed at a place in a nested model; empty when the place is not a model."""
-    current: Any = model
+    current: Any = _member(model, data)
     for part in location:
+        data = data[part]
         if isinstance(part, int):
             continue
         field = current.model_fields.get(part)
-        if field is None:
+        inner = None if field is None else _model_in(field.annotation)
+        if inner is None:
             return []
-        current = _model_in(field.annotation)
-        if current is None:
-            return []
+        current = _member(inner, data)
     return sorted(current.model_fields)
+
+
+def _member(model: type[BaseModel], data: object) -> type[BaseModel]:
+    return model.member_for(data) if issubclass(model, Config) else model
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -94,7 +94,7 @@ class Format:
             return model.model_validate(plain)
         except ValidationError as error:
             unknown = unknown_keys(error)
-            what = f"keys not understood: {', '.join(unknown)}" if unknown else one_line(error, model)
+            what = f"keys not understood: {', '.join(unknown)}" if unknown else one_line(error, model, plain)
             raise UserError(
                 f"{where}: written by a newer ganetic (format {version} of a {self.kind}, this one reads up to "
                 f"{self.version}), {what}; {self.remedy}"

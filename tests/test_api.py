@@ -11,7 +11,6 @@ import torch
 import ganetic
 from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.cli import train as commands
-from ganetic.full.evaluation import MeasureName
 from ganetic.full.generate import write_images
 from ganetic.loss.card import read_card
 from tests.evolution.fakes import SPACE, runtime
@@ -224,11 +223,11 @@ def test_generate_refuses_numbers_out_of_range(count: int, seed: int, said: str,
 def test_evaluate_measures_what_generate_draws(finished: ganetic.Training) -> None:
     found = ganetic.evaluate(finished, count=32, seed=3)
     assert found.generated == 32
-    assert found.measure(MeasureName.FD).value > 0
+    assert found.measure("fd").value > 0
     assert found == ganetic.evaluate(str(finished.directory), count=32, seed=3)
     write_images(ganetic.generate(finished, 32, seed=3), Path("folder"))
     of_folder = ganetic.evaluate("folder", data="digits")
-    assert of_folder.measure(MeasureName.FD).value == pytest.approx(found.measure(MeasureName.FD).value, rel=0.2)
+    assert of_folder.measure("fd").value == pytest.approx(found.measure("fd").value, rel=0.2)
 
 
 @pytest.mark.parametrize(

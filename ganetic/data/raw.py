@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ganetic.data.image_set import Annotations, ImageSet, Indices, annotations, checked_pixels, finished
 from ganetic.data.pictures import Picture
-from ganetic.data.source import Source, Window
+from ganetic.data.window import Window
 from ganetic.errors import UserError
 
 PERCENTILES = (0.5, 99.5)
@@ -80,28 +80,29 @@ class RawImages:
         """Some of the images, as they are known then."""
         return replace(self, known=known, pixels=self.pixels[kept], depth=self.depth.of_some(kept))
 
-    def ready(self, source: Source, training: TrainingImages) -> ImageSet:
+    def ready(self, wanted: Window | None, training: TrainingImages, named: Callable[[Window | None], str]) -> ImageSet:
         """Make 8-bit images of them.
 
         Args:
-            source: of the images, with the window that is wanted.
+            wanted: the window; None leaves that to the files and their kind.
             training: which of them train.
+            named: the name by which the very same images are loaded again, with the window that was applied.
 
         Raises:
             UserError: there is no window for an image, or none that spreads its values.
         """
-        wanted, notes = source.window, self.notes
+        notes = self.notes
         if not self.depth.deep.any():
             if wanted is not None:
                 notes += (f"{self.known.name}: all images have 8 bits and are taken as they are; no window is applied",)
             pixels: NDArray[np.uint8] = self.pixels.astype(np.uint8, copy=False)
-            return finished(self.known, pixels, notes, source.resolved().name)
+            return finished(self.known, pixels, notes, named(wanted))
         windows, said, kept = self._windows(wanted or self._window_by_default(), training)
         shallow = int((~self.depth.deep).sum())
         aside = f"; {shallow} images of 8 bits are taken as they are" if shallow else ""
         notes += (f"{self.known.name}: grey values of more than 8 bits become 8 bits by the window {said}{aside}",)
         shown = _shown(self.pixels, self.depth, windows)
-        return finished(self.known, shown, notes, replace(source.resolved(), window=kept).name)
+        return finished(self.known, shown, notes, named(kept))
 
     def _window_by_default(self) -> Literal["file", "set"]:
         """The window that is meant where none is named: the files' own, or for integers the set's."""

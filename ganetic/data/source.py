@@ -1,21 +1,15 @@
 """The name of a data set: where its images are, and how they are to be read."""
 
-import math
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
+from ganetic.data.data_source import DATA, DataRequest
 from ganetic.data.image_set import MAX_SIDE
+from ganetic.data.picture_format import PLANES, Plane
+from ganetic.data.window import Window, parse_window
 from ganetic.errors import UserError, unknown
-from ganetic.files import refuse_other_than_utf8
 
-Window = tuple[float, float] | Literal["set", "image"]
-"""(low, high) in units of the file, percentiles of the training images, or percentiles of each picture."""
-Plane = Literal["axial", "coronal", "sagittal"]
-PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
-KINDS = {"npz": "FILE", "folder": "DIR", "medmnist": "NAME@SIZE"}
-"""Kinds of data sets that name a place, and how the place is written."""
 OPTIONS = ("plane", "size", "window")
 _QUERY = re.compile(r"\?(?=\w+=)")
 
@@ -28,7 +22,7 @@ class Source:
     ``folder:ct?size=32&window=-1000,400``.
 
     Attributes:
-        kind: one of `KINDS`; empty where the name is a word.
+        kind: a name of `ganetic.data.data_source.DATA` that a place stands behind; empty where the name is a word.
         place: what follows the colon, or the word.
         window: how grey values of more than 8 bits become 8 bits; None leaves that to the files and their kind.
         plane: in which plane volumes are cut into pictures.
@@ -50,10 +44,10 @@ class Source:
         """
         text, *rest = _QUERY.split(name, maxsplit=1)
         kind, separator, place = text.partition(":")
-        if not separator or kind not in KINDS:
+        if not separator or kind not in DATA or not DATA[kind].place:
             kind, place = "", text
         elif not place:
-            raise UserError(f'data set "{name}" names no place; expected {kind}:{KINDS[kind]}')
+            raise UserError(f'data set "{name}" names no place; expected {kind}:{DATA[kind].place}')
         source = cls(kind, place)
         for option in rest[0].split("&") if rest else ():
             key, _, value = option.partition("=")
@@ -90,21 +84,14 @@ class Source:
         Raises:
             UserError: the path begins with the home of a user that does not exist, or cannot be written down.
         """
-        return replace(self, place=str(self.path)) if self.kind in ("npz", "folder") else self
+        if not self.kind or not DATA[self.kind].is_path:
+            return self
+        return replace(self, place=str(DataRequest(self.kind, self.place).path))
 
     @property
-    def path(self) -> Path:
-        """The file or folder, with an absolute path and the user's home in the place of ``~``.
-
-        Raises:
-            UserError: there is no such home, or the path is not UTF-8.
-        """
-        try:
-            path = Path(self.place).expanduser().absolute()
-        except RuntimeError as error:
-            raise UserError(f"{self.kind}:{self.place}: {str(error).rstrip('.')}; write the whole path") from None
-        refuse_other_than_utf8(path)
-        return path
+    def takes_window(self) -> bool:
+        """Whether its images may have more than 8 bits."""
+        return bool(self.kind) and DATA[self.kind].takes_window
 
 
 def resolved(name: str) -> str:
@@ -160,31 +147,9 @@ def with_window_of(name: str, other: str) -> str:
         UserError: a name cannot be taken apart.
     """
     source, kept = Source.parse(name), window_of(other)
-    if source.window is not None or kept is None or source.kind not in ("npz", "folder"):
+    if source.window is not None or kept is None or not source.takes_window:
         return name
     return replace(source, window=kept).name
-
-
-def parse_window(text: str, where: str) -> Window:
-    """Read a window: two numbers with a comma or a space between, ``set`` or ``image``.
-
-    Raises:
-        UserError: it is none.
-    """
-    if text == "set":
-        return "set"
-    if text == "image":
-        return "image"
-    try:
-        low, high = (float(part) for part in text.replace(",", " ").split())
-    except ValueError:
-        low = high = math.nan
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UserError(
-            f'{where}: window "{text[:40]}" cannot be understood; expected two rising numbers LOW HIGH in units of the '
-            "files, set (percentiles 0.5 and 99.5 of the training images) or image (those of each picture)"
-        )
-    return low, high
 
 
 def _numbers(window: tuple[float, float]) -> str:

@@ -5,15 +5,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ganetic.data import dicom, nifti, raster
 from ganetic.data.labels_csv import LABELS_CSV
+from ganetic.data.picture_format import FORMATS
 from ganetic.errors import UserError
 
-_KNOWN = {
-    **dict.fromkeys(raster.SUFFIXES, "raster"),
-    **dict.fromkeys(dicom.SUFFIXES, "dicom"),
-    **dict.fromkeys(nifti.SUFFIXES, "nifti"),
-}
 MOST_FILES = 1_000_000
 _REASONS = 8
 """Reasons that are told one by one; the rest is counted."""
@@ -24,7 +19,7 @@ class Found:
     """The files of a folder.
 
     Attributes:
-        files: path below the folder and kind, in the order of their names: ``raster``, ``dicom`` or ``nifti``.
+        files: path below the folder and the name of its format, in the order of the paths.
         left_out: why others are not read, counted.
     """
 
@@ -88,10 +83,10 @@ def _take(found: Found, root: Path, file: Path) -> None:
 def _kind(file: Path) -> str | None:
     suffixes = [suffix.lower() for suffix in file.suffixes[-2:]]
     for suffix in ("".join(suffixes), *suffixes[-1:]):
-        if suffix in _KNOWN:
-            return _KNOWN[suffix]
-    # Scanners write DICOM files whose names end in anything, most often in the number of the image.
-    return "dicom" if dicom.is_dicom(file) else None
+        for name, one in FORMATS.items():
+            if suffix in one.suffixes:
+                return name
+    return next((name for name, one in FORMATS.items() if one().recognises(file)), None)
 
 
 def _shown_suffix(file: Path) -> str:

@@ -6,7 +6,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
 from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
@@ -77,7 +77,7 @@ class TrainConfig(Config):
     """One line for people."""
     data: DataSpec = DataSpec()
     """The images."""
-    model: ModelSpec
+    model: SerializeAsAny[ModelSpec]
     """The nets."""
     optimizer: OptimizerSpec = OptimizerSpec()
     """Of both players."""

@@ -12,8 +12,9 @@ from ganetic.data.image_set import finished
 from ganetic.errors import UserError
 from ganetic.full.evaluation import Evaluation
 from ganetic.full.flags import find_flags
-from ganetic.full.measures import Seen, Sides, in_inception, in_the_feature_net, net_name
+from ganetic.full.measures import Seen, Sides, net_name
 from ganetic.full.memorising import Memorisation, judge_memorisation
+from ganetic.full.metric import Evidence, measure_all
 from ganetic.metrics.features import build_feature_net
 from ganetic.metrics.inception import InceptionWeights, load_inception
 from ganetic.metrics.ms_ssim import WINDOW
@@ -28,7 +29,6 @@ ENOUGH = 64
 """The fewest images in each half of the held-out ones: as many as the features. Less is said to be little."""
 INCEPTION_LEAST = 2048
 """Fewer images than InceptionV3 has features make FID depend on their number more than on anything else."""
-_NOTHING = Memorisation((), {}, 1.0, ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,24 +135,19 @@ def _judge(
     measure = yardstick(images, (training, reference, floor), None, device)
     pixels = images.images
     sides = Sides.of(measure, generated[chosen], pixels[reference], pixels[floor], device)
-    found = list(in_the_feature_net(sides, measure, images.labels is not None))
-    if inception is not None:
-        found += in_inception(sides, measure, inception, device)
     judged = known and len(held_out) > 1
-    copies = _memorisation(measure, generated, images, training, held_out) if judged else _NOTHING
+    copies = _memorisation(measure, generated, images, training, held_out) if judged else None
+    found = measure_all(Evidence(sides, measure, images.labels is not None, device, inception, copies))
+    z = copies.z if copies else {}
     diversity = sides.diversity(len(measure.weights["classify.bias"]))
     return Evaluation(
         data=measure.data,
         generated=len(generated),
-        measures=(*found, *copies.measures),
-        data_copying_z=copies.z,
-        closest=copies.closest,
+        measures=found,
+        data_copying_z=z,
+        closest=copies.closest if copies else (),
         flags=find_flags(
-            {one.name: one for one in found} | {one.name: one for one in copies.measures},
-            diversity,
-            measure.diversity,
-            copies.z,
-            copies.copies_p,
+            {one.name: one for one in found}, diversity, measure.diversity, z, copies.copies_p if copies else 1.0
         ),
         intervals=SCHEME,
         notes=(*images.notes, *notes, *roles.notes, *_notes(images, n, inception, judged)),

@@ -5,24 +5,6 @@ from enum import StrEnum
 from ganetic.config import Config
 
 
-class MeasureName(StrEnum):
-    """What is measured."""
-
-    FD = "fd"
-    FID = "fid"
-    KID = "kid"
-    INCEPTION_FD = "inception_fd"
-    INCEPTION_KD = "inception_kd"
-    PRECISION = "precision"
-    RECALL = "recall"
-    CLASS_COVERAGE = "class_coverage"
-    CLASS_DIVERGENCE = "class_divergence"
-    MS_SSIM_DIFFERENCE = "ms_ssim_difference"
-    NEARER_IN_FEATURES = "nearer_in_features"
-    NEARER_IN_PIXELS = "nearer_in_pixels"
-    COPIES = "copies"
-
-
 class Fault(StrEnum):
     """What can be wrong with generated images."""
 
@@ -36,8 +18,8 @@ class Fault(StrEnum):
 class Measure(Config):
     """A number with what it needs to be read."""
 
-    name: MeasureName
-    """What was measured."""
+    name: str
+    """What was measured: a name of `ganetic.full.metric.METRICS`."""
     protocol: str
     """How: measure, data, features and number of images, as in ``fd@mnist5k-cnn64/1k``."""
     value: float
@@ -82,7 +64,7 @@ class Evaluation(Config):
     generated: int
     """How many generated images there were."""
     measures: tuple[Measure, ...]
-    """What was measured, in the order of `MeasureName`."""
+    """What was measured, in the order of their rows in tables."""
     data_copying_z: dict[str, float]
     """The C_T test's z in ``features`` and in ``pixels``; copying is below -3 in both. Empty where not judged."""
     closest: tuple[Copy, ...]
@@ -94,7 +76,7 @@ class Evaluation(Config):
     notes: tuple[str, ...]
     """What to keep in mind about these numbers."""
 
-    def measure(self, name: MeasureName) -> Measure:
+    def measure(self, name: str) -> Measure:
         """Return one of the measures.
 
         Raises:

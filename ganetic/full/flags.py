@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ganetic.full.evaluation import Fault, Flag, Measure, MeasureName
+from ganetic.full.evaluation import Fault, Flag, Measure
 from ganetic.metrics.diversity import COVERED_LEAST, DIVERGENCE_MOST, SPREAD_LEAST, Diversity, collapsed, missing
 
 COPYING_Z = -3.0
@@ -18,7 +18,7 @@ SIMILARITY_MOST = 0.05
 MISSING_MOST = 0.2
 """Share of the real images whose classes may be missing."""
 
-Measures = Mapping[MeasureName, Measure]
+Measures = Mapping[str, Measure]
 
 
 def find_flags(
@@ -36,9 +36,9 @@ def find_flags(
     found = (
         _mode_collapse(measures, generated, real),
         _memorisation(measures, copying_z, copies_p),
-        _far_below_floor(measures[MeasureName.PRECISION], Fault.LOW_PRECISION, "of the generated images look real"),
-        _far_below_floor(measures[MeasureName.RECALL], Fault.LOW_RECALL, "of the real images are reached"),
-        _low_variety(measures.get(MeasureName.MS_SSIM_DIFFERENCE)),
+        _far_below_floor(measures["precision"], Fault.LOW_PRECISION, "of the generated images look real"),
+        _far_below_floor(measures["recall"], Fault.LOW_RECALL, "of the real images are reached"),
+        _low_variety(measures.get("ms_ssim_difference")),
     )
     return tuple(flag for flag in found if flag is not None)
 
@@ -48,7 +48,7 @@ def _mode_collapse(measures: Measures, generated: Diversity, real: Diversity) ->
     gone = missing(generated.shares, real.shares)
     if not (gone > MISSING_MOST or collapsed(generated, real)):
         return None
-    coverage, divergence = measures[MeasureName.CLASS_COVERAGE], measures[MeasureName.CLASS_DIVERGENCE]
+    coverage, divergence = measures["class_coverage"], measures["class_divergence"]
     spread = generated.spread / real.spread if real.spread else 0.0
     return Flag(
         fault=Fault.MODE_COLLAPSE,
@@ -64,7 +64,7 @@ def _memorisation(measures: Measures, copying_z: Mapping[str, float], copies_p: 
     copied = bool(copying_z) and max(copying_z.values()) < COPYING_Z
     said = [f"C_T = {z:.1f} in {space}" for space, z in copying_z.items() if copied]
     if copies_p < COPIES_P:
-        copies = measures[MeasureName.COPIES]
+        copies = measures["copies"]
         said.append(f"{copies.value:.1%} are copies, of held-out images {copies.floor:.1%} (p = {copies_p:.1g})")
     if not said:
         return None

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from ganetic.data import ImageSet, Indices
-from ganetic.full.evaluation import Copy, Measure, MeasureName
-from ganetic.full.measures import Seen, measured
+from ganetic.full.evaluation import Copy
+from ganetic.full.measures import Seen
 from ganetic.metrics.memorisation import COPY_RATIO, Copying, copy_ratios, copying, excess_p
 from ganetic.metrics.neighbours import nearest, pixel_points
-from ganetic.metrics.yardstick import budget
 from ganetic.reproducible import random_stream
 
 CLOSEST = 8
@@ -20,28 +19,90 @@ CLOSEST = 8
 
 
 @dataclass(frozen=True, eq=False)
+class Distances:
+    """Distances to the training images in a space.
+
+    Attributes:
+        space: its name in protocols.
+        made: of each generated image to the nearest two, ``(N, 2)``.
+        unseen: of each held-out image likewise, ``(M, 2)``.
+        made_cells: int64 ``(N,)``, in which cell of C_T each generated image lies.
+        unseen_cells: int64 ``(M,)`` likewise.
+    """
+
+    space: str
+    made: Tensor
+    unseen: Tensor
+    made_cells: Tensor
+    unseen_cells: Tensor
+
+    @property
+    def z(self) -> float:
+        """The z of C_T."""
+        return _copying(self.made, self.unseen, self.made_cells, self.unseen_cells).z
+
+    def nearer(self, members: Tensor) -> float:
+        """How often one of the generated images at some indices is nearer than a held-out one."""
+        return _copying(self.made[members], self.unseen, self.made_cells[members], self.unseen_cells).nearer
+
+    def nearer_of_unseen(self, _: Tensor) -> float:
+        """The same of one half of the held-out images against the other."""
+        stream = random_stream(0, "halves held out")
+        first, second = torch.randperm(len(self.unseen), generator=stream).tensor_split(2)
+        unseen, cells = self.unseen, self.unseen_cells
+        return _copying(unseen[first], unseen[second], cells[first], cells[second]).nearer
+
+
+@dataclass(frozen=True, eq=False)
 class Memorisation:
     """What is known of copies.
 
     Attributes:
-        measures: how often a generated image is nearer to the training images than a held-out one, and the copies.
-        z: of C_T, by space.
-        copies_p: of the number of copies.
-        closest: the likeliest copies.
+        data: name of the set in protocols.
+        in_features: distances in the feature net's features.
+        in_pixels: distances in pixels, where a copy is a copy.
+        nearest: indices of the training images in the set that the generated images are nearest to in pixels, ``(N,)``.
     """
 
-    measures: tuple[Measure, ...]
-    z: dict[str, float]
-    copies_p: float
-    closest: tuple[Copy, ...]
+    data: str
+    in_features: Distances
+    in_pixels: Distances
+    nearest: Indices
+
+    @property
+    def ratios(self) -> Tensor:
+        """Distance to the nearest training image over that to the second, of each generated image ``(N,)``."""
+        return copy_ratios(self.in_pixels.made)
+
+    @property
+    def ratios_unseen(self) -> Tensor:
+        """The same of each held-out image, ``(M,)``."""
+        return copy_ratios(self.in_pixels.unseen)
+
+    @property
+    def z(self) -> dict[str, float]:
+        """Of C_T, by space."""
+        return {"features": self.in_features.z, "pixels": self.in_pixels.z}
+
+    @property
+    def copies_p(self) -> float:
+        """Of the number of copies: p of as many or more among images that copy no more than held-out ones."""
+        made, unseen = self.ratios, self.ratios_unseen
+        numbers = [int((found < COPY_RATIO).sum()) for found in (made, unseen)]
+        return excess_p(numbers[0], len(made), numbers[1], len(unseen))
+
+    @property
+    def closest(self) -> tuple[Copy, ...]:
+        """The likeliest copies."""
+        ratios = self.ratios
+        order = np.argsort(ratios.numpy(), kind="stable")[:CLOSEST]
+        return tuple(Copy(generated=int(k), training=int(self.nearest[k]), ratio=float(ratios[k])) for k in order)
 
 
 def judge_memorisation(
     generated: Seen, held_out: Seen, training: Seen, images: ImageSet, trained: Indices, net: str
 ) -> Memorisation:
     """Compare generated images with held-out ones by their distances to the training images.
-
-    The floor of each measure is that of one half of the held-out images against the other.
 
     Args:
         generated: all generated images.
@@ -51,59 +112,17 @@ def judge_memorisation(
         trained: indices of the training images in it.
         net: name of the feature net in protocols.
     """
-    spaces: dict[MeasureName, tuple[str, Callable[[Seen], Tensor]]] = {
-        MeasureName.NEARER_IN_FEATURES: (net, lambda seen: seen.features),
-        MeasureName.NEARER_IN_PIXELS: ("pixels", lambda seen: pixel_points(seen.images)),
-    }
-    measures, z = [], {}
-    for name, (space, points) in spaces.items():
+
+    def distances(space: str, points: Callable[[Seen], Tensor]) -> tuple[Distances, Tensor]:
         learnt = points(training)
         made, which = nearest(points(generated), learnt, 2)
         unseen, _ = nearest(points(held_out), learnt, 2)
-        z[name.removeprefix("nearer_in_")] = _copying(made, unseen, generated.classes, held_out.classes).z
-        protocol = f"{name}@{images.name}-{space}/{budget(len(made))}"
-        measures.append(_nearer(name, protocol, made, unseen, generated.classes, held_out.classes))
-    # The last space is that of pixels: a copy is a copy there.
-    ratios, ratios_unseen = copy_ratios(made), copy_ratios(unseen)
-    measures.append(_copies(images, ratios, ratios_unseen))
-    numbers = [int((found < COPY_RATIO).sum()) for found in (ratios, ratios_unseen)]
-    return Memorisation(
-        measures=tuple(measures),
-        z=z,
-        copies_p=excess_p(numbers[0], len(ratios), numbers[1], len(ratios_unseen)),
-        closest=_closest(ratios, trained[which[:, 0].numpy()]),
-    )
+        return Distances(space, made, unseen, generated.classes, held_out.classes), which
 
-
-def _nearer(
-    name: MeasureName, protocol: str, made: Tensor, unseen: Tensor, made_cells: Tensor, unseen_cells: Tensor
-) -> Measure:
-    first, second = torch.randperm(len(unseen), generator=random_stream(0, "halves held out")).tensor_split(2)
-
-    def of(members: Tensor) -> float:
-        return _copying(made[members], unseen, made_cells[members], unseen_cells).nearer
-
-    def of_the_floor(_: Tensor) -> float:
-        return _copying(unseen[first], unseen[second], unseen_cells[first], unseen_cells[second]).nearer
-
-    return measured(name, protocol, (of, of_the_floor), len(made))
-
-
-def _copies(images: ImageSet, ratios: Tensor, unseen: Tensor) -> Measure:
-    def of(members: Tensor) -> float:
-        return float((ratios[members] < COPY_RATIO).double().mean())
-
-    def of_the_floor(_: Tensor) -> float:
-        return float((unseen < COPY_RATIO).double().mean())
-
-    name = MeasureName.COPIES
-    return measured(name, f"{name}@{images.name}-pixels/{budget(len(ratios))}", (of, of_the_floor), len(ratios))
+    in_features, _ = distances(net, lambda seen: seen.features)
+    in_pixels, which = distances("pixels", lambda seen: pixel_points(seen.images))
+    return Memorisation(images.name, in_features, in_pixels, trained[which[:, 0].numpy()])
 
 
 def _copying(made: Tensor, unseen: Tensor, made_cells: Tensor, unseen_cells: Tensor) -> Copying:
     return copying(made[:, 0], unseen[:, 0], made_cells, unseen_cells)
-
-
-def _closest(ratios: Tensor, training: Indices) -> tuple[Copy, ...]:
-    order = np.argsort(ratios.numpy(), kind="stable")[:CLOSEST]
-    return tuple(Copy(generated=int(k), training=int(training[k]), ratio=float(ratios[k])) for k in order)

@@ -1,25 +1,11 @@
 """An evaluation: as a page for people, as plain data for programs."""
 
-from ganetic.full.evaluation import Evaluation, MeasureName
+from ganetic.full.evaluation import Evaluation
+from ganetic.full.metric import METRICS
 from ganetic.metrics.memorisation import COPY_RATIO
 from ganetic.report.renderers.json import Record
 from ganetic.report.table import Column, Entries, Entry, Notes, Page, Paragraph, Table
 
-_READING = {
-    MeasureName.FD: "lower is better",
-    MeasureName.FID: "lower is better",
-    MeasureName.KID: "lower is better",
-    MeasureName.INCEPTION_FD: "lower is better",
-    MeasureName.INCEPTION_KD: "lower is better",
-    MeasureName.PRECISION: "share that looks real",
-    MeasureName.RECALL: "share of real reached",
-    MeasureName.CLASS_COVERAGE: "share of classes",
-    MeasureName.CLASS_DIVERGENCE: "nats; 0 is equal",
-    MeasureName.MS_SSIM_DIFFERENCE: "above 0: too alike",
-    MeasureName.NEARER_IN_FEATURES: "0.5; more: copying",
-    MeasureName.NEARER_IN_PIXELS: "0.5; more: copying",
-    MeasureName.COPIES: "share of copies",
-}
 _SHOWN = 3
 """Likely copies on a terminal."""
 
@@ -46,16 +32,11 @@ def _findings(evaluation: Evaluation) -> Entries | Paragraph:
     )
 
 
-def _number(name: MeasureName, value: float) -> str:
-    """Write a number with the digits that its measure deserves."""
-    if name in (MeasureName.KID, MeasureName.INCEPTION_KD):
-        return f"{value:.5f}"
-    if name in (MeasureName.FD, MeasureName.FID, MeasureName.INCEPTION_FD):
-        return f"{value:.0f}" if value >= 999.5 else f"{value:.1f}"
-    return f"{value:.3f}"
+def _number(name: str, value: float) -> str:
+    return METRICS[name](name).text(value)
 
 
-def _interval(name: MeasureName, low: float, high: float) -> str:
+def _interval(name: str, low: float, high: float) -> str:
     return f"{_number(name, low)}…{_number(name, high)}"
 
 
@@ -65,7 +46,7 @@ _MEASURES = (
     Column("95 % interval", ("name", "low", "high"), _interval),
     Column("floor", ("name", "floor"), _number),
     Column("N", ("n",)),
-    Column("", ("name",), lambda name: _READING[name], align="left", fit="wrap"),
+    Column("", ("name",), lambda name: METRICS[name].reading, align="left", fit="wrap"),
 )
 
 

@@ -16,12 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ganetic.config import Config
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.individual import DEAD_SHARE, seed_trace
 from ganetic.metrics.stability import Fitness, fitness
 from ganetic.proxy.diagnosis import Ill, diagnose
 from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.proxy.spec import KillRule
+from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 
 SCHEMA = "ganetic.bank/1"
 SHIPPED = {"mnist5k": "bank_mnist5k.npz", "pneumonia": "bank_pneumonia.npz"}
@@ -257,3 +259,28 @@ def _read(path: Path) -> Bank:
         raise UserError(f"{path}: cannot be read as a bank of losses: {error}") from None
     except (AttributeError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: cannot be read as a bank of losses: {error}") from None
+
+
+class BankConfig(Config):
+    """Which bank."""
+
+    source: str = "mnist5k"
+    """The name of a shipped one, or a file."""
+
+
+@STUDIES.register("bank")
+class BankStudy(Study[BankConfig, Bank]):
+    """The losses of a bank, whose trainings were recorded long ago."""
+
+    config = BankConfig
+    keeps = "no trainings"
+
+    def run(self, config: BankConfig, folder: Path, surroundings: Surroundings) -> Bank:  # noqa: ARG002
+        """Read the bank; nothing is trained."""
+        return bank(config.source)
+
+    def page(self, results: Bank) -> StudyPage:
+        """List the losses, the best first."""
+        columns = ["name", "origin", "seeds", "failed", "fd", "instability"]
+        table = results.losses.sort_values("fd", na_position="last", ignore_index=True)[columns]
+        return f"{results.metric}: {len(table)} losses (real against real: {results.floor_fd:.1f})", table

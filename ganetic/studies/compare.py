@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
+from ganetic.config import Config
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
@@ -23,6 +26,7 @@ from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tun
 from ganetic.studies.grounds import Grounds, Plan, full_plan, proxy_plan, refuse_rates
 from ganetic.studies.ratios import Pair, default_reference
 from ganetic.studies.settings import Entry, Settings, trained_at
+from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
 
@@ -228,3 +232,57 @@ def _begun(folder: Path) -> Settings | None:
 def _new_directory(plan: Plan) -> Path:
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(plan.data).stem)
     return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-compare-{plan.name}-{name}"
+
+
+class CompareConfig(Config):
+    """What a comparison is a function of; see `compare`."""
+
+    losses: tuple[str, ...]
+    """Published losses or all, paths of cards, expressions."""
+    data: str | None = None
+    """A data set; None for the space's own."""
+    seeds: int = 25
+    """Trainings of each loss."""
+    space: str = "quick"
+    """Whose proxies and checkpoints are used."""
+    steps: int | None = None
+    """Of a training; None for those of the space's finals."""
+    reference: str | None = None
+    """The loss that all others are compared with; None for bce, or the first."""
+    rates: RateList | None = None
+    """Each loss is trained at its own best of these; None for the proxies' rates."""
+    tuning_seeds: int = 3
+    """With rates: trainings of each loss at each of them."""
+    seed: int = 0
+    """All seeds follow from it."""
+    config: str | None = None
+    """A preset, or a TOML file, of full training, in which the losses are trained instead of the space's proxies."""
+
+
+@STUDIES.register("compare")
+class CompareStudy(Study[CompareConfig, Comparison]):
+    """Losses in pairs, on the same seeds."""
+
+    config = CompareConfig
+
+    def run(self, config: CompareConfig, folder: Path, surroundings: Surroundings) -> Comparison:
+        """Train all losses on all seeds."""
+        given = {name: getattr(config, name) for name in CompareConfig.model_fields if name != "losses"}
+        runtime, callback = surroundings.runtime, surroundings.callback
+        return compare(config.losses, **given, directory=folder, runtime=runtime, callback=callback)
+
+    def page(self, results: Comparison) -> StudyPage:
+        """Say how each loss did, and how it did against its reference."""
+        settings = results.settings
+        said = f"{len(settings.losses)} losses, {len(settings.seeds)} seeds, {settings.steps} steps a training"
+        return said, *comparison_tables(results)
+
+
+def comparison_tables(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """How each loss did, and how it did against its reference, in as many columns as a terminal has room for."""
+    proxy = ["proxy"] if comparison.settings.several_proxies else []
+    summary, pairs = comparison.summary(), comparison.differences()
+    return (
+        summary[[*proxy, "loss", "geometric_mean", "worst_over_best", "failed", "instability"]],
+        pairs[[*proxy, "first", "second", "ratio", "low", "high", "verdict"]],
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
+from ganetic.config import Config
 from ganetic.errors import UserError, typed
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run_config import Measure, differences
@@ -16,9 +17,11 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
 from ganetic.proxy.rates import Rates
+from ganetic.studies.compare import comparison_tables
 from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
 from ganetic.studies.ratios import Pair
 from ganetic.studies.settings import Entry, Settings, measures_of
+from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.studies.training import is_complete, train
 from ganetic.studies.wording import claim, listed, number
 
@@ -217,3 +220,30 @@ def _confirmed(card: LossCard) -> int:
 def _spread(summary: LossSummary) -> str:
     failed = f" ({summary.failed} of {summary.trainings} failed)" if summary.failed else ""
     return f"{summary.loss} {number(summary.worst_over_best)}{failed}"
+
+
+class ConfirmConfig(Config):
+    """What a confirmation is a function of; see `confirm`."""
+
+    run: str
+    """Directory of a finished run."""
+    seeds: int = 20
+    """Trainings of each loss."""
+    pick: str = "knee"
+    """Which loss of the run."""
+
+
+@STUDIES.register("confirm")
+class ConfirmStudy(Study[ConfirmConfig, Confirmation]):
+    """What a search found, on seeds that chose nothing."""
+
+    config = ConfirmConfig
+    keeps = f"its trainings in RUN/{FOLDER}"
+
+    def run(self, config: ConfirmConfig, folder: Path, surroundings: Surroundings) -> Confirmation:  # noqa: ARG002
+        """Train the loss and the references in a folder of the run."""
+        return confirm(config.run, config.seeds, config.pick, surroundings.runtime, surroundings.callback)
+
+    def page(self, results: Confirmation) -> StudyPage:
+        """Say what may be claimed, and how each loss did."""
+        return "\n".join(results.claims()), *comparison_tables(results.comparison)

@@ -306,9 +306,15 @@ def _measure(name: str, config: TrainConfig, prepared: Prepared) -> Measure:
         metric=yardstick.protocol,
         start_fd=prepared.start_fd,
         floor_fd=yardstick.floor_fd,
-        model=f"{name}{_side(subject)}-w{config.model.width}",
+        model=f"{name}{_side(subject)}{_width(config)}",
         kill=(),
     )
+
+
+def _width(config: TrainConfig) -> str:
+    """Of the nets, as cards say it; a model of another package may have none."""
+    width = config.model.model_dump().get("width")
+    return "" if width is None else f"-w{width}"
 
 
 def _side(subject: Subject) -> int:

@@ -5,12 +5,11 @@ from ganetic.data import ImageSet, load_images
 from ganetic.data.changes import resize, select_classes
 from ganetic.data.load import all_or_split
 from ganetic.data.raw import RawImages, raw_images
-from ganetic.data.source import Source
 from ganetic.errors import UserError
 
 
 def ready(raw: RawImages) -> ImageSet:
-    return raw.ready(Source("", "planted"), all_or_split)
+    return raw.ready(None, all_or_split, lambda _: "planted")
 
 
 def test_some_classes_of_a_set() -> None:

@@ -31,8 +31,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from ganetic.data.dicom import is_dicom, read_dicom
-from ganetic.data.dicom.values import expand_segments, linear_window
+from ganetic.data.formats.dicom import is_dicom, read_dicom
+from ganetic.data.formats.dicom.values import expand_segments, linear_window
 from ganetic.data.pictures import Picture
 from ganetic.data.reading import MAX_BYTES, NoPictureError
 from ganetic.errors import UserError
@@ -680,7 +680,7 @@ def test_a_jp2_box_without_a_length_does_not_hang(tmp_path: Path) -> None:
 
 
 def test_a_deflated_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganetic.data.dicom.file.MAX_BYTES", 2**24)
+    monkeypatch.setattr("ganetic.data.formats.dicom.file.MAX_BYTES", 2**24)
     file = save(build(EIGHT, DeflatedExplicitVRLittleEndian), tmp_path / "x.dcm")
     whole = file.read_bytes()
     start = 128 + 4 + 12 + struct.unpack_from("<I", whole, 140)[0]
@@ -714,7 +714,7 @@ def test_without_the_extra(missing: str, tmp_path: Path, monkeypatch: pytest.Mon
     file = IMAGES / "MR_small_jp2klossless.dcm"
     if missing == "pydicom":
         monkeypatch.setitem(sys.modules, "pydicom", None)
-        for name in [name for name in sys.modules if name.startswith("ganetic.data.dicom.")]:
+        for name in [name for name in sys.modules if name.startswith("ganetic.data.formats.dicom.")]:
             monkeypatch.delitem(sys.modules, name)
         assert is_dicom(file)
     else:

@@ -11,7 +11,7 @@ import pytest
 from nibabel.affines import voxel_sizes
 from numpy.typing import NDArray
 
-from ganetic.data.nifti import read_nifti
+from ganetic.data.formats.nifti import read_nifti
 from ganetic.data.reading import MAX_BYTES, NoPictureError
 from ganetic.errors import UserError
 

@@ -1,5 +1,6 @@
 """Grey values of more than 8 bits become 8 bits by a window."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,8 @@ def test_arrays_of_16_bit_are_windowed_too(tmp_path: Path) -> None:
 def ready(pictures: list[Picture], window: str = "") -> ImageSet:
     stacked = np.stack([picture.pixels for picture in pictures])
     raw = raw_images("set", "set", stacked, depth=Depth.of(pictures))
-    return raw.ready(Source.parse(f"folder:set{window}"), all_or_split)
+    source = Source.parse(f"folder:set{window}")
+    return raw.ready(source.window, all_or_split, lambda applied: replace(source, window=applied).name)
 
 
 def test_files_may_bring_a_window_and_low_values_that_are_white() -> None:

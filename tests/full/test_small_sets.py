@@ -11,7 +11,6 @@ from PIL import Image
 from ganetic.data import ImageSet, load_images
 from ganetic.errors import UserError
 from ganetic.full.config import TrainConfig
-from ganetic.full.evaluation import MeasureName
 from ganetic.full.generate import find_checkpoint, generate_images
 from ganetic.full.judge import judge
 from ganetic.full.samples import SAMPLES, beside
@@ -69,7 +68,7 @@ def test_every_size_model_and_number_of_classes(
     assert generate_images(find_checkpoint(run), 3).shape == (3, 32, 32, 1)
     evaluation = judge(run)
     assert evaluation.generated == 16
-    assert evaluation.measure(MeasureName.PRECISION).n == count // 2 if count < 32 else 16
+    assert evaluation.measure("precision").n == count // 2 if count < 32 else 16
     assert judge(run, count=20, seed=1).generated == 20
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganetic.gan.mlp import Discriminator, Generator, initialise
+from ganetic.gan.models.mlp import Discriminator, Generator, initialise
 
 
 @pytest.mark.parametrize("size", [1, 7, 30])

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from ganetic.gan.attention import SelfAttention
-from ganetic.gan.msg import MAX_CHANNELS, Discriminator, Generator, channels_at, scales
+from ganetic.gan.models.msg import MAX_CHANNELS, Discriminator, Generator, channels_at, scales
 from ganetic.gan.progressive import MinibatchStddev, PixelNorm, ScaledConv2d, initialise
 
 

@@ -179,7 +179,7 @@ def test_a_loss_without_a_gradient_scale_has_no_penalty(scale: float) -> None:
 @pytest.mark.parametrize("weights", [{"r1": 1.0}, {"gradient_penalty": 1.0}])
 def test_reaches_every_parameter_of_every_critic(name: str, size: int, width: int, weights: dict[str, float]) -> None:
     """Against central differences in float64; attention included, whose fast kernels have no second derivative."""
-    spec = ModelSpec(name=name, width=width, latent=4)  # type: ignore[arg-type]
+    spec = ModelSpec.model_validate({"name": name, "width": width, "latent": 4})
     nets = build(spec, size, 1, seed=3)
     generator, critic = nets.generator.double(), nets.discriminator.double()
     for parameter_name, parameter in critic.named_parameters():

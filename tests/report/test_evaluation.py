@@ -1,6 +1,7 @@
 import json
 
-from ganetic.full.evaluation import Copy, Evaluation, Fault, Flag, Measure, MeasureName
+from ganetic.full.evaluation import Copy, Evaluation, Fault, Flag, Measure
+from ganetic.full.metric import METRICS
 from ganetic.metrics.resampling import SCHEME
 from ganetic.report.evaluation import evaluation_page, evaluation_record
 from tests.report import printed
@@ -12,7 +13,7 @@ WORST = Evaluation(
         Measure(
             name=name, protocol=f"{name}@chest/50k", value=-1234.5678, low=-2345.678, high=2345.678, floor=0.1, n=50_000
         )
-        for name in MeasureName
+        for name in METRICS.names()
     ),
     data_copying_z={"features": -12.34, "pixels": 0.5},
     closest=tuple(Copy(generated=k, training=k + 100, ratio=k / 10) for k in range(8)),
@@ -32,7 +33,7 @@ def lines_of(evaluation: Evaluation) -> list[str]:
 def test_a_page_fits_eighty_columns_with_every_measure_and_fault() -> None:
     lines = lines_of(WORST)
     assert max(map(len, lines)) <= 80
-    for name in MeasureName:
+    for name in METRICS.names():
         (row,) = [line for line in lines if line.startswith(f"{name.replace('_', ' ')} ") and " 50000 " in line]
         value, _, floor, *_ = row.removeprefix(name.replace("_", " ")).split()
         assert (value, floor) in DIGITS, "nothing is cut"

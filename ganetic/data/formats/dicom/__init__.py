@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ganetic.data.picture_format import FORMATS, PictureFormat, Plane
 from ganetic.data.pictures import Picture
 from ganetic.errors import needs_extra
 
@@ -50,5 +51,21 @@ def read_dicom(file: Path) -> list[Picture]:
             pydicom or a decoder is missing. The line names the file and quotes nothing that may name a patient.
     """
     with needs_extra("dicom", f"{file}: reading DICOM files"):
-        from ganetic.data.dicom.read import read  # noqa: PLC0415
+        from ganetic.data.formats.dicom.read import read  # noqa: PLC0415
     return read(file)
+
+
+@FORMATS.register("dicom")
+class Dicom(PictureFormat):
+    """DICOM. Scanners write files whose names end in anything, most often in the number of the image."""
+
+    shown = "DICOM"
+    suffixes = SUFFIXES
+
+    def recognises(self, file: Path) -> bool:
+        """Return whether a file begins as DICOM does."""
+        return is_dicom(file)
+
+    def read(self, file: Path, plane: Plane) -> list[Picture]:  # noqa: ARG002 - its frames are the pictures
+        """Read a file as `read_dicom` describes."""
+        return read_dicom(file)

@@ -1,9 +1,12 @@
 """The fully connected GAN of the tutorials: Goodfellow et al., https://arxiv.org/abs/1406.2661, with leaky units."""
 
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
+
+from ganetic.gan.model import MODELS, ModelSpec, Nets, Width
 
 SLOPE = 0.2
 """Of the leaky rectifiers where they leak."""
@@ -61,3 +64,20 @@ def initialise(net: nn.Module, stream: torch.Generator) -> None:
         if isinstance(module, nn.Linear):
             nn.init.kaiming_normal_(module.weight, SLOPE, generator=stream)
             module.bias.zero_()
+
+
+@MODELS.register("mlp")
+class Mlp(ModelSpec):
+    """Fully connected nets, for images of any size."""
+
+    name: Literal["mlp"] = "mlp"
+    width: Width = 128
+    """Units of the generator's first layer."""
+
+    def nets(self, size: int, channels: int) -> Nets:
+        """Make both nets."""
+        return Nets(Generator(self.latent, size, channels, self.width), Discriminator(size, channels, self.width))
+
+    def initialise(self, net: nn.Module, stream: torch.Generator) -> None:
+        """Draw He's initialisation."""
+        initialise(net, stream)

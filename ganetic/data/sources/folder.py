@@ -1,4 +1,4 @@
-"""A user's own pictures: a folder, with a folder for each class or a table of labels."""
+"""``folder:DIR``: a user's own pictures in a folder, with a folder for each class or a table of labels."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,16 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganetic.data.dicom import read_dicom
+from ganetic.data.data_source import DATA, DataRequest, DataSource
 from ganetic.data.fit import fitted, middle_square
 from ganetic.data.image_set import MAX_SIDE, short_name, sized_name
 from ganetic.data.labels_csv import LABELS_CSV, read_labels
-from ganetic.data.nifti import read_nifti
+from ganetic.data.picture_format import FORMATS, Plane
 from ganetic.data.pictures import Picture
-from ganetic.data.raster import SUFFIXES, read_raster
 from ganetic.data.raw import Depth, RawImages, raw_images
 from ganetic.data.reading import NoPictureError
-from ganetic.data.source import Plane
 from ganetic.data.walk import Found, walk
 from ganetic.errors import UserError
 
@@ -64,17 +62,17 @@ def read_folder(root: Path, plane: Plane = "axial", size: int | None = None) -> 
     found = walk(root)
     if not found.files:
         left = f" ({found.told()})" if found.left_out else ""
+        *others, last = [one.shown for _, one in FORMATS.items()]
         raise UserError(
-            f"{root}: no images{left}; expected a folder for each class, with DICOM, NIfTI or {', '.join(SUFFIXES)} "
-            "files"
+            f"{root}: no images{left}; expected a folder for each class, with {', '.join(others)} or {last} files"
         )
     layout = _layout(root, found)
     gathered = _Gathered(size)
     for member in layout.members:
         try:
-            gathered.add(member, _read(root, member, plane))
+            gathered.add(member, FORMATS[member.kind]().read(root / member.file, plane))
         except NoPictureError:
-            found.left_out["DICOM without a picture"] += 1
+            found.left_out[f"{FORMATS[member.kind].shown} without a picture"] += 1
     return gathered.images(root, layout, found)
 
 
@@ -132,13 +130,6 @@ def _by_table(root: Path, path: Path, members: list[_Member], found: Found) -> _
     ]
     notes = (f"{path}: columns that are not read: {', '.join(table.others)[:200]}",) if table.others else ()
     return _Layout(sorted(chosen, key=lambda one: one.file), labels is not None, sides is not None, notes)
-
-
-def _read(root: Path, member: _Member, plane: Plane) -> list[Picture]:
-    file = root / member.file
-    if member.kind == "dicom":
-        return read_dicom(file)
-    return read_nifti(file, plane) if member.kind == "nifti" else read_raster(file)
 
 
 class _Gathered:
@@ -244,3 +235,16 @@ def _stacked(pictures: Sequence[Picture], where: str) -> NDArray[np.generic]:
         pixels = picture.pixels
         stacked[number] = pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
     return stacked
+
+
+@DATA.register("folder")
+class Folder(DataSource):
+    """A folder of pictures."""
+
+    place = "DIR"
+    is_path = True
+    takes_window = True
+
+    def read(self, wanted: DataRequest) -> RawImages:
+        """Read a folder as `read_folder` describes."""
+        return read_folder(wanted.path, wanted.plane, wanted.size)

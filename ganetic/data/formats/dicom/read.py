@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ganetic.data.dicom.file import COLOURS, PALETTE, parse, read_group, read_layout
-from ganetic.data.dicom.frames import decode
-from ganetic.data.dicom.look import read_look, read_palette
-from ganetic.data.dicom.values import Look, fill_padding, look_up, padding, to_bytes
+from ganetic.data.formats.dicom.file import COLOURS, PALETTE, parse, read_group, read_layout
+from ganetic.data.formats.dicom.frames import decode
+from ganetic.data.formats.dicom.look import read_look, read_palette
+from ganetic.data.formats.dicom.values import Look, fill_padding, look_up, padding, to_bytes
 from ganetic.data.pictures import Picture
 from ganetic.data.units import Pixels, in_units, rescale
 from ganetic.errors import UserError
 
 
 def read(file: Path) -> list[Picture]:
-    """Read a file as `ganetic.data.dicom.read_dicom` describes."""
+    """Read a file as `ganetic.data.formats.dicom.read_dicom` describes."""
     dataset = parse(file)
     layout = read_layout(file, dataset)
     group = read_group(file, dataset)

@@ -9,7 +9,7 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.uid import UID, RLELossless
 
-from ganetic.data.dicom.file import COLOURS, Layout
+from ganetic.data.formats.dicom.file import COLOURS, Layout
 from ganetic.data.reading import MAX_BYTES, MAX_PICTURES, reading, too_large
 from ganetic.data.units import Pixels
 from ganetic.errors import UserError

@@ -1,47 +1,18 @@
-"""Published data sets, through the packages that know where they are and what their files' digests are."""
+"""``medmnist:NAME@SIZE``: two-dimensional sets of MedMNIST, whose package knows where they are and their digests."""
 
 import hashlib
-import pickle
 import re
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ganetic.data.npz import medmnist_arrays
+from ganetic.data.data_source import DATA, DataRequest, DataSource
 from ganetic.data.raw import RawImages, raw_images
+from ganetic.data.sources.npz import medmnist_arrays
 from ganetic.errors import UserError, needs_extra, unknown
 
-TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "CIFAR10"}
 MEDMNIST_SIZES = (28, 64, 128, 224)
-
-
-def read_torchvision(name: str, download: bool, root: Path) -> RawImages:
-    """Read a data set of torchvision, training and test images, the latter as split 1.
-
-    Args:
-        name: one of `TORCHVISION`.
-        download: let torchvision download what is missing.
-        root: where its files are.
-
-    Raises:
-        UserError: files are missing or damaged.
-    """
-    from torchvision import datasets  # noqa: PLC0415  (takes a second to import)
-
-    maker = getattr(datasets, TORCHVISION[name])
-    try:
-        # torchvision unpickles CIFAR-10, but only files whose digests are the published ones.
-        parts = [maker(str(root), train=train, download=download) for train in (True, False)]
-    except (OSError, RuntimeError, ValueError, AssertionError, EOFError, zlib.error, pickle.UnpicklingError) as error:
-        advice = "" if download else "; use --download, or put torchvision's files there"
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UserError(f'data set "{name}" cannot be read from {root} ({reason}){advice}') from None
-    images = np.concatenate([np.asarray(part.data) for part in parts])
-    labels = np.concatenate([np.asarray(part.targets) for part in parts])
-    split = np.repeat([0, 1], [len(part.data) for part in parts])
-    return raw_images(name, f"{root}: {name}", images, labels, tuple(parts[0].classes), split)
 
 
 def read_medmnist(place: str, download: bool, root: Path) -> RawImages:
@@ -100,3 +71,15 @@ def _download_medmnist(kind: str, size: int, root: Path) -> None:
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"medmnist: {kind} at {size} px cannot be downloaded to {root} ({reason})") from None
+
+
+@DATA.register("medmnist")
+class MedMnist(DataSource):
+    """A set of MedMNIST."""
+
+    place = "NAME@SIZE"
+    downloads = True
+
+    def read(self, wanted: DataRequest) -> RawImages:
+        """Read a set as `read_medmnist` describes."""
+        return read_medmnist(wanted.place, wanted.download, wanted.root)

@@ -1,4 +1,4 @@
-"""A user's own arrays: an npz archive, MedMNIST's among them."""
+"""``npz:FILE``: a user's own arrays in an npz archive, MedMNIST's among them."""
 
 import zipfile
 import zlib
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ganetic.data.data_source import DATA, DataRequest, DataSource
 from ganetic.data.labels_csv import LABELS_CSV, read_labels
 from ganetic.data.raw import RawImages, made_grey, raw_images
 from ganetic.errors import UserError
@@ -184,3 +185,16 @@ def medmnist_arrays(archive: Mapping[str, NDArray[np.generic]]) -> tuple[Arrays,
         Arrays ``images``, ``split`` and perhaps ``labels``; and what should be said of them.
     """
     return _joined({key: archive[key] for key in _MEDMNIST_KEYS})
+
+
+@DATA.register("npz")
+class Npz(DataSource):
+    """An npz archive."""
+
+    place = "FILE"
+    is_path = True
+    takes_window = True
+
+    def read(self, wanted: DataRequest) -> RawImages:
+        """Read an archive as `read_npz` describes."""
+        return read_npz(wanted.path)

@@ -12,7 +12,7 @@ from pydicom import Dataset
 from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRBigEndian
 
-from ganetic.data.dicom.values import Look, Table, expand_segments, linear_window, ramp
+from ganetic.data.formats.dicom.values import Look, Table, expand_segments, linear_window, ramp
 from ganetic.data.reading import reading
 from ganetic.errors import UserError
 

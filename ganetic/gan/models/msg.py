@@ -11,14 +11,18 @@ before the last block only. Unlike there, images pass through tanh, and the firs
 
 from functools import partial
 from itertools import pairwise
+from typing import Annotated, Any, Literal, Self
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganetic.errors import UserError
 from ganetic.gan.attention import SelfAttention
 from ganetic.gan.dcgan import norm_or_not
-from ganetic.gan.progressive import SLOPE, MinibatchStddev, PixelNorm, ScaledConv2d
+from ganetic.gan.model import MODELS, ModelSpec, Nets, Width
+from ganetic.gan.progressive import SLOPE, MinibatchStddev, PixelNorm, ScaledConv2d, initialise
 
 SIZES = (32, 64, 128, 256)
 COARSEST = 4
@@ -157,3 +161,87 @@ def _attentions(sides: tuple[int, ...], widths: list[int], at: int | None, equal
 
 def _activated(layer: nn.Module, features: Tensor) -> Tensor:
     return F.leaky_relu(layer(features), SLOPE)
+
+
+class MultiScale(ModelSpec):
+    """What the models at several scales have in common. With spectral norm they have no equalised learning rate."""
+
+    sizes = SIZES
+
+    width: Width = 16
+    """Channels of the features next to the finest image."""
+    batch_norm: bool = False
+    """Batch norm in the generator. Without it the features of short trainings soon hardly depend on the latent
+    vector."""
+    equalised: bool = True
+    """Equalised learning rate; off by default where there is spectral norm, which undoes it."""
+    pixel_norm: bool = True
+    """Pixel norm in the generator."""
+    minibatch_stddev: bool = True
+    """The discriminator sees how much a batch varies."""
+
+    def sides(self, size: int) -> tuple[int, ...]:
+        """Sides of the images of a pyramid, the coarsest first."""
+        return scales(size)
+
+    def nets(self, size: int, channels: int) -> Nets:
+        """Make both nets."""
+        return self._nets_with(size, channels, attention=None)
+
+    def initialise(self, net: nn.Module, stream: torch.Generator) -> None:
+        """Draw He's initialisation, of deviation 1 where the learning rate is equalised."""
+        initialise(net, stream)
+
+    def _nets_with(self, size: int, channels: int, attention: int | None) -> Nets:
+        image, width, equalised = (size, channels), self.width, self.equalised
+        return Nets(
+            Generator(self.latent, *image, width, equalised, self.pixel_norm, self.batch_norm, attention),
+            Discriminator(*image, width, equalised, self.minibatch_stddev, attention),
+        )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_equalised_by_default(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("spectral_norm") and data.get("equalised") is None:
+            return {**data, "equalised": False}
+        return data
+
+    @model_validator(mode="after")
+    def _scaled_once(self) -> Self:
+        if self.spectral_norm and self.equalised:
+            raise ValueError("spectral_norm undoes equalised, both scale the weights; set one of them to false")
+        return self
+
+
+@MODELS.register("msg-gan")
+class MsgGan(MultiScale):
+    """Multi-scale nets."""
+
+    name: Literal["msg-gan"] = "msg-gan"
+
+
+@MODELS.register("msg-sagan")
+class MsgSagan(MultiScale):
+    """Multi-scale nets with self-attention, and spectral norm in both where it is asked for."""
+
+    normalised = ("generator", "discriminator")
+
+    name: Literal["msg-sagan"] = "msg-sagan"
+    attention: Annotated[int, Field(ge=4, le=64)] = 32
+    """The resolution of self-attention in both nets, one of the model's scales. Its cost grows with the fourth
+    power."""
+
+    def nets(self, size: int, channels: int) -> Nets:
+        """Make both nets.
+
+        Raises:
+            UserError: there is no scale at which attention is wanted.
+        """
+        sides = scales(size)
+        if self.attention not in sides:
+            allowed = ", ".join(str(side) for side in sides if side <= 64)
+            raise UserError(
+                f"attention is {self.attention}; {self.name} at {size}×{size} pixels has the scales {allowed}; choose "
+                "one"
+            )
+        return self._nets_with(size, channels, self.attention)

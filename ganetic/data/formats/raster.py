@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
+from ganetic.data.picture_format import FORMATS, PictureFormat, Plane
 from ganetic.data.pictures import Picture
 from ganetic.data.raw import is_grey
 from ganetic.errors import UserError
@@ -99,3 +100,15 @@ def _pixels(image: Image.Image, file: Path) -> NDArray[np.generic]:
         return np.asarray(upright.convert("L"), dtype=np.uint8)
     colour = np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"), dtype=np.uint8)
     return colour[..., 1] if is_grey(colour) else colour
+
+
+@FORMATS.register("raster")
+class Raster(PictureFormat):
+    """What Pillow reads."""
+
+    shown = ", ".join(SUFFIXES)
+    suffixes = SUFFIXES
+
+    def read(self, file: Path, plane: Plane) -> list[Picture]:  # noqa: ARG002 - it holds no volume
+        """Read a file as `read_raster` describes."""
+        return read_raster(file)

@@ -1,0 +1,1 @@
+"""The sources of images, a file for each, which registers itself."""

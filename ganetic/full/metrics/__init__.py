@@ -1,0 +1,1 @@
+"""The metrics of an evaluation, a file for each or for each family, which register themselves."""
