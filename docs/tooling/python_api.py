@@ -10,8 +10,11 @@ from docs.tooling.source import find
 from ganetic.full.config import TrainConfig
 
 INTRODUCTION = """
-`import ganetic` gives the names below. A function does the work of the command of its name, prints nothing, and returns
-its result. Wrong input raises `ganetic.UserError`. A path is a `str` or a `Path`. Every name is typed.
+`import ganetic` gives the names below; `dir(ganetic)` lists them. A function does the work of the command of its name
+and returns the result. It prints nothing: only the commands write tables, figures and a run's `best.json`.
+
+The argument `runtime=ganetic.Runtime(workers=2, max_trials=10)` says where a search or a study runs, and for how long.
+Wrong input raises `ganetic.UserError`. A path is a `str` or a `Path`. Every name is typed.
 """
 RESULTS = """
 ## What the functions return

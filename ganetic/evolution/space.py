@@ -24,7 +24,7 @@ from ganetic.proxy.rates import RateList, Rates
 from ganetic.proxy.spec import KillRule, ProxySpec
 
 EMA_DECAY = 0.98
-"""Of a proxy in a file that names none. In 400 steps the ramp has not yet come there (docs/fitness.md)."""
+"""Of a proxy in a file that names none. In 400 steps the ramp has not yet come there (analysis/fitness_sets.md)."""
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]

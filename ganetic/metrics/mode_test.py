@@ -27,7 +27,7 @@ CHANCE_MOST = 0.5
 """Share of the threshold that chance may starve of varied images: more is expected where modes hold an image or two."""
 MARGIN = 0.6
 """Share of what half of the modes scored, in that share of draws, from which on modes count as left out.
-Of the five published losses on six sets no averaged generator with varied images reaches it: see docs/fitness.md."""
+No averaged generator with varied images reaches it, of five published losses on six sets: analysis/fitness_sets.md."""
 APART_LEAST = 0.1
 """Median distance of a generated image's features to those of the nearest other, as a share of the real one, below
 which they are copies of a few."""

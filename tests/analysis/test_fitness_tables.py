@@ -1,4 +1,4 @@
-"""The tables of docs/fitness.md from what was recorded, and what must hold of it."""
+"""The tables of analysis/fitness.md from what was recorded, and what must hold of it."""
 
 import sys
 from pathlib import Path
