@@ -11,9 +11,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from ganetic.data.nifti import read_nifti
 
 from ganetic.data import load_images
-from ganetic.data.nifti import read_nifti
 from ganetic.errors import UserError
 from ganetic.evolution.results import open_run
 from ganetic.full.board import Board
