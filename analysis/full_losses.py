@@ -21,7 +21,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from ganetic.config import read_json
+from ganetic.config import load_json, validate
 from ganetic.errors import run_script
 from ganetic.evolution.runtime import Runtime
 from ganetic.files import write_whole
@@ -103,7 +103,7 @@ def _measures(run: Path, checkpoint: Path) -> dict[str, float]:
     kept = run / EVALUATION
     if not kept.is_file():
         write_whole(kept, judge(checkpoint).model_dump_json(indent=1) + "\n")
-    evaluation = read_json(kept, Evaluation, "delete it")
+    evaluation = validate(load_json(kept, "delete it"), Evaluation, str(kept))
     return {name: evaluation.measure(name).value for name in MEASURES}
 
 
