@@ -6,14 +6,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from queue import Queue
 
 import pytest
 from rich.console import Console
 
+<<<<<<< HEAD
 from ganetic.callbacks import Progress, ProgressCallback, TrainingProgress
 from ganetic.full import distributed
 from ganetic.report.progress.sentences import sentences_on
+=======
+from ganetic.callbacks import Callback, Progress
+from ganetic.progress.sentences import sentences_on
+>>>>>>> h-logging
 from tests.small_run import new_small_run
 
 LOGGER = logging.getLogger("ganetic.evolution.driver")
@@ -100,6 +104,7 @@ def test_sentences_and_progress_come_in_the_order_in_which_they_happen(
     assert f"run directory {tmp_path / 'run'}" in phases["searching"]
     assert stopped not in phases["searching"] + phases["draining"]
     assert phases["finals"][-1] == stopped
+<<<<<<< HEAD
 
 
 def test_the_driver_says_what_the_first_worker_says_and_passes_its_progress_on(
@@ -137,3 +142,5 @@ def test_the_driver_says_what_the_first_worker_says_and_passes_its_progress_on(
         1,
         ("ganetic.full.chronicle", "WARNING", "last"),
     ]
+=======
+>>>>>>> h-logging
