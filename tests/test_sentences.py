@@ -10,14 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-<<<<<<< HEAD
-from ganetic.callbacks import Progress, ProgressCallback, TrainingProgress
-from ganetic.full import distributed
+from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.report.progress.sentences import sentences_on
-=======
-from ganetic.callbacks import Callback, Progress
-from ganetic.progress.sentences import sentences_on
->>>>>>> h-logging
 from tests.small_run import new_small_run
 
 LOGGER = logging.getLogger("ganetic.evolution.driver")
@@ -104,43 +98,3 @@ def test_sentences_and_progress_come_in_the_order_in_which_they_happen(
     assert f"run directory {tmp_path / 'run'}" in phases["searching"]
     assert stopped not in phases["searching"] + phases["draining"]
     assert phases["finals"][-1] == stopped
-<<<<<<< HEAD
-
-
-def test_the_driver_says_what_the_first_worker_says_and_passes_its_progress_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Notes(ProgressCallback[TrainingProgress]):
-        def update(self, progress: TrainingProgress) -> None:
-            heard.append(progress.step)
-
-    class Listening(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            heard.append((record.name, record.levelname, record.getMessage()))
-
-    heard: list[object] = []
-    events: Queue[object] = Queue()
-    monkeypatch.setattr(distributed, "_POLL_SECONDS", 0.0)
-    logger = logging.getLogger("ganetic")
-    before = (list(logger.handlers), logger.level)
-    try:
-        worker = distributed._watched_by(events)
-        logging.getLogger("ganetic.full.loop").info("100% of %s")
-        worker.update(TrainingProgress(1, 9, 0, 8, 0.1, None, None, None))
-        worker.update(TrainingProgress(2, 9, 0, 8, 0.1, None, None, None))  # too soon after the other
-        logging.getLogger("ganetic.full.chronicle").warning("last")
-    finally:
-        logger.handlers[:] = before[0]
-    logger.addHandler(listening := Listening())
-    try:
-        assert distributed._forward(events, Notes()) == []
-    finally:
-        logger.removeHandler(listening)
-        logger.setLevel(before[1])
-    assert heard == [
-        ("ganetic.full.loop", "INFO", "100% of %s"),
-        1,
-        ("ganetic.full.chronicle", "WARNING", "last"),
-    ]
-=======
->>>>>>> h-logging
