@@ -63,3 +63,7 @@ def test_a_command_that_only_reads_imports_nothing_that_trains(arguments: list[s
 
 def test_who_asked_for_a_heavy_import_is_named() -> None:
     assert "ganetic/report/run.py" in imported("show", str(REFERENCE), heavy=["pandas"])["pandas"]
+
+
+def test_the_library_is_listed_without_pandas() -> None:
+    assert imported("losses", heavy=["pandas"]) == imported("losses", "--json", heavy=["pandas"]) == {}
