@@ -111,15 +111,19 @@ def _with_new_names(data: object, model: type[BaseModel], where: str, place: str
     for key, value in data.items():
         name = model.renamed_keys.get(key, key)
         if name != key:
-            if name in data:
-                raise UserError(
-                    f'{where}: "{place}{key}" is the old name of "{name}", and both are given; leave it out'
-                )
+            _refuse_both(place, key, name, data, where)
             note_renamed(f"{place}{key}", f"{place}{name}", where)
         field = model.model_fields.get(name)
         inner = None if field is None else _model_in(field.annotation)
         table[name] = value if inner is None else _with_new_names(value, inner, where, f"{place}{name}.")
     return table
+
+
+def _refuse_both(place: str, old: str, new: str, table: Mapping[str, object], where: str) -> None:
+    if new in table:
+        raise UserError(
+            f'{where}: "{place}{old}" is the old name of "{new}", and both are given; leave out the old one'
+        )
 
 
 def _one_line(problem: ErrorDetails, model: type[BaseModel], data: object) -> str:

@@ -119,7 +119,10 @@ def test_new_names_are_not_noted(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("keep = 1\nkeep_last = 1\n", '"keep" is the old name of "keep_last", and both are given; leave it out'),
+        (
+            "keep = 1\nkeep_last = 1\n",
+            '"keep" is the old name of "keep_last", and both are given; leave out the old one',
+        ),
         ("[optimizer]\nlr = 1\nrate = 1\n", '"optimizer.rate" is the old name of "lr", and both are given'),
         ("[optimizer]\n[optimiser]\n", '"optimiser" is the old name of "optimizer", and both are given'),
         ("kep = 1\n", 'unknown key "kep"; expected one of keep_last, optimizer, others; did you mean "keep_last"'),

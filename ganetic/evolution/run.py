@@ -244,7 +244,7 @@ def _refuse_retired(run: Run) -> None:
         settings = ", ".join(f"{key} = {value}" for key, value in retired.items())
         raise UserError(
             f"{run.directory}: was searched with what this version of ganetic no longer has ({settings}); it can be "
-            f"shown and exported, but not gone on with; use ganetic {run.made_with.get('ganetic', 'of then')} for that"
+            "shown and exported, but only the version that began it can go on with it"
         )
 
 
