@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
@@ -39,7 +41,7 @@ def configuration() -> str:
 def _tables(model: type[BaseModel], title: str, place: str = "") -> Iterator[str]:
     """A section for the keys of a model, then one for every model inside it."""
     fields = model.model_fields
-    inner = {name: models_in(field.annotation) for name, field in fields.items()}
+    inner = {name: _concrete(models_in(field.annotation)) for name, field in fields.items()}
     yield f"### {title}\n\n{table(['key', 'takes', 'default', 'meaning'], _rows(model))}"
     for name, models in inner.items():
         path = f"{place}.{name}" if place else name
@@ -110,6 +112,29 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for argument in get_args(annotation) for model in models_in(argument)]
 
 
+def _concrete(models: list[type[BaseModel]]) -> list[type[BaseModel]]:
+    """The models that stand for these: for a base class of registered ones all of them that the package has."""
+    found = []
+    for model in models:
+        members = [member for member in _subclasses(model) if _tags(member)]
+        found += [model] if _tags(model) or not members else sorted(members, key=_tags)
+    return found
+
+
+def _subclasses(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """All subclasses within the package; the modules beside the class are imported first."""
+    parent = import_module(model.__module__.rpartition(".")[0])
+    for module in walk_packages(parent.__path__, f"{parent.__name__}."):
+        if not module.name.endswith("__main__"):  # which is the command itself
+            import_module(module.name)
+    pending, found = [model], []
+    while pending:
+        below = [one for one in pending.pop().__subclasses__() if one.__module__.startswith("ganetic.")]
+        found += below
+        pending += below
+    return found
+
+
 def _literals_in(annotation: Any) -> bool:
     return get_origin(annotation) is Literal or any(_literals_in(argument) for argument in get_args(annotation))
 
@@ -119,5 +144,7 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _tags(model: type[BaseModel]) -> list[str]:
-    """The values of the key that tells a member of a union from the others."""
-    return [code(str(value)) for field in model.model_fields.values() for value in get_args(field.annotation)][:1]
+    """The value of the key `name` of a model that is told apart by it."""
+    field = model.model_fields.get("name")
+    literal = field is not None and get_origin(field.annotation) is Literal
+    return [code(str(value)) for value in get_args(field.annotation)] if field is not None and literal else []
