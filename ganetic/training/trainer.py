@@ -170,7 +170,8 @@ class Trainer:
 
     def update_since(self, before: Tensor) -> float:
         """The generator's ‖Δθ‖ since it had other weights, as a share of one learning rate for every parameter."""
-        return float((self.weights() - before).norm()) / (self._spec.generator_rate * len(before) ** 0.5)
+        whole: float = self._spec.generator_rate * len(before) ** 0.5
+        return float((self.weights() - before).norm()) / whole
 
     def check(self) -> None:
         """Look at what remembers numbers that are not finite, and wait for the device but once.
