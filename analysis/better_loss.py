@@ -36,8 +36,7 @@ from ganetic.proxy.rates import RateList
 from ganetic.report.progress.search import progress_on
 from ganetic.report.progress.sentences import sentences_on
 from ganetic.studies.compare import Comparison, compare, open_comparison
-from ganetic.studies.ratios import Ratio, ratios
-from ganetic.studies.settings import Pair
+from ganetic.studies.ratios import Pair, Ratio, ratios
 from ganetic.studies.wording import interval, p_value
 
 SPACE = Path(__file__).with_suffix(".toml")

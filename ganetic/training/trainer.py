@@ -1,6 +1,5 @@
 """A GAN in training: all that changes from step to step, and one step."""
 
-import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
@@ -171,7 +170,7 @@ class Trainer:
 
     def update_since(self, before: Tensor) -> float:
         """The generator's ‖Δθ‖ since it had other weights, as a share of one learning rate for every parameter."""
-        whole = self._spec.generator_lr * math.sqrt(len(before))
+        whole: float = self._spec.generator_lr * len(before) ** 0.5
         return float((self.weights() - before).norm()) / whole
 
     def check(self) -> None:

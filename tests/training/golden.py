@@ -53,9 +53,12 @@ def some_images(kind: str, folder: Path) -> ImageSet:
     """A few hundred grey or colour images."""
     name, every = SETS[kind]
     images = load_images(name)
-    labels = {} if images.labels is None else {"labels": images.labels[::every]}
-    np.savez(folder / f"{kind}.npz", images=images.images[::every], **labels)
-    return load_images(f"npz:{folder / f'{kind}.npz'}")
+    pixels, file = images.images[::every], folder / f"{kind}.npz"
+    if images.labels is None:
+        np.savez(file, images=pixels)
+    else:
+        np.savez(file, images=pixels, labels=images.labels[::every])
+    return load_images(f"npz:{file}")
 
 
 def trial_numbers(images: ImageSet, name: str) -> dict[str, Any]:
