@@ -36,7 +36,7 @@ class Program:
         self._calls: list[tuple[int, Callable[..., Tensor], tuple[int, ...]]] = []
         self._registers: dict[tuple[Node, ...], int] = {}
         self._result = self._place(trees)
-        self._size = len(self._registers)  # torch 2.6 compiles no look into a dict of trees
+        self._size = len(self._registers)  # older versions of torch.compile cannot look into a dict of trees
 
     def _place(self, nodes: tuple[Node, ...]) -> int:
         if nodes in self._registers:
