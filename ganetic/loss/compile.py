@@ -36,6 +36,7 @@ class Program:
         self._calls: list[tuple[int, Callable[..., Tensor], tuple[int, ...]]] = []
         self._registers: dict[tuple[Node, ...], int] = {}
         self._result = self._place(trees)
+        self._size = len(self._registers)  # older versions of torch.compile cannot look into a dict of trees
 
     def _place(self, nodes: tuple[Node, ...]) -> int:
         if nodes in self._registers:
@@ -71,7 +72,7 @@ class Program:
         """
         # Constants are made anew: a tensor belongs to the mode that it was made in (inference, fake tensors, a
         # transform), and kept it would spoil a later call in another one.
-        registers: list[Tensor | None] = [None] * len(self._registers)
+        registers: list[Tensor | None] = [None] * self._size
         for register, values in self._constants[dtype]:
             registers[register] = _constant(values, dtype, device)
         for register, name in self._variables:

@@ -68,9 +68,12 @@ def test_numbers_of_seeds_are_bounded(seeds: int) -> None:
         score("bce", seeds=seeds, space=SPACE, runtime=runtime())
 
 
-@pytest.mark.parametrize("loss", ["bcee", "add(p", "nowhere.json"])
-def test_unknown_losses_are_refused(loss: str) -> None:
-    with pytest.raises(UserError):
+@pytest.mark.parametrize(
+    ("loss", "complaint"),
+    [("bcee", 'did you mean "bce"'), ("add(p", "closing bracket missing"), ("nowhere.json", "no such loss card")],
+)
+def test_unknown_losses_are_refused(loss: str, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
         score(loss, space=SPACE, runtime=runtime())
 
 

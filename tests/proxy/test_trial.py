@@ -293,22 +293,22 @@ def test_random_expressions_each_have_a_state(quarter: int, materials: Materials
 
 
 @pytest.mark.parametrize(
-    "bad",
+    ("bad", "complaint"),
     [
-        {"checkpoints": (10, 5)},
-        {"checkpoints": (5, 5)},
-        {"checkpoints": (5, 50)},
-        {"kill": ({"step": 7, "above": 1.0},)},
-        {"steps": 0},
-        {"seed": -1},
-        {"proxy": {"width": 0}},
-        {"proxy": {"widht": 8}},
-        {"proxy": {"augmentation": "x-ray"}},
-        {"batch": 3},
+        ({"checkpoints": (10, 5)}, "do not increase within 1 … 20"),
+        ({"checkpoints": (5, 5)}, "do not increase within 1 … 20"),
+        ({"checkpoints": (5, 50)}, "do not increase within 1 … 20"),
+        ({"kill": ({"step": 7, "above": 1.0},)}, "kill rule at step 7, where nothing is measured"),
+        ({"steps": 0}, r"steps\n.*greater than or equal to 1"),
+        ({"seed": -1}, r"seed\n.*greater than or equal to 0"),
+        ({"proxy": {"width": 0}}, r"proxy\.width\n.*greater than or equal to 1"),
+        ({"proxy": {"widht": 8}}, r"proxy\.widht\n.*not permitted"),
+        ({"proxy": {"augmentation": "x-ray"}}, 'did you mean "xray"'),
+        ({"batch": 3}, r"batch\n.*not permitted"),
     ],
 )
-def test_a_spec_that_makes_no_sense_is_refused(bad: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
+def test_a_spec_that_makes_no_sense_is_refused(bad: dict[str, object], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
         TrialSpec.model_validate({"formula": BCE, "seed": 0, "steps": 20, **bad})
 
 
