@@ -130,8 +130,8 @@ def train(
     Args:
         loss: a name of the library, the path of a card, or an expression.
         config: the name of a preset, the path of a TOML file, or a configuration.
-        model: ``mlp``, ``dcgan``, ``msg-gan``, ``msg-sagan`` or one of another package; None here and below for what the
-            configuration says.
+        model: ``mlp``, ``dcgan``, ``msg-gan``, ``msg-sagan`` or one of another package; None here and below for what
+            the configuration says.
         data: a data set, as `ganetic.data.load_images` names them; a window stands behind the name, as in
             ``folder:ct?window=-1000,400``.
         classes: names of the classes to train on, or one string of them with commas between; none for all.

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ganetic.data import ImageSet
-from ganetic.full.evaluate import _NOTHING, evaluate
+from ganetic.full.evaluate import evaluate
 from ganetic.full.evaluation import Fault
 
 Images = NDArray[np.uint8]
@@ -25,7 +25,7 @@ def faults(digits: ImageSet, generated: Images) -> set[Fault]:
 
 @pytest.mark.slow
 def test_half_of_the_modes_is_noticed_in_twenty_of_twenty(digits: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganetic.full.evaluate._memorisation", lambda *arguments: _NOTHING)
+    monkeypatch.setattr("ganetic.full.evaluate._memorisation", lambda *arguments: None)
     assert digits.labels is not None
     random = np.random.default_rng(0)
     for _ in range(20):
