@@ -20,7 +20,7 @@ def train(
     loss: Annotated[str, typer.Argument(metavar="LOSS", help="A loss card, a published loss, or an expression.")],
     config: Annotated[str, typer.Option(metavar="NAME|FILE", help="A preset, or a TOML file.")] = "demo",
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="mlp, dcgan, msg-gan, msg-sagan, or a package's own.")
+        str | None, typer.Option(metavar="NAME", help="mlp, dcgan, msg-gan, msg-sagan, or a plugin.")
     ] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME", help="Data set; the configuration names one.")] = None,
     window: Window = None,

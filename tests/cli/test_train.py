@@ -44,7 +44,7 @@ def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(capsys: pytest.C
     assert run_command(["train", "ganetic", *options]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert plan["config"]["model"]["name"] == "msg-gan"
-    assert plan["config"]["model"]["attention"] is None
+    assert "attention" not in plan["config"]["model"]
     assert plan["config"]["steps"] == 7
     assert plan["config"]["data"]["classes"] == ["3", "8"]
     assert plan["scales"] == [4, 8, 16, 32]
