@@ -11,9 +11,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from ganetic.data.nifti import read_nifti
 
 from ganetic.data import load_images
+from ganetic.data.formats.nifti import read_nifti
 from ganetic.errors import UserError
 from ganetic.evolution.results import open_run
 from ganetic.full.board import Board
@@ -35,7 +35,7 @@ WALK = """
 import importlib, pkgutil, ganetic
 names = [one.name for one in pkgutil.walk_packages(ganetic.__path__, "ganetic.")]
 for name in names:
-    if not name.startswith("ganetic.data.dicom.") and not name.endswith("__main__"):
+    if not name.startswith("ganetic.data.formats.dicom.") and not name.endswith("__main__"):
         importlib.import_module(name)
 print(len(names))
 """
