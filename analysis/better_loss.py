@@ -36,8 +36,7 @@ from ganetic.loss.resemblance import published_name
 from ganetic.progress.search import listener_for
 from ganetic.proxy.rates import RateList
 from ganetic.studies.compare import Comparison, compare, open_comparison
-from ganetic.studies.ratios import Ratio, ratios
-from ganetic.studies.settings import Pair
+from ganetic.studies.ratios import Pair, Ratio, ratios
 from ganetic.studies.wording import interval, p_value
 
 SPACE = Path(__file__).with_suffix(".toml")
