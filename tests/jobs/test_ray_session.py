@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_a_killed_driver_leaves_no_workers(driver: "subprocess.Popen[str]") -> N
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "auto", "ray://127.0.0.1:10001"])
 def test_an_address_without_a_cluster_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr("ray._private.services.find_gcs_addresses", set)  # whatever else runs on this machine
+    monkeypatch.setattr("ray._private.services.find_gcs_addresses", cache(set))  # whatever else runs on this machine
     with pytest.raises(UserError, match=f'address "{address}": .*expected "auto" or "host:port"') as caught:
         RayExecutor(work, {}, address=address, wall_seconds=60.0)
     assert "\n" not in str(caught.value)
