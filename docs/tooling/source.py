@@ -16,7 +16,8 @@ def package() -> griffe.Module:
 
 def find(path: str) -> griffe.Object | griffe.Alias:
     """An object by its dotted path, such as ``ganetic.loss.card.LossCard``."""
-    return package()[path.removeprefix("ganetic.")]
+    found: griffe.Object | griffe.Alias = package()[path.removeprefix("ganetic.")]
+    return found
 
 
 def attribute_docstring(owner: type, name: str) -> str:
