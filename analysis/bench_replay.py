@@ -21,7 +21,7 @@ from ganetic.evolution.run_config import Measure, RunConfig
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.jobs.executor import Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal, Submission
-from ganetic.proxy.spec import KillRule, TrialSpec
+from ganetic.training.spec import KillRule, TrialSpec
 
 START_FD = 900.0
 KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))

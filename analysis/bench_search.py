@@ -41,9 +41,9 @@ from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report import print_text, run_page
 from ganetic.reproducible import random_stream, reproducible
+from ganetic.training.spec import ProxySpec
 
 PROXY = ProxySpec(width=16, batch=32)
 SIDE = 28

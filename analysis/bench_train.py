@@ -24,15 +24,15 @@ from rich.table import Table
 from torch import Tensor
 
 from ganetic.errors import run_script
-from ganetic.full.checkpoint import Standing, write_checkpoint
-from ganetic.full.config import TrainConfig
-from ganetic.full.setup import full_trainer
 from ganetic.gan.models import build, pyramid, scales
 from ganetic.gan.step import Loss, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.features import to_unit
 from ganetic.reproducible import reproducible
+from ganetic.training.checkpoint import Standing, write_checkpoint
+from ganetic.training.config import TrainConfig
+from ganetic.training.setup import full_trainer
 from ganetic.training.trainer import Trainer
 
 LOSS = LIBRARY["relativistic-hinge"].formula

@@ -34,10 +34,10 @@ from ganetic.loss.card import read_card, write_card
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.resemblance import published_name
 from ganetic.progress.search import listener_for
-from ganetic.proxy.rates import RateList
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.ratios import Pair, Ratio, ratios
 from ganetic.studies.wording import interval, p_value
+from ganetic.training.rates import RateList
 
 SPACE = Path(__file__).with_suffix(".toml")
 SETS = {

@@ -39,10 +39,10 @@ from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.expression import node_count, round4
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import along, grid, responses
-from ganetic.proxy.materials import Materials, prepare
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import TrialState, work
 from ganetic.reproducible import versions
+from ganetic.training.proxy_data import Materials, prepare
+from ganetic.training.spec import ProxySpec, TrialSpec
+from ganetic.training.trial import TrialState, work
 
 Floats = NDArray[np.float64]
 

@@ -30,12 +30,12 @@ from ganetic.loss.library import LIBRARY
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.imagenet import ImageNetFeatures
 from ganetic.metrics.yardstick import Extractor
-from ganetic.proxy.materials import prepare
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import trial_trainer
 from ganetic.reproducible import random_stream, reproducible
 from ganetic.training.loop import FiniteCheck, Schedule, fit
+from ganetic.training.proxy_data import prepare
+from ganetic.training.spec import ProxySpec, TrialSpec
 from ganetic.training.trainer import NonFiniteError, Trainer, generate
+from ganetic.training.trial import trial_trainer
 
 SETS = (
     "mnist5k",

@@ -23,19 +23,19 @@ from rich.table import Table
 
 from ganetic.config import read_json
 from ganetic.errors import run_script
+from ganetic.evaluation.judge import judge
+from ganetic.evaluation.results import Evaluation, MeasureName
 from ganetic.evolution.runtime import Runtime
 from ganetic.files import write_whole
-from ganetic.full.checkpoint import checkpoints_in, read_standing
-from ganetic.full.config import TrainConfig, load_config, overridden
-from ganetic.full.evaluation import Evaluation, MeasureName
-from ganetic.full.job import TRAININGS
-from ganetic.full.judge import judge
 from ganetic.jobs.grid import read_grid
 from ganetic.progress.search import listener_for
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
 from ganetic.studies.wording import ratio_number
+from ganetic.training.checkpoint import checkpoints_in, read_standing
+from ganetic.training.config import TrainConfig, load_config, overridden
+from ganetic.training.job import TRAININGS
 
 MEASURES = (MeasureName.MS_SSIM_DIFFERENCE, MeasureName.PRECISION, MeasureName.RECALL)
 EVALUATION = "evaluation.json"

@@ -26,9 +26,9 @@ from ganetic.loss.screen import judge
 from ganetic.metrics.features import to_unit
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
 from ganetic.metrics.yardstick import Extractor
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
 from ganetic.reproducible import random_stream
+from ganetic.training.proxy_data import Materials
+from ganetic.training.spec import ProxySpec
 from ganetic.training.trainer import generate
 
 STEPS = 800

@@ -50,9 +50,9 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
 from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
-from ganetic.proxy.result import TrialState
 from ganetic.studies.bank import Bank, bank
 from ganetic.studies.bank_worlds import Model
+from ganetic.training.result import TrialState
 
 PAGE = Path(__file__).with_suffix(".md")
 SEARCHES = 400

@@ -36,8 +36,8 @@ from ganetic.files import write_whole
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.progress.search import listener_for
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report import number, print_text
+from ganetic.training.spec import ProxySpec
 
 RECORD = Path(__file__).with_suffix(".json")
 CHECKPOINTS = (50, 100, 150, 200, 300, 400)

@@ -34,12 +34,12 @@ from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.resemblance import published_name
-from ganetic.proxy.materials import Materials, prepare
-from ganetic.proxy.result import TrialResult
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import work
 from ganetic.reproducible import versions
 from ganetic.studies.bank import NOT_RECORDED, Bank
+from ganetic.training.proxy_data import Materials, prepare
+from ganetic.training.result import TrialResult
+from ganetic.training.spec import ProxySpec, TrialSpec
+from ganetic.training.trial import work
 
 LOSSES = Path(__file__).with_name("bank_losses.txt")
 STUDIES = Path(__file__).parents[1] / "ganetic" / "studies"

@@ -42,10 +42,10 @@ from ganetic.evolution.ranking import Objectives, fronts, hypervolume
 from ganetic.evolution.space import Rung
 from ganetic.files import write_whole
 from ganetic.jobs.statistics import mean_interval
-from ganetic.proxy.spec import KillRule
 from ganetic.studies.bank import Bank, bank
 from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
 from ganetic.studies.bank_worlds import Model, World
+from ganetic.training.spec import KillRule
 
 PAGES = {"mnist5k": Path(__file__).with_suffix(".md")}
 """Where what is printed of a bank is kept, if not in ``simulate_rules_BANK.md``."""

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from ganetic.evolution.run import search
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.score import score
-    from ganetic.full.config import load_config
-    from ganetic.full.outcome import Training
     from ganetic.loss.card import load_loss
     from ganetic.studies.bank import bank
     from ganetic.studies.compare import compare
     from ganetic.studies.confirm import confirm
+    from ganetic.training.config import load_config
+    from ganetic.training.outcome import Training
 
 __version__ = "0.1.0"
 
@@ -45,7 +45,7 @@ __all__ = [
 _HOME = {
     "Run": "ganetic.evolution.results",
     "Runtime": "ganetic.evolution.runtime",
-    "Training": "ganetic.full.outcome",
+    "Training": "ganetic.training.outcome",
     "UserError": "ganetic.errors",
     "bank": "ganetic.studies.bank",
     "calibrate": "ganetic.evolution.calibration",
@@ -54,7 +54,7 @@ _HOME = {
     "evaluate": "ganetic.api",
     "export": "ganetic.api",
     "generate": "ganetic.api",
-    "load_config": "ganetic.full.config",
+    "load_config": "ganetic.training.config",
     "load_loss": "ganetic.loss.card",
     "open_run": "ganetic.evolution.results",
     "resume": "ganetic.api",

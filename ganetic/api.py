@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError
+from ganetic.evaluation.judge import judge
+from ganetic.evaluation.results import Evaluation
 from ganetic.evolution import run as searches
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.winner import pick_card
-from ganetic.full import train as trainings
-from ganetic.full.config import Classes, TrainConfig, configured
-from ganetic.full.evaluation import Evaluation
-from ganetic.full.generate import find_checkpoint, generate_images
-from ganetic.full.judge import judge
-from ganetic.full.listener import TrainListener
-from ganetic.full.outcome import Training
-from ganetic.full.run_files import is_training
 from ganetic.report import write_loss
+from ganetic.training import run as trainings
+from ganetic.training.config import Classes, TrainConfig, configured
+from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.listener import TrainListener
+from ganetic.training.outcome import Training
+from ganetic.training.run_files import is_training
 
 MOST_IMAGES = 1_000_000
 """Images that are drawn at once."""

@@ -10,14 +10,14 @@ import torch
 
 import ganetic
 from ganetic.cli import train as commands
-from ganetic.full.evaluation import MeasureName
-from ganetic.full.generate import write_images
-from ganetic.full.listener import Progress, TrainSilence
+from ganetic.evaluation.results import MeasureName
 from ganetic.loss.card import read_card
+from ganetic.training.generate import write_images
+from ganetic.training.listener import Progress, TrainSilence
 from tests.evolution.fakes import SPACE, runtime
-from tests.full.conftest import tiny
 from tests.small_run import SPACE as SMALL
 from tests.small_run import small_run, small_run_directory, small_runtime
+from tests.training.conftest import tiny
 
 
 @pytest.fixture(autouse=True)

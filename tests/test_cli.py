@@ -15,7 +15,7 @@ from ganetic.evolution.runtime import Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.loss.card import read_card
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.materials import Materials
+from ganetic.training.proxy_data import Materials
 from tests.small_run import SPACE, pretend, small_run_directory
 
 SPACE_TOML = """

@@ -3,8 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
-from ganetic.full.listener import Progress
 from ganetic.progress.training import LiveTraining, PlainTraining, bar, standing_line, training_listener_for
+from ganetic.training.listener import Progress
 
 
 def progress(step: int, ill: str | None = None, fd: float | None = 88.84) -> Progress:

@@ -88,9 +88,9 @@ def compare(
     """
     from ganetic.evolution.runtime import Runtime
     from ganetic.evolution.space import load_space, with_features
-    from ganetic.full.config import load_config
     from ganetic.progress.search import listener_for
     from ganetic.studies.compare import compare as study
+    from ganetic.training.config import load_config
 
     for option, value in (("--beta1s", beta1s), ("--tuning-seeds", tuning_seeds)):
         if rates is None and value is not None:

@@ -13,7 +13,7 @@ from ganetic.cli.options import Download, Inception, Json, Window, windowed
 from ganetic.errors import UserError
 
 if TYPE_CHECKING:
-    from ganetic.full.outcome import Training
+    from ganetic.training.outcome import Training
 
 
 @app.command()
@@ -47,10 +47,10 @@ def train(
     """
     yield_cores()
     from ganetic.api import train as start
-    from ganetic.full.config import configured, load_config
-    from ganetic.full.train import plan
     from ganetic.progress.training import training_listener_for
     from ganetic.report import to_json
+    from ganetic.training.config import configured, load_config
+    from ganetic.training.run import plan
 
     preset = load_config(config)
     chosen = configured(
@@ -86,7 +86,7 @@ def conclude(training: "Training") -> None:
     Raises:
         typer.Exit: it failed, or was stopped.
     """
-    from ganetic.full.outcome import outcome
+    from ganetic.training.outcome import outcome
 
     for line in outcome(training):
         typer.echo(line)
@@ -110,7 +110,7 @@ def generate(
 ) -> None:
     """Draw images from a trained generator."""
     from ganetic.data import window_of
-    from ganetic.full.generate import find_checkpoint, generate_images, refuse_output, write_images
+    from ganetic.training.generate import find_checkpoint, generate_images, refuse_output, write_images
 
     refuse_output(output)
     found = find_checkpoint(checkpoint)
@@ -139,7 +139,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Say how good and how varied generated images are."""
-    from ganetic.full.judge import judge
+    from ganetic.evaluation.judge import judge
     from ganetic.pages.evaluation import evaluation_page, evaluation_record
     from ganetic.report import print_text, to_json
 

@@ -23,9 +23,9 @@ from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import KillRule, ProxySpec, TrialSpec
 from ganetic.reproducible import versions
+from ganetic.training.proxy_data import Materials
+from ganetic.training.spec import KillRule, ProxySpec, TrialSpec
 
 __all__ = ["Calibration", "Kept", "calibrate", "calibration_for", "checkpoints_of", "kill_rules", "train_references"]
 

@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 from ganetic.config import Config
 from ganetic.evolution.signal import LEAST_LOSSES, Spread, Table, rank_correlation, seed_reliability, spread
 from ganetic.jobs.statistics import detectable_effect
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import KillRule, ProxySpec, Steps
+from ganetic.training.result import TrialState
+from ganetic.training.spec import KillRule, ProxySpec, Steps
 
 VIABLE_SHARE = 0.2
 """A published loss of which a larger share of trainings failed does not work on the proxy. The bound is stricter than

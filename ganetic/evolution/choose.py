@@ -30,10 +30,10 @@ from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.feature_names import file_of
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.reproducible import versions
+from ganetic.training.proxy_data import Materials
+from ganetic.training.result import TrialState
+from ganetic.training.spec import ProxySpec, TrialSpec
 
 
 def choose(

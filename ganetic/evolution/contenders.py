@@ -9,7 +9,7 @@ from ganetic.evolution.ranking import Objectives, fronts
 from ganetic.evolution.space import Rung
 from ganetic.jobs.journal import Ending
 from ganetic.metrics.stability import deviation
-from ganetic.proxy.result import TrialState
+from ganetic.training.result import TrialState
 
 _SLACK = 1e-9
 """Far above rounding errors of ln fd and instability."""

@@ -21,9 +21,9 @@ from ganetic.interrupt import Interrupt
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal, collector_off
 from ganetic.loss.formula import Formula
-from ganetic.proxy.rates import Rates, chosen_rates
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import TrialSpec, with_rates
+from ganetic.training.rates import Rates, chosen_rates
+from ganetic.training.result import TrialState
+from ganetic.training.spec import TrialSpec, with_rates
 
 TICK_SECONDS = 0.5
 LEADERS = 5

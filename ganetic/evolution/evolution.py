@@ -17,7 +17,7 @@ from ganetic.evolution.ranking import rank, worst
 from ganetic.evolution.space import SearchSpace
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.result import TrialResult
+from ganetic.training.result import TrialResult
 
 AT_RANDOM = 0.2
 """How often a child is not chosen by its neighbours: what they know nothing of must be tried, too."""

@@ -19,8 +19,8 @@ from ganetic.jobs.journal import Submission, collector_off
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.resemblance import published_name
-from ganetic.proxy.rates import Rates
-from ganetic.proxy.result import TrialResult
+from ganetic.training.rates import Rates
+from ganetic.training.result import TrialResult
 
 Kind = Literal["tuning", "final"]
 TUNING: Kind = "tuning"

@@ -11,7 +11,7 @@ from ganetic.evolution.individual import Individual
 from ganetic.evolution.ledger import ABOUT
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.journal import Submission
-from ganetic.proxy.result import TrialResult
+from ganetic.training.result import TrialResult
 
 COLUMNS = ("trial", "steps", "individual", "rung", "fd", "instability")
 

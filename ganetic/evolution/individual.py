@@ -8,8 +8,8 @@ from typing import NamedTuple
 from ganetic.evolution.ranking import Objectives
 from ganetic.evolution.space import Rung
 from ganetic.metrics.stability import Fitness, SeedTrace, combined, fitness
-from ganetic.proxy.rates import Rates
-from ganetic.proxy.result import TrialResult, TrialState
+from ganetic.training.rates import Rates
+from ganetic.training.result import TrialResult, TrialState
 
 DEAD_SHARE = 0.5
 """An individual of which more than this share of a rung's seeds has failed is not viable."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from ganetic.jobs.executor import Executor, Payload
 from ganetic.jobs.journal import Entry, Journal, Record, Submission, collector_off
-from ganetic.proxy.result import TrialResult, TrialState
-from ganetic.proxy.spec import TrialSpec
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.spec import TrialSpec
 
 ABOUT = "about"
 """Key of a payload in the journal under which stands what the trial is for; workers do not see it."""

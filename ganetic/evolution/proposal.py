@@ -6,7 +6,7 @@ from pydantic import Field
 
 from ganetic.config import Config
 from ganetic.evolution.individual import Individual
-from ganetic.proxy.rates import Rates
+from ganetic.training.rates import Rates
 
 
 class Proposal(Config):

@@ -16,7 +16,7 @@ from ganetic.evolution.run_config import RunConfig
 from ganetic.files import refuse_other_than_utf8
 from ganetic.jobs.journal import Entry, Event, Journal, Record, Submission
 from ganetic.metrics.stability import SeedTrace
-from ganetic.proxy.result import TrialResult
+from ganetic.training.result import TrialResult
 
 JOURNAL = "journal.db"
 

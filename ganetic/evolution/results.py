@@ -25,8 +25,8 @@ from ganetic.jobs.journal import Journal, Record, Submission, collector_off
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
 from ganetic.metrics.stability import Fitness, SeedTrace, fitness
-from ganetic.proxy.rates import Rates, chosen_rates
-from ganetic.proxy.result import TrialResult
+from ganetic.training.rates import Rates, chosen_rates
+from ganetic.training.result import TrialResult
 
 __all__ = ["EXHAUSTED", "JOURNAL", "Run", "latest_run", "open_run"]
 

@@ -22,9 +22,9 @@ from ganetic.interrupt import interruptible
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
 from ganetic.jobs.lock import run_lock
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import KillRule
 from ganetic.reproducible import versions
+from ganetic.training.proxy_data import Materials
+from ganetic.training.spec import KillRule
 
 SPACE_COPY = "space.json"
 

@@ -10,11 +10,11 @@ from ganetic.config import Config
 from ganetic.evolution.individual import Scale, Scales
 from ganetic.evolution.space import SearchSpace, SpaceProxy
 from ganetic.loss.card import Result, Role
-from ganetic.proxy.rates import Rates
-from ganetic.proxy.spec import KillRule, ProxySpec
+from ganetic.training.rates import Rates
+from ganetic.training.spec import KillRule, ProxySpec
 
 if TYPE_CHECKING:  # not for a cycle: a configuration is read without torch, which prepared data needs
-    from ganetic.proxy.materials import Materials
+    from ganetic.training.proxy_data import Materials
 
 NEVER_COMPARED = ("space.stop", "space.name", "space.description")
 """Parts of a configuration that may change before a run is resumed."""

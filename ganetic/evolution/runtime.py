@@ -8,9 +8,9 @@ from ganetic.evolution.listener import Listener
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
-from ganetic.proxy.materials import Materials, load_for, prepare
-from ganetic.proxy.spec import ProxySpec
-from ganetic.proxy.trial import work
+from ganetic.training.proxy_data import Materials, load_for, prepare
+from ganetic.training.spec import ProxySpec
+from ganetic.training.trial import work
 
 WALL_SECONDS_A_STEP = 1.0
 """A net under a trial, not a budget: a hundred times what a step of the shipped spaces takes."""

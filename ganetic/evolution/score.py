@@ -21,9 +21,9 @@ from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import Fitness, fitness
-from ganetic.proxy.card_rates import found_at_other_rates, rates_of
-from ganetic.proxy.result import TrialResult
-from ganetic.proxy.spec import TrialSpec
+from ganetic.training.card_rates import found_at_other_rates, rates_of
+from ganetic.training.result import TrialResult
+from ganetic.training.spec import TrialSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.space import SearchSpace
 from ganetic.metrics.feature_names import CANDIDATES, is_file
 from ganetic.metrics.self_test import SelfTest
-from ganetic.proxy.choice import SelfTests, best_of
-from ganetic.proxy.materials import load_for, roles_of
 from ganetic.training.device import device_for_trials
+from ganetic.training.feature_choice import SelfTests, best_of
+from ganetic.training.proxy_data import load_for, roles_of
 
 
 @dataclass(frozen=True)

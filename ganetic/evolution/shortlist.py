@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ganetic.config import Config
 from ganetic.gan.profiles import ProfileName
-from ganetic.proxy.spec import ProxySpec, Steps
+from ganetic.training.spec import ProxySpec, Steps
 
 VERSION = 2
 

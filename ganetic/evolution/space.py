@@ -16,8 +16,8 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
 from ganetic.loss.screen import VANISHING_BOUND
 from ganetic.metrics.feature_names import AUTO, CNN, checked_features
-from ganetic.proxy.rates import RateList, Rates
-from ganetic.proxy.spec import KillRule, ProxySpec
+from ganetic.training.rates import RateList, Rates
+from ganetic.training.spec import KillRule, ProxySpec
 
 EMA_DECAY = 0.98
 """Of a proxy in a file that names none. In 400 steps the ramp has not yet come there (docs/fitness.md)."""
@@ -85,7 +85,7 @@ class Genes(RateList):
 
     Before the finals each of the finalists and of the references is trained at all rates of the list, on seeds of their
     own, and enters the finals with its best. A best rate at an end of the list extends the list for all of them
-    (`ganetic.proxy.rates.chosen_rates`).
+    (`ganetic.training.rates.chosen_rates`).
     """
 
     tuning_seeds: Seeds = 2
@@ -243,9 +243,9 @@ class FileProxy(SpaceProxy):
     """
 
     ema_decay: Annotated[float, Field(ge=0, lt=1, exclude_if=lambda decay: decay == 0)] = EMA_DECAY
-    """See `ganetic.proxy.spec.ProxySpec.ema_decay`."""
+    """See `ganetic.training.spec.ProxySpec.ema_decay`."""
     features: Annotated[str, AfterValidator(checked_features), Field(exclude_if=lambda name: name == CNN)] = AUTO
-    """See `ganetic.proxy.spec.ProxySpec.features`."""
+    """See `ganetic.training.spec.ProxySpec.features`."""
 
 
 class SpaceFile(SearchSpace):
@@ -265,7 +265,7 @@ def with_features(space: SearchSpace, features: str | None, sha256: str | None =
 
     Args:
         space: the space.
-        features: see `ganetic.proxy.spec.ProxySpec.features`; None for each proxy's own.
+        features: see `ganetic.training.spec.ProxySpec.features`; None for each proxy's own.
         sha256: the digest of their file; None for any.
 
     Raises:

@@ -14,7 +14,7 @@ from ganetic.loss.card import MAX_NAME, LossCard, Provenance, Reference, Result,
 from ganetic.loss.formula import Formula
 from ganetic.loss.reduce import reduce
 from ganetic.metrics.stability import Fitness
-from ganetic.proxy.rates import Rates
+from ganetic.training.rates import Rates
 
 PICKS = ("knee", "fid", "stability")
 

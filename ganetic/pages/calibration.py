@@ -11,8 +11,8 @@ from rich.text import Text
 
 from ganetic.evolution.calibration_record import RANKING_CORRELATION, Calibration, KillThreshold, Reading
 from ganetic.evolution.calibration_store import Kept
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report import number
+from ganetic.training.spec import ProxySpec
 
 PAIRS = (3, 5, 10, 20, 25)
 """Seeds of a comparison whose smallest detectable ratio is named."""

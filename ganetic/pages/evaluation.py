@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ganetic.full.evaluation import Evaluation, Measure, MeasureName
+from ganetic.evaluation.results import Evaluation, Measure, MeasureName
 from ganetic.metrics.memorisation import COPY_RATIO
 
 _READING = {

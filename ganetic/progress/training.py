@@ -9,8 +9,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ganetic.full.listener import Progress, TrainListener
 from ganetic.progress.search import LINE_SECONDS, REFRESH_SECONDS, duration
+from ganetic.training.listener import Progress, TrainListener
 
 
 def training_listener_for(console: Console) -> TrainListener:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.individual import DEAD_SHARE, seed_trace
 from ganetic.metrics.stability import Fitness, fitness
-from ganetic.proxy.diagnosis import Ill, diagnose
-from ganetic.proxy.result import TrialResult, TrialState
-from ganetic.proxy.spec import KillRule
+from ganetic.training.diagnosis import Ill, diagnose
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.spec import KillRule
 
 SCHEMA = "ganetic.bank/1"
 SHIPPED = {"mnist5k": "bank_mnist5k.npz", "pneumonia": "bank_pneumonia.npz"}

@@ -20,9 +20,9 @@ from ganetic.errors import UserError
 from ganetic.evolution.individual import DEAD_SHARE
 from ganetic.evolution.ranking import Objectives, fronts
 from ganetic.evolution.space import Rung
-from ganetic.proxy.diagnosis import LEARNT_LEAST, WORSE_THAN_BEST
-from ganetic.proxy.spec import KillRule
 from ganetic.studies.bank_worlds import Floats, World
+from ganetic.training.diagnosis import LEARNT_LEAST, WORSE_THAN_BEST
+from ganetic.training.spec import KillRule
 
 By = Literal["both", "fd"]
 

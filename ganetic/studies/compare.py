@@ -11,19 +11,19 @@ from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
 from ganetic.evolution.space import SearchSpace
 from ganetic.files import make_directory, refuse_impossible_directory
-from ganetic.full.config import TrainConfig
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.card_rates import found_at_other_rates
-from ganetic.proxy.rates import RateList
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
 from ganetic.studies.grounds import Grounds, Plan, full_plan, proxy_plan, refuse_rates
 from ganetic.studies.ratios import Pair, default_reference
 from ganetic.studies.settings import Entry, Settings, trained_at
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
+from ganetic.training.card_rates import found_at_other_rates
+from ganetic.training.config import TrainConfig
+from ganetic.training.rates import RateList
 
 __all__ = ["Comparison", "compare", "open_comparison"]
 

@@ -21,9 +21,9 @@ from ganetic.jobs.journal import Record
 from ganetic.jobs.statistics import Summary, summarise
 from ganetic.loss.formula import Formula
 from ganetic.metrics.stability import SeedTrace, fitness
-from ganetic.proxy.result import TrialResult, TrialState
 from ganetic.studies.ratios import Pair, Ratio, ratios
 from ganetic.studies.settings import Entry, Kind, Settings, Setup, settings_in, trained_at
+from ganetic.training.result import TrialResult, TrialState
 
 JOURNAL = "journal.db"
 

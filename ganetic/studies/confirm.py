@@ -14,12 +14,12 @@ from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.rates import Rates
 from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
 from ganetic.studies.ratios import Pair
 from ganetic.studies.settings import Entry, Settings, measures_of
 from ganetic.studies.training import is_complete, train
 from ganetic.studies.wording import claim, listed, number
+from ganetic.training.rates import Rates
 
 FOLDER = "confirmation"
 """Of a run, for its confirmations."""

@@ -11,14 +11,14 @@ from ganetic.evolution.listener import Listener
 from ganetic.evolution.run_config import Measure
 from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.space import SearchSpace, SpaceProxy, load_space
-from ganetic.full.config import TrainConfig, configured, load_config
-from ganetic.full.job import Prepared, TrainingContext, prepare_for, train_job
-from ganetic.full.listener import Progress, TrainListener
-from ganetic.full.subject import Subject
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.formula import Formula
 from ganetic.studies.settings import FullSetup, Settings, Setup, measures_of
+from ganetic.training.config import TrainConfig, configured, load_config
+from ganetic.training.data import Subject
+from ganetic.training.job import Prepared, TrainingContext, prepare_for, train_job
+from ganetic.training.listener import Progress, TrainListener
 
 PROXY_MODEL = "dcgan"
 """The net of the proxies of every space."""

@@ -12,12 +12,12 @@ from ganetic.errors import UserError
 from ganetic.evolution.run_config import Measure
 from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.grid import Cell
-from ganetic.proxy.rates import RateList, Rates
-from ganetic.proxy.spec import TrialSpec, with_rates
 from ganetic.studies.ratios import Pair
+from ganetic.training.rates import RateList, Rates
+from ganetic.training.spec import TrialSpec, with_rates
 
 if TYPE_CHECKING:  # not for a cycle: settings are read without torch, which prepared data needs
-    from ganetic.proxy.materials import Materials
+    from ganetic.training.proxy_data import Materials
 
 Kind = Literal["comparison", "confirmation", "tuning"]
 
@@ -46,7 +46,7 @@ class FullSetup(Config):
     name: str
     """Of its model; told apart by it."""
     config: dict[str, Any]
-    """A `ganetic.full.config.TrainConfig`. Every training has its own seed."""
+    """A `ganetic.training.config.TrainConfig`. Every training has its own seed."""
 
     def with_rates(self, rates: Rates | None) -> dict[str, Any]:
         """The configuration with other rates of both players; None for its own."""
@@ -157,7 +157,7 @@ class Settings(Config):
         return self.model_dump(mode="json")
 
     def _trial(self, loss: Entry, proxy: SpaceProxy, seed: int) -> dict[str, Any]:
-        """What `ganetic.proxy.trial.work` takes."""
+        """What `ganetic.training.trial.work` takes."""
         return TrialSpec(
             formula=loss.text,
             seed=seed,
@@ -168,7 +168,7 @@ class Settings(Config):
         ).model_dump(mode="json")
 
     def _full_training(self, loss: Entry, setup: FullSetup, seed: int) -> dict[str, Any]:
-        """What `ganetic.full.job.train_job` takes. A training that only chooses rates leaves nothing behind."""
+        """What `ganetic.training.job.train_job` takes. A training that only chooses rates leaves nothing behind."""
         tuning = self.kind == "tuning"
         rates = f"-lr{loss.rates.learning_rate:g}-beta{loss.rates.beta1:g}" if tuning and loss.rates else ""
         return {

@@ -12,11 +12,11 @@ from ganetic.errors import UserError
 from ganetic.evolution.listener import Listener
 from ganetic.evolution.seeds import training_seed
 from ganetic.jobs.executor import Executor
-from ganetic.proxy.rates import RateList, Rates, chosen_rates
 from ganetic.studies.comparison import RAISED, Comparison, tuning_journal
 from ganetic.studies.settings import Entry, Settings, Tuned
 from ganetic.studies.training import is_complete, train
 from ganetic.studies.wording import listed, rates_listed
+from ganetic.training.rates import RateList, Rates, chosen_rates
 
 
 @dataclass(frozen=True)

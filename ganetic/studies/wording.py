@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from ganetic.proxy.rates import RateList
 from ganetic.studies.ratios import Ratio
+from ganetic.training.rates import RateList
 
 
 def number(value: float) -> str:

@@ -1,1 +1,1 @@
-"""Training: the trainer and its loop, short trainings of the search and full ones."""
+"""Training: one trainer and one loop, for the short trials of a search and for full trainings."""

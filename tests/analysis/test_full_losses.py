@@ -7,8 +7,8 @@ from analysis.full_losses import Row, print_tables, recorded, trained
 from ganetic.evolution.runtime import Runtime
 from ganetic.jobs.grid import read_grid
 from ganetic.studies.compare import compare
-from tests.full.conftest import tiny
 from tests.studies.test_compare_full import in_process
+from tests.training.conftest import tiny
 
 FOLDER = Path(__file__).parents[2] / "analysis"
 

@@ -13,8 +13,8 @@ from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.metrics.faults import FAULTS
 from ganetic.metrics.self_test import FaultSeen, SelfTest
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.proxy_data import Materials
+from ganetic.training.spec import ProxySpec
 from tests.evolution.fakes import MATERIALS
 from tests.small_run import pretend
 

@@ -12,8 +12,8 @@ from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.self_tests import SetTests
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, SerialExecutor
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.proxy_data import Materials
+from ganetic.training.spec import ProxySpec
 from tests.evolution.fakes import MATERIALS
 from tests.evolution.test_choose import Trainings
 

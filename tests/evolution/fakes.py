@@ -20,8 +20,8 @@ from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal
 from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.frechet import FeatureStatistics
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import KillRule, ProxySpec
+from ganetic.training.proxy_data import Materials
+from ganetic.training.spec import KillRule, ProxySpec
 from tests.jobs.simulated import SimulatedExecutor
 
 SCALE = Scale(start_fd=900.0, floor_fd=3.0)

@@ -17,9 +17,9 @@ from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import KillRule, ProxySpec
-from ganetic.proxy.trial import work
+from ganetic.training.result import TrialState
+from ganetic.training.spec import KillRule, ProxySpec
+from ganetic.training.trial import work
 from tests.evolution.fakes import MATERIALS, SPACE, mishap, noise, runtime, serial_with_mishaps
 
 LONGER = SPACE.model_copy(update={"rungs": (Rung(steps=80, seeds=1), Rung(steps=160, seeds=3))})

@@ -18,8 +18,8 @@ from ganetic.evolution.calibration_record import (
     rounded,
 )
 from ganetic.evolution.signal import spread
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.result import TrialState
+from ganetic.training.spec import ProxySpec
 from tests.evolution.planted import CHECKPOINTS, START, calibration_of, conditions, shares
 
 FALLING = (0.9, 0.8, 0.5, 0.3, 0.1)

@@ -11,7 +11,7 @@ from ganetic.evolution.calibration_store import FILE, Kept, check_export, export
 from ganetic.evolution.space import load_space
 from ganetic.metrics.imagenet import ImageNetFeatures
 from ganetic.metrics.yardstick import budget
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.spec import ProxySpec
 from tests.evolution.planted import CHECKPOINTS, calibration_of, conditions
 
 ASKED = conditions(["good"])

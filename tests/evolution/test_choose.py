@@ -22,9 +22,9 @@ from ganetic.evolution.score import score
 from ganetic.evolution.shortlist import Schedule
 from ganetic.evolution.space import SearchSpace, SpaceProxy, read_space
 from ganetic.jobs.executor import Payload, SerialExecutor
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
-from ganetic.proxy.trial import work
+from ganetic.training.proxy_data import Materials
+from ganetic.training.spec import ProxySpec
+from ganetic.training.trial import work
 from tests.evolution.fakes import MATERIALS
 from tests.small_run import SPACE as SMALL
 

@@ -10,7 +10,7 @@ from ganetic.evolution.ledger import ABOUT
 from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.space import Rung
 from ganetic.jobs.journal import Ending, Submission
-from ganetic.proxy.result import TrialResult, TrialState
+from ganetic.training.result import TrialResult, TrialState
 from tests.evolution.fakes import SPACE
 
 RUNGS = (Rung(steps=40, seeds=1), Rung(steps=40, seeds=3), Rung(steps=80, seeds=4))

@@ -16,7 +16,7 @@ from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.screen import screen
-from ganetic.proxy.result import TrialResult, TrialState
+from ganetic.training.result import TrialResult, TrialState
 from tests.evolution.fakes import KILL, SCALE, SPACE, mishap, work
 
 SEEDED = SPACE.model_copy(update={"library_seeds": ("ganetic",)})

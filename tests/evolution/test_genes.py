@@ -15,8 +15,8 @@ from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Executor, Payload, SerialExecutor
 from ganetic.loss.export import python_module
-from ganetic.proxy.rates import MOST_EXTENSIONS, Rates
 from ganetic.report import run_page, run_record
+from ganetic.training.rates import MOST_EXTENSIONS, Rates
 from tests.evolution.fakes import KILL, SPACE, journal_of, runtime, serial_with_mishaps, simulated
 from tests.evolution.test_driver import Notes
 from tests.evolution.victim import drive_until

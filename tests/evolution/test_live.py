@@ -14,7 +14,7 @@ from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, SpaceP
 from ganetic.jobs import ray_session
 from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
 from ganetic.jobs.ray_executor import RayExecutor
-from ganetic.proxy.trial import work
+from ganetic.training.trial import work
 from tests.evolution.fakes import journal_of
 
 pytestmark = pytest.mark.ray

@@ -23,10 +23,10 @@ from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.metrics.stability import Fitness, combined
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.result import TrialResult, TrialState
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report import finals_table, print_text
+from ganetic.training.proxy_data import Materials
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.spec import ProxySpec
 from tests.evolution.fakes import MATERIALS, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
 
 TWO = SPACE.model_copy(
@@ -216,7 +216,7 @@ def test_a_resumed_run_keeps_the_kill_rules_that_it_was_begun_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ganetic.evolution import run as runs
-    from ganetic.proxy.spec import KillRule
+    from ganetic.training.spec import KillRule
 
     calibrated = SPACE.model_copy(update={"kill": "calibrated"})
     monkeypatch.setattr(runs, "kill_rules", lambda *_: (KillRule(step=20, above=0.6),))

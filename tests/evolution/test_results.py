@@ -25,8 +25,8 @@ from ganetic.evolution.space import Rung
 from ganetic.jobs.journal import Entry, Journal, Record
 from ganetic.loss.formula import Formula
 from ganetic.loss.resemblance import published_name
-from ganetic.proxy.result import TrialResult
 from ganetic.report import run_page
+from ganetic.training.result import TrialResult
 from tests.evolution.fakes import SCALE, SPACE, journal_of, runtime, serial_with_mishaps
 from tests.evolution.victim import drive_until, in_process
 from tests.reference.stability_numpy import fitness as reference_fitness

@@ -9,8 +9,8 @@ from rich.console import Console
 from ganetic.evolution.calibration_record import Calibration
 from ganetic.evolution.calibration_store import Kept
 from ganetic.pages.calibration import calibration_page, calibration_record, proxy_line
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report import print_text, to_json
+from ganetic.training.spec import ProxySpec
 from tests.evolution.planted import CHECKPOINTS, START, calibration_of, shares
 
 PLACE = Path("/somewhere/calibration.json")

@@ -12,10 +12,10 @@ from ganetic.evolution.run import search
 from ganetic.evolution.space import SpaceProxy
 from ganetic.loss.library import LIBRARY
 from ganetic.pages import comparison as page
-from ganetic.proxy.rates import RateList
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.confirm import confirm
+from ganetic.training.rates import RateList
 from tests.evolution.fakes import SPACE, runtime, serial_with_mishaps
 from tests.studies.tunable import tunable
 

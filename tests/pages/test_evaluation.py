@@ -3,7 +3,7 @@ import json
 
 from rich.console import Console
 
-from ganetic.full.evaluation import Copy, Evaluation, Fault, Flag, Measure, MeasureName
+from ganetic.evaluation.results import Copy, Evaluation, Fault, Flag, Measure, MeasureName
 from ganetic.metrics.resampling import SCHEME
 from ganetic.pages.evaluation import evaluation_page, evaluation_record
 

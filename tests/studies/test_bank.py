@@ -12,9 +12,9 @@ from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.stability import SeedTrace, fitness
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import KillRule
 from ganetic.studies.bank import NOT_RECORDED, SHIPPED, Bank, bank
+from ganetic.training.result import TrialState
+from ganetic.training.spec import KillRule
 from tests.studies.made_up_bank import FLOOR, START, STEPS, made_up_bank
 
 MADE_UP = made_up_bank()

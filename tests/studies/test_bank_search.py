@@ -14,10 +14,10 @@ from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.space import Evolution as EvolutionSettings
 from ganetic.evolution.space import Finals, Rung, SearchSpace, Stop
 from ganetic.metrics.stability import fitness
-from ganetic.proxy.result import TrialResult, TrialState
-from ganetic.proxy.spec import KillRule
 from ganetic.studies.bank_search import Outcome, Policy, Stage, Trials, search
 from ganetic.studies.bank_worlds import Model, World
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.spec import KillRule
 from tests.studies.made_up_bank import STEPS, made_up_bank
 
 BANK = made_up_bank()

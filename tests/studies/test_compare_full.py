@@ -14,25 +14,25 @@ import pytest
 from ganetic.errors import UserError
 from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.space import SpaceProxy
-from ganetic.full.checkpoint import checkpoints_in
-from ganetic.full.chronicle import Chronicle
-from ganetic.full.config import TrainConfig
-from ganetic.full.job import TRAININGS, TrainingContext, result_of, train_job
-from ganetic.full.outcome import training_in
-from ganetic.full.record import read_record
-from ganetic.full.run_files import read_page
-from ganetic.full.train import train
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.pages.comparison import markdown, write_tables
 from ganetic.plots.comparison import write_figures
-from ganetic.proxy.diagnosis import Ill
-from ganetic.proxy.rates import RateList
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.settings import FullSetup, Settings
+from ganetic.training.checkpoint import checkpoints_in
+from ganetic.training.chronicle import Chronicle
+from ganetic.training.config import TrainConfig
+from ganetic.training.diagnosis import Ill
+from ganetic.training.job import TRAININGS, TrainingContext, result_of, train_job
+from ganetic.training.outcome import training_in
+from ganetic.training.rates import RateList
+from ganetic.training.record import read_record
+from ganetic.training.run import train
+from ganetic.training.run_files import read_page
 from tests.evolution.fakes import SPACE, runtime
-from tests.full.conftest import tiny
-from tests.full.test_train import Killed, as_toml
+from tests.training.conftest import tiny
+from tests.training.test_run import Killed, as_toml
 
 LOSSES = ["bce", "relativistic-hinge"]
 

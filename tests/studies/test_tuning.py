@@ -15,9 +15,9 @@ from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.loss.card import LossCard, Training, write_card
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.rates import RateList, Rates
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.settings import Settings, Tuned
+from ganetic.training.rates import RateList, Rates
 from tests.evolution.fakes import SCALE, SPACE, Counting, runtime
 from tests.evolution.victim import Fatal, Moment, in_process
 from tests.studies.tunable import tunable, work

@@ -8,11 +8,11 @@ import pytest
 from ganetic.data import load_images
 from ganetic.evolution.runtime import Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
-from ganetic.proxy.materials import Materials
-from tests.full.conftest import tiny
-from tests.full.test_train import as_toml
+from ganetic.training.proxy_data import Materials
 from tests.small_run import pretend
 from tests.test_cli import SPACE_TOML
+from tests.training.conftest import tiny
+from tests.training.test_run import as_toml
 
 
 @pytest.fixture(autouse=True)

@@ -12,14 +12,14 @@ from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.run import search
-from ganetic.full.board import Board
-from ganetic.full.train import resume_training, train
 from ganetic.jobs.lock import run_lock
 from ganetic.metrics.features import cached_feature_net
-from tests.full.conftest import LOSS, tiny
-from tests.full.test_train import assert_equal, content
+from ganetic.training.board import Board
+from ganetic.training.run import resume_training, train
 from tests.small_run import small_run_directory
 from tests.surroundings.machine import files_under, small_disk
+from tests.training.conftest import LOSS, tiny
+from tests.training.test_run import assert_equal, content
 
 pytestmark = pytest.mark.slow
 
