@@ -1,7 +1,7 @@
 """Searches in a world, without training and without breeding: rungs, promotion and finals, as a search applies them.
 
 Who climbs, in which order trials are submitted, who dies and who enters the finals follows
-`ganetic.evolution.evolution` and `ganetic.evolution.finals`; a test holds them against each other. Left out are
+`ganetic.evolution.sampler` and `ganetic.evolution.finals`; a test holds them against each other. Left out are
 parents (losses arrive in an order that nothing influences) and the limit of the population, whose worst would not
 have climbed.
 """
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from analysis.bank_worlds import Floats, World
 from ganetic.errors import UserError
 from ganetic.evolution.individual import DEAD_SHARE
-from ganetic.evolution.ranking import Objectives, fronts
+from ganetic.evolution.nsga2 import Objectives, fronts
 from ganetic.evolution.space import Rung
-from ganetic.proxy.diagnosis import LEARNT_LEAST, WORSE_THAN_BEST
-from ganetic.proxy.spec import KillRule
+from ganetic.training.failure_modes import LEARNT_LEAST, WORSE_THAN_BEST
+from ganetic.training.spec import PruningRule
 
 By = Literal["both", "fd"]
 
@@ -52,7 +52,7 @@ class Policy:
     name: str
     rungs: tuple[Rung, ...]
     reduction: float = 4.0
-    kill: tuple[KillRule, ...] = ()
+    kill: tuple[PruningRule, ...] = ()
     finals: tuple[Stage, ...] = (Stage(5, 5),)
     by: By = "both"
     window: int = 8
@@ -107,7 +107,7 @@ class Trials:
     cost: NDArray[np.int64]
 
     @staticmethod
-    def of(world: World, steps: int, kill: tuple[KillRule, ...] = ()) -> "Trials":
+    def of(world: World, steps: int, kill: tuple[PruningRule, ...] = ()) -> "Trials":
         """Look at a world's trainings as they stand after so many steps.
 
         Raises:
@@ -129,7 +129,7 @@ class Trials:
         return Trials(end, wobble, failed | (cost < steps), cost)
 
     def objectives(self, seeds: int, world: World) -> list[Objectives]:
-        """Each loss's ln fd and instability over its first seeds, as `ganetic.metrics.stability.fitness` has them."""
+        """Each loss's ln fd and instability over its first seeds, as `ganetic.metrics.fitness.fitness` has them."""
         end, failed = self.end[:, :seeds], self.failed[:, :seeds]
         alive = ~failed
         survivors = np.maximum(1, alive.sum(axis=1))
@@ -172,7 +172,7 @@ def search(world: World, policy: Policy, budget: int) -> Outcome:
 
 
 class _Search:
-    """A search under way; see `ganetic.evolution.evolution.Evolution` for what it follows."""
+    """A search under way; see `ganetic.evolution.sampler.Evolution` for what it follows."""
 
     def __init__(self, world: World, policy: Policy) -> None:
         seen = world.part(slice(None), slice(policy.search_seeds))

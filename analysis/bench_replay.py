@@ -13,18 +13,18 @@ from pathlib import Path
 
 from ganetic.callbacks import NullProgressCallback
 from ganetic.errors import run_script
-from ganetic.evolution.driver import Driver
-from ganetic.evolution.ledger import ABOUT
-from ganetic.evolution.proposal import Proposal
+from ganetic.evolution.config import Measure, RunConfig
 from ganetic.evolution.results import JOURNAL, open_run
-from ganetic.evolution.run_config import Measure, RunConfig
+from ganetic.evolution.search_loop import SearchLoop
 from ganetic.evolution.space import SearchSpace, load_space
+from ganetic.evolution.trial_queue import ABOUT
+from ganetic.evolution.trial_request import TrialRequest
 from ganetic.jobs.executor import Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal, Submission
-from ganetic.proxy.spec import KillRule, TrialSpec
+from ganetic.training.spec import PruningRule, TrialSpec
 
 START_FD = 900.0
-KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))
+KILL = (PruningRule(step=100, above=0.85), PruningRule(step=200, above=0.4))
 
 
 def configuration(space: SearchSpace) -> RunConfig:
@@ -48,7 +48,7 @@ def configuration(space: SearchSpace) -> RunConfig:
     )
 
 
-def proposals(space: SearchSpace, count: int, stream: random.Random) -> Iterator[tuple[Proposal, bool]]:
+def proposals(space: SearchSpace, count: int, stream: random.Random) -> Iterator[tuple[TrialRequest, bool]]:
     """Trials in order of submission, and whether they complete."""
     produced = individual = 0
     while produced < count:
@@ -57,7 +57,7 @@ def proposals(space: SearchSpace, count: int, stream: random.Random) -> Iterator
         completes = stream.random() < 0.4
         climbs = completes and stream.random() < 0.25
         for seed in range(min(3 if climbs else 1, count - produced)):
-            proposal = Proposal(
+            proposal = TrialRequest(
                 kind="reseed" if seed else "child",
                 individual=individual,
                 text=text,
@@ -75,7 +75,7 @@ def proposals(space: SearchSpace, count: int, stream: random.Random) -> Iterator
         individual += 1
 
 
-def trial_of(space: SearchSpace, proposal: Proposal) -> TrialSpec:
+def trial_of(space: SearchSpace, proposal: TrialRequest) -> TrialSpec:
     """What a worker would be given."""
     return TrialSpec(
         formula=proposal.text,
@@ -115,13 +115,13 @@ def write_run(directory: Path, count: int) -> RunConfig:
     return config
 
 
-def replayed(directory: Path, config: RunConfig, count: int) -> Driver:
+def replayed(directory: Path, config: RunConfig, count: int) -> SearchLoop:
     """A driver that has taken in the journal, as it stands before it asks for the next trial."""
     with (
         Journal.open(directory / JOURNAL) as journal,
         SerialExecutor(_never, None) as executor,
     ):
-        driver = Driver(config, journal, executor, NullProgressCallback(), count, None)
+        driver = SearchLoop(config, journal, executor, NullProgressCallback(), count, None)
         driver.replay()
     return driver
 

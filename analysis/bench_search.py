@@ -30,8 +30,8 @@ from analysis.bench_replay import write_run
 from analysis.naive import NaiveGan, NaiveSearch
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.genome import Genome, drawing_from
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import JOURNAL, open_run
-from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.space import load_space
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
 from ganetic.gan.step import adam, gan_step
@@ -40,10 +40,10 @@ from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report.renderers.terminal import print_page
 from ganetic.report.run import run_page
 from ganetic.reproducible import random_stream, reproducible
+from ganetic.training.spec import ProxySpec
 
 PROXY = ProxySpec(width=16, batch=32)
 SIDE = 28
@@ -82,9 +82,9 @@ def our_step(loss: GanLoss) -> Step:
         initialise(net, random_stream(0, name))
         net.to(memory_format=torch.channels_last)
     rates = (PROXY.learning_rate, PROXY.beta1, PROXY.beta2)
-    optimisers = (adam(generator, *rates), adam(discriminator, *rates))
+    optimizers = (adam(generator, *rates), adam(discriminator, *rates))
     real, latents = batch()
-    return lambda: gan_step(generator, discriminator, loss, optimisers, real, latents)
+    return lambda: gan_step(generator, discriminator, loss, optimizers, real, latents)
 
 
 def naive_step(loss: GanLoss) -> Step:

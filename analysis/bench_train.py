@@ -24,15 +24,15 @@ from rich.table import Table
 from torch import Tensor
 
 from ganetic.errors import run_script
-from ganetic.full.checkpoint import Standing, write_checkpoint
-from ganetic.full.config import TrainConfig
-from ganetic.full.setup import full_trainer
 from ganetic.gan.model import build, pyramid, scales
 from ganetic.gan.step import Loss, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.features import to_unit
 from ganetic.reproducible import reproducible
+from ganetic.training.checkpoint import TrainState, write_checkpoint
+from ganetic.training.config import TrainConfig
+from ganetic.training.setup import full_trainer
 from ganetic.training.trainer import Trainer
 
 LOSS = LIBRARY["relativistic-hinge"].formula
@@ -114,7 +114,7 @@ def step_alone(training: Trainer, settings: TrainConfig, size: int) -> Callable[
     real = pyramid(to_unit(pixels), scales(settings.model, size))
     latents: Tensor = torch.randn(settings.batch, settings.model.latent)
     nets = (training.generator, training.discriminator)
-    return lambda: gan_step(*nets, training.loss, training.optimisers, real, latents, training.regulariser)
+    return lambda: gan_step(*nets, training.loss, training.optimizers, real, latents, training.regulariser)
 
 
 def rows(size: int, batch: int, pairs: int) -> list[tuple[str, str, str]]:
@@ -151,7 +151,7 @@ def checkpoint_seconds(training: Trainer) -> float:
     for _ in range(3):
         with tempfile.TemporaryDirectory() as folder:
             began = time.perf_counter()
-            write_checkpoint(Path(folder), training.state(), Standing(step=1, trace=((0, 1.0),)))
+            write_checkpoint(Path(folder), training.state(), TrainState(step=1, trace=((0, 1.0),)))
             times.append(time.perf_counter() - began)
     return statistics.median(times)
 

@@ -20,9 +20,9 @@ from rich.table import Table
 
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.winner import pick_card
-from ganetic.jobs.statistics import paired_difference
+from ganetic.evolution.selection import pick_card
 from ganetic.plots.beside import best_so_far, hypervolume_so_far
+from ganetic.stats import paired_difference
 
 
 def row(run: Run, least: int) -> list[str]:

@@ -23,21 +23,21 @@ import numpy as np
 from rich.console import Console
 
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.run import resume, search
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.search import resume, search
+from ganetic.evolution.selection import pick_card
 from ganetic.evolution.space import SearchSpace, load_space
-from ganetic.evolution.winner import pick_card
-from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.card import read_card, write_card
+from ganetic.loss.equivalence import published_name
 from ganetic.loss.fingerprint import fingerprint
-from ganetic.loss.resemblance import published_name
-from ganetic.proxy.rates import RateList
 from ganetic.report.progress.search import progress_on
 from ganetic.report.progress.sentences import sentences_on
+from ganetic.stats import mean_interval
 from ganetic.studies.compare import Comparison, compare, open_comparison
+from ganetic.studies.formatting import interval, p_value
 from ganetic.studies.ratios import Pair, Ratio, ratios
-from ganetic.studies.wording import interval, p_value
+from ganetic.training.rates import RateList
 
 SPACE = Path(__file__).with_suffix(".toml")
 SETS = {

@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 
 from ganetic.errors import UserError, run_script
-from ganetic.evolution.breeding import Breeder
 from ganetic.evolution.individual import Individual
 from ganetic.evolution.results import open_run
 from ganetic.evolution.space import load_space
+from ganetic.evolution.variation import Breeder
 from ganetic.loss.fingerprint import fingerprint, oriented_gradients
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -122,7 +122,7 @@ def offspring(space_name: str, founders: Sequence[Formula]) -> Iterator[Formula]
 def _equal(number: int, formula: Formula) -> Individual:
     """A parent that is as good as any other."""
     individual = Individual(number, formula.text, fingerprint(formula), formula.node_count)
-    individual.climb.append((0.0, 0.0))
+    individual.objectives_by_rung.append((0.0, 0.0))
     return individual
 
 

@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from ganetic.data import load_images
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.genome import Genome, Trees, drawing_from
-from ganetic.evolution.ledger import trial_result
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.space import SearchSpace, load_space
+from ganetic.evolution.trial_queue import trial_result
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
 from ganetic.jobs.lock import run_lock
@@ -39,10 +39,10 @@ from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.expression import node_count, round4
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import along, grid, responses
-from ganetic.proxy.materials import Materials, prepare
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import TrialState, work
 from ganetic.reproducible import versions
+from ganetic.training.proxy_data import ProxyData, prepare
+from ganetic.training.spec import ProxySpec, TrialSpec
+from ganetic.training.trial import TrialState, work
 
 Floats = NDArray[np.float64]
 
@@ -149,7 +149,7 @@ def values(path: Path) -> list[float]:
     return found
 
 
-def search(folder: Path, count: int, materials: Materials, executor: Executor) -> None:
+def search(folder: Path, count: int, materials: ProxyData, executor: Executor) -> None:
     """Make generations until there are so many."""
     meta = {"kind": "curves", "metric": materials.protocol, "data": materials.data, "made_with": versions()}
     for generation, strategy in generations(folder):

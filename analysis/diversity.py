@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ganetic.errors import run_script
-from ganetic.evolution.ledger import trial_result
 from ganetic.evolution.results import JOURNAL
+from ganetic.evolution.trial_queue import trial_result
 from ganetic.jobs.journal import Journal
 from ganetic.loss.expression import Call, Const, Node, Var, to_text
 from ganetic.loss.fingerprint import oriented_gradients

@@ -34,7 +34,7 @@ from rich.table import Table
 from analysis.fitness_trainings import EVERY, IMAGES, LOSSES, SETS, STEPS, SWINGING
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.signal import rank_correlation, spread
-from ganetic.jobs.statistics import detectable_effect
+from ganetic.stats import detectable_effect
 
 MILLISECONDS = {"cnn": 0.04, "i32": 0.24, "i64": 1.54}
 """Processor time an image on one thread, from analysis/feature_blocks.md."""

@@ -29,13 +29,13 @@ from ganetic.gan.step import StepLosses
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.imagenet import ImageNetFeatures
-from ganetic.metrics.yardstick import Extractor
-from ganetic.proxy.materials import prepare
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import trial_trainer
+from ganetic.metrics.reference import Extractor
 from ganetic.reproducible import random_stream, reproducible
 from ganetic.training.loop import FiniteCheck, Schedule, fit
+from ganetic.training.proxy_data import prepare
+from ganetic.training.spec import ProxySpec, TrialSpec
 from ganetic.training.trainer import NonFiniteError, Trainer, generate
+from ganetic.training.trial import trial_trainer
 
 SETS = (
     "mnist5k",
@@ -82,8 +82,8 @@ class Watch(FiniteCheck):
             average.update(trainer.generator, trainer.step)
         following = trainer.step + 1
         wild = self._swings and following > 100 and (following // 25) % 2 == 1
-        for optimiser in trainer.optimisers:
-            optimiser._learning_rate = SPEC.learning_rate * (5 if wild else 1)
+        for optimizer in trainer.optimizers:
+            optimizer._learning_rate = SPEC.learning_rate * (5 if wild else 1)
 
 
 class Metrics:

@@ -23,20 +23,20 @@ from rich.table import Table
 
 from ganetic.config import load_json, validate
 from ganetic.errors import run_script
-from ganetic.evolution.runtime import Runtime
+from ganetic.evaluation.evaluate_path import judge
+from ganetic.evaluation.results import Evaluation
+from ganetic.evolution.resources import Runtime
 from ganetic.files import write_whole
-from ganetic.full.checkpoint import checkpoints_in, read_standing
-from ganetic.full.config import TrainConfig, load_config, overridden
-from ganetic.full.evaluation import Evaluation
-from ganetic.full.job import TRAININGS
-from ganetic.full.judge import judge
 from ganetic.jobs.grid import read_grid
 from ganetic.report.progress.search import progress_on
 from ganetic.report.progress.sentences import sentences_on
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
+from ganetic.studies.formatting import ratio_number
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
-from ganetic.studies.wording import ratio_number
+from ganetic.training.checkpoint import checkpoints_in, read_standing
+from ganetic.training.config import TrainConfig, load_config, overridden
+from ganetic.training.job import TRAININGS
 
 MEASURES = ("ms_ssim_difference", "precision", "recall")
 EVALUATION = "evaluation.json"

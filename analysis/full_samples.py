@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError, run_script
-from ganetic.full.checkpoint import checkpoints_in
-from ganetic.full.generate import find_checkpoint, generate_images
-from ganetic.full.run_files import read_page
-from ganetic.full.subject import subject_of
 from ganetic.plots.style import check_format, save, styled
+from ganetic.training.checkpoint import checkpoints_in
+from ganetic.training.data import subject_of
+from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.run_files import read_page
 
 COLUMNS = 12
 TRAININGS = "trainings"

@@ -34,9 +34,9 @@ from ganetic.config import read_toml
 from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.evolution.space import SearchSpace, shipped_spaces
-from ganetic.full.config import TrainConfig, shipped_presets
 from ganetic.loss.card import LossCard, read_card, write_card
 from ganetic.loss.library import LIBRARY
+from ganetic.training.config import TrainConfig, shipped_presets
 
 SECONDS = 2.0
 """The longest that a file may take."""

@@ -31,9 +31,9 @@ from ganetic.errors import UserError, run_script
 from ganetic.metrics.clusters import cluster_labels
 from ganetic.metrics.diversity import Diversity, collapsed
 from ganetic.metrics.features import build_feature_net, features
-from ganetic.proxy.diagnosis import diagnose
-from ganetic.proxy.materials import prepare
-from ganetic.proxy.modes import Modes, modes_of
+from ganetic.training.failure_modes import diagnose
+from ganetic.training.modes import Modes, modes_of
+from ganetic.training.proxy_data import prepare
 
 DRAWS = 20
 COPIES = 20

@@ -24,11 +24,11 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
 from ganetic.loss.screen import judge
 from ganetic.metrics.features import to_unit
-from ganetic.metrics.stability import Fitness, SeedTrace, fitness
-from ganetic.metrics.yardstick import Extractor
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
+from ganetic.metrics.fitness import Fitness, SeedTrace, fitness
+from ganetic.metrics.reference import Extractor
 from ganetic.reproducible import random_stream
+from ganetic.training.proxy_data import ProxyData
+from ganetic.training.spec import ProxySpec
 from ganetic.training.trainer import generate
 
 STEPS = 800
@@ -54,21 +54,21 @@ class NaiveGan:
         initialise(self.generator, random_stream(seed, "generator"))
         initialise(self.discriminator, random_stream(seed, "discriminator"))
         rates: dict[str, Any] = {"lr": proxy.learning_rate, "betas": (proxy.beta1, proxy.beta2)}
-        self._optimiser_g = torch.optim.Adam(self.generator.parameters(), **rates)
-        self._optimiser_d = torch.optim.Adam(self.discriminator.parameters(), **rates)
+        self._optimizer_g = torch.optim.Adam(self.generator.parameters(), **rates)
+        self._optimizer_d = torch.optim.Adam(self.discriminator.parameters(), **rates)
 
     def step(self, loss: GanLoss, real: Tensor, latents: Tensor) -> None:
         """Update D, then G, each on images of its own pass through G; D's gradients are computed both times."""
         d_loss = loss.discriminator(self.discriminator(real), self.discriminator(self.generator(latents).detach()))
-        self._optimiser_d.zero_grad()
+        self._optimizer_d.zero_grad()
         d_loss.backward()  # type: ignore[no-untyped-call]
-        self._optimiser_d.step()
+        self._optimizer_d.step()
 
         real_logits = self.discriminator(real) if loss.needs_real_logits else None
         g_loss = loss.generator(self.discriminator(self.generator(latents)), real_logits)
-        self._optimiser_g.zero_grad()
+        self._optimizer_g.zero_grad()
         g_loss.backward()  # type: ignore[no-untyped-call]
-        self._optimiser_g.step()
+        self._optimizer_g.step()
 
 
 class NaiveSearch:
@@ -79,7 +79,7 @@ class NaiveSearch:
         seconds: that this took.
     """
 
-    def __init__(self, space: SearchSpace, materials: Materials, seed: int = 0) -> None:
+    def __init__(self, space: SearchSpace, materials: ProxyData, seed: int = 0) -> None:
         self._space, self._materials = space, materials
         self._genome, self._stream = Genome(space), random.Random(seed)
         self._population: list[tuple[Trees, float]] = []

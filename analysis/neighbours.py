@@ -41,18 +41,18 @@ from analysis.pulled import Pulled, shrunk
 from analysis.record_bank import RECIPES, collected, entries
 from analysis.simulate_rules import Copy
 from ganetic.errors import run_script
-from ganetic.evolution.ledger import trial_result
 from ganetic.evolution.neighbours import FORCES, NEIGHBOURS, Neighbours, Result, curve
 from ganetic.evolution.results import JOURNAL
+from ganetic.evolution.trial_queue import trial_result
 from ganetic.files import write_whole
 from ganetic.jobs.journal import Journal
-from ganetic.jobs.statistics import mean_interval
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
 from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
-from ganetic.proxy.result import TrialState
+from ganetic.stats import mean_interval
 from ganetic.studies.bank import Bank, bank
+from ganetic.training.result import TrialState
 
 PAGE = Path(__file__).with_suffix(".md")
 SEARCHES = 400

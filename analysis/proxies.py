@@ -27,18 +27,18 @@ from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.config import validate
 from ganetic.data import load_images
 from ganetic.errors import UserError, run_script
-from ganetic.evolution.calibration import train_references
-from ganetic.evolution.calibration_record import Calibration, Conditions
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.calibrate import train_references
+from ganetic.evolution.calibration import Calibration, Conditions
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.signal import LEAST_LOSSES, rank_correlation, spread
 from ganetic.files import write_whole
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report.cells import decimal
 from ganetic.report.progress.search import progress_on
 from ganetic.report.progress.sentences import sentences_on
 from ganetic.report.renderers.terminal import print_text
+from ganetic.training.spec import ProxySpec
 
 RECORD = Path(__file__).with_suffix(".json")
 CHECKPOINTS = (50, 100, 150, 200, 300, 400)

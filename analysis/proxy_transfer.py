@@ -24,10 +24,10 @@ from rich.table import Table
 
 from analysis.search_power import REFERENCE
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.selection import pick_card
 from ganetic.evolution.space import SearchSpace, load_space
-from ganetic.evolution.winner import pick_card
 from ganetic.loss.card import LossCard, write_card
 from ganetic.report.comparison import write_tables
 from ganetic.studies.compare import Comparison, compare

@@ -22,24 +22,24 @@ import pandas as pd
 
 from ganetic.data import ImageSet, load_images
 from ganetic.errors import UserError, run_script
-from ganetic.evolution.ledger import trial_result
 from ganetic.evolution.seeds import training_seed
+from ganetic.evolution.trial_queue import trial_result
 from ganetic.files import write_whole
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
 from ganetic.jobs.ray_executor import RayExecutor
+from ganetic.loss.equivalence import published_name
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.loss.resemblance import published_name
-from ganetic.proxy.materials import Materials, prepare
-from ganetic.proxy.result import TrialResult
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import work
 from ganetic.reproducible import versions
 from ganetic.studies.bank import NOT_RECORDED, Bank
+from ganetic.training.proxy_data import ProxyData, prepare
+from ganetic.training.result import TrialResult
+from ganetic.training.spec import ProxySpec, TrialSpec
+from ganetic.training.trial import work
 
 LOSSES = Path(__file__).with_name("bank_losses.txt")
 STUDIES = Path(__file__).parents[1] / "ganetic" / "studies"
@@ -174,7 +174,7 @@ def that_train(recipe: Recipe, losses: Sequence[Entry], first: Sequence[Record])
     return [loss for place, loss in enumerate(losses) if trains(recipe, first[recipe.first_seeds * place])]
 
 
-def record(recipe: Recipe, directory: Path, losses: Sequence[Entry], materials: Materials, executor: Executor) -> None:
+def record(recipe: Recipe, directory: Path, losses: Sequence[Entry], materials: ProxyData, executor: Executor) -> None:
     """Train all blocks, one after the other."""
     made_with = versions()
     meta = {

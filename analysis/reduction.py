@@ -15,7 +15,7 @@ from ganetic import open_run
 from ganetic.errors import run_script
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
-from ganetic.loss.reduce import reduce
+from ganetic.loss.simplify import reduce
 
 
 def main() -> None:

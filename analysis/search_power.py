@@ -25,10 +25,10 @@ from rich.table import Table
 
 from analysis.diversity import BEST, occupied, skeleton_of
 from ganetic.errors import UserError, unknown
-from ganetic.evolution.ranking import hypervolume
+from ganetic.evolution.nsga2 import hypervolume
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import EXHAUSTED, JOURNAL, Run, open_run
-from ganetic.evolution.run import resume, search
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.search import resume, search
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.jobs.executor import Executor, Outcome, Payload
 from ganetic.loss.formula import Formula

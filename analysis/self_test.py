@@ -22,10 +22,10 @@ from analysis.feature_blocks import SETS
 from ganetic.data import ImageSet, load_images, partition
 from ganetic.errors import UserError, run_script
 from ganetic.metrics.feature_names import CANDIDATES
+from ganetic.metrics.reference import feature_net
 from ganetic.metrics.self_test import SelfTest
-from ganetic.metrics.yardstick import feature_net
-from ganetic.proxy.choice import SelfTests, best_of
 from ganetic.report.renderers.terminal import print_text
+from ganetic.training.feature_choice import SelfTests, best_of
 
 IMAGES = 1000
 SUBSETS = (300, 150)

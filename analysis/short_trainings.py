@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ganetic.errors import run_script
-from ganetic.full.config import TrainConfig, load_config
-from ganetic.full.run_files import is_training
-from ganetic.full.train import resume_training, train
 from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
 from ganetic.jobs.lock import run_lock
 from ganetic.jobs.ray_executor import RayExecutor
+from ganetic.training.config import TrainConfig, load_config
+from ganetic.training.run_files import is_training
+from ganetic.training.train import resume_training, train
 
 LOSS = "hinge"
 PLAIN: dict[str, Any] = {"equalised": False, "pixel_norm": False, "batch_norm": True}

@@ -40,12 +40,12 @@ from scipy.stats import binomtest, spearmanr
 from analysis.bank_search import Outcome, Policy, Stage, Trials, search
 from analysis.bank_worlds import Model, World
 from ganetic.errors import run_script
-from ganetic.evolution.ranking import Objectives, fronts, hypervolume
+from ganetic.evolution.nsga2 import Objectives, fronts, hypervolume
 from ganetic.evolution.space import Rung
 from ganetic.files import write_whole
-from ganetic.jobs.statistics import mean_interval
-from ganetic.proxy.spec import KillRule
+from ganetic.stats import mean_interval
 from ganetic.studies.bank import Bank, bank
+from ganetic.training.spec import PruningRule
 
 PAGES = {"mnist5k": Path(__file__).with_suffix(".md")}
 """Where what is printed of a bank is kept, if not in ``simulate_rules_BANK.md``."""
@@ -66,16 +66,16 @@ STEPS_A_LOSS = 150
 """No policy spends less on a loss, so that no world runs out of losses."""
 FULL = 400
 GAPS = (0.05, 0.1, 0.2)
-KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))
+KILL = (PruningRule(step=100, above=0.85), PruningRule(step=200, above=0.4))
 RANKED_AT = (100, 200, 300, 400)
 CHUNK = 20
 Shares = dict[int, float]
 """A rule for each of some steps: above which share of the untrained generator's distance a training is stopped."""
 
 
-def rules_at(shares: Shares) -> tuple[KillRule, ...]:
+def rules_at(shares: Shares) -> tuple[PruningRule, ...]:
     """The rules of these steps."""
-    return tuple(KillRule(step=step, above=above) for step, above in shares.items())
+    return tuple(PruningRule(step=step, above=above) for step, above in shares.items())
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Rules:
         several: rules that stand together.
     """
 
-    kill: tuple[KillRule, ...] = KILL
+    kill: tuple[PruningRule, ...] = KILL
     single: tuple[tuple[int, tuple[float, ...]], ...] = (
         (50, (0.7, 0.8, 0.9, 1.0)),
         (100, (0.5, 0.6, 0.7, 0.85)),
@@ -187,20 +187,20 @@ def kill_rules(bank: Bank) -> None:
         print(f"{name:34}{saved:12.0%}{shares[0]:8.0%}{shares[1]:9.1%}{shares[2]:12.1%}")
 
 
-def fixed_rules(tried: Rules) -> Iterator[tuple[KillRule, ...]]:
+def fixed_rules(tried: Rules) -> Iterator[tuple[PruningRule, ...]]:
     """Single rules, and some at several steps."""
     for step, shares in tried.single:
         yield from (rules_at({step: above}) for above in shares)
     yield from map(rules_at, tried.several)
 
 
-def named(several: Iterable[tuple[KillRule, ...]]) -> Iterator[tuple[str, tuple[KillRule, ...]]]:
+def named(several: Iterable[tuple[PruningRule, ...]]) -> Iterator[tuple[str, tuple[PruningRule, ...]]]:
     """Rules with a text for tables."""
     for rules in several:
         yield ", ".join(f"{rule.step}: > {rule.above:.2g}" for rule in rules), rules
 
 
-def library_rules(bank: Bank) -> Iterator[tuple[str, tuple[KillRule, ...]]]:
+def library_rules(bank: Bank) -> Iterator[tuple[str, tuple[PruningRule, ...]]]:
     """Rules that follow from the worst training of the published losses that work."""
     works = ((bank.losses["origin"] == "library") & (bank.losses["failed"] == 0)).to_numpy(dtype=bool)
     shares, steps = bank.fd[works] / bank.fd[works][:, :, :1], bank.steps.tolist()
@@ -210,7 +210,7 @@ def library_rules(bank: Bank) -> Iterator[tuple[str, tuple[KillRule, ...]]]:
             if step not in steps:
                 continue
             above = margin * float(np.nanmax(shares[:, :, steps.index(step)]))
-            rules.append(KillRule(step=step, above=above))
+            rules.append(PruningRule(step=step, above=above))
         ((text, _),) = named([tuple(rules)])
         yield f"{text} (x {margin:g})", tuple(rules)
 
@@ -258,7 +258,7 @@ class Bench:
 
     model: Model
     play_all: Callable[[Callable[[int], Rows], Iterable[int]], Iterable[Rows]]
-    kill: tuple[KillRule, ...] = KILL
+    kill: tuple[PruningRule, ...] = KILL
 
     def show(self, setting: Setting, policies: Sequence[Policy], title: str) -> NDArray[np.float64]:
         """Search and print a row for each policy; returns what `judged` says, ``(searches, policies, columns)``."""

@@ -22,8 +22,8 @@ from rich.table import Table
 from ganetic.errors import run_script, unknown
 from ganetic.studies.compare import open_comparison
 from ganetic.studies.comparison import Comparison
+from ganetic.studies.formatting import interval, number, p_value, ratio_number
 from ganetic.studies.ratios import Pair, Ratio, ratios
-from ganetic.studies.wording import interval, number, p_value, ratio_number
 
 REFERENCE = Path(__file__).parents[1] / "runs" / "reference"
 HOME = REFERENCE / "paper" / "confirmation" / "paper-s0-193-20-seeds" / "journal.db"

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ganetic.api import evaluate, export, generate, resume, train
     from ganetic.errors import UserError
-    from ganetic.evolution.calibration import calibrate
+    from ganetic.evolution.calibrate import calibrate
+    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.results import Run, open_run
-    from ganetic.evolution.run import search
-    from ganetic.evolution.runtime import Runtime
-    from ganetic.evolution.score import score
-    from ganetic.full.config import load_config
-    from ganetic.full.outcome import Training
+    from ganetic.evolution.search import search
     from ganetic.loss.card import load_loss
     from ganetic.studies.bank import bank
     from ganetic.studies.compare import compare
     from ganetic.studies.confirm import confirm
+    from ganetic.studies.score import score
+    from ganetic.training.config import load_config
+    from ganetic.training.outcome import Training
 
 __version__ = "0.1.0"
 
@@ -50,22 +50,22 @@ __all__ = [
 
 _HOME = {
     "Run": "ganetic.evolution.results",
-    "Runtime": "ganetic.evolution.runtime",
-    "Training": "ganetic.full.outcome",
+    "Runtime": "ganetic.evolution.resources",
+    "Training": "ganetic.training.outcome",
     "UserError": "ganetic.errors",
     "bank": "ganetic.studies.bank",
-    "calibrate": "ganetic.evolution.calibration",
+    "calibrate": "ganetic.evolution.calibrate",
     "compare": "ganetic.studies.compare",
     "confirm": "ganetic.studies.confirm",
     "evaluate": "ganetic.api",
     "export": "ganetic.api",
     "generate": "ganetic.api",
-    "load_config": "ganetic.full.config",
+    "load_config": "ganetic.training.config",
     "load_loss": "ganetic.loss.card",
     "open_run": "ganetic.evolution.results",
     "resume": "ganetic.api",
-    "score": "ganetic.evolution.score",
-    "search": "ganetic.evolution.run",
+    "score": "ganetic.studies.score",
+    "search": "ganetic.evolution.search",
     "train": "ganetic.api",
 }
 """Where each name is, for `__getattr__`; the imports above say the same to type checkers, and a test compares them."""

@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 from ganetic.callbacks import Progress, ProgressCallback, TrainingProgress
 from ganetic.errors import UserError
-from ganetic.evolution import run as searches
+from ganetic.evaluation.evaluate_path import judge
+from ganetic.evaluation.results import Evaluation
+from ganetic.evolution import search as searches
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.runtime import Runtime
-from ganetic.evolution.winner import pick_card
-from ganetic.full import train as trainings
-from ganetic.full.config import Classes, TrainConfig, configured
-from ganetic.full.evaluation import Evaluation
-from ganetic.full.generate import find_checkpoint, generate_images
-from ganetic.full.judge import judge
-from ganetic.full.outcome import Training
-from ganetic.full.run_files import is_training
+from ganetic.evolution.selection import pick_card
 from ganetic.report.loss_files import write_loss
+from ganetic.training import train as trainings
+from ganetic.training.config import Classes, TrainConfig, configured
+from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.outcome import Training
+from ganetic.training.run_files import is_training
 
 MOST_IMAGES = 1_000_000
 """Images that are drawn at once."""
@@ -94,7 +94,7 @@ def export(run: Run | Path | str, card: Path | str, pick: str = "knee") -> list[
         run: the run of a search.
         card: a file that ends in ``.json``; ``.py`` and ``.tex`` go beside it.
         pick: which loss: ``knee``, ``fd``, ``stability`` or an individual's number, see
-            `ganetic.evolution.winner.pick_card`.
+            `ganetic.evolution.selection.pick_card`.
 
     Returns:
         The three files, the card first.

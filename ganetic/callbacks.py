@@ -24,7 +24,7 @@ class TopIndividual:
         individual: its number.
         formula: for people.
         fd: Fréchet distance, the geometric mean over its seeds.
-        instability: see `ganetic.metrics.stability`.
+        instability: see `ganetic.metrics.fitness`.
         seeds: how many seeds say so.
     """
 

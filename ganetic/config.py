@@ -140,7 +140,7 @@ def _one_line(problem: ErrorDetails, model: type[BaseModel], data: object) -> st
 
 
 def _without_union_members(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Of a key that may be of several types pydantic names the type, too, as in ``tuple[KillRule, ...]``."""
+    """Of a key that may be of several types pydantic names the type, too, as in ``tuple[PruningRule, ...]``."""
     inner = tuple(part for part in location[:-1] if isinstance(part, int) or not part.endswith("]"))
     last = location[-1:]
     return inner if last and str(last[0]).endswith("]") else inner + last

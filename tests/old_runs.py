@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ganetic.evolution.run_config import Measure
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.config import Measure
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import SerialExecutor
 from tests.small_run import pretend

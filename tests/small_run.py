@@ -10,9 +10,9 @@ from tempfile import mkdtemp
 from typing import Any
 
 from ganetic.callbacks import Progress, ProgressCallback
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.run import search
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.search import search
 from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, SpaceProxy, Stop, Trees
 from ganetic.jobs.executor import SerialExecutor
 

@@ -11,12 +11,12 @@ import torch
 import ganetic
 from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.cli import train as commands
-from ganetic.full.generate import write_images
 from ganetic.loss.card import read_card
+from ganetic.training.generate import write_images
 from tests.evolution.fakes import SPACE, runtime
-from tests.full.conftest import tiny
 from tests.small_run import SPACE as SMALL
 from tests.small_run import small_run, small_run_directory, small_runtime
+from tests.training.full.conftest import tiny
 
 
 @pytest.fixture(autouse=True)

@@ -10,12 +10,12 @@ import pytest
 from ganetic.cli import run_command
 from ganetic.cli.options import seconds_of
 from ganetic.errors import UserError
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import open_run
-from ganetic.evolution.runtime import Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.loss.card import read_card
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.materials import Materials
+from ganetic.training.proxy_data import ProxyData
 from tests.small_run import SPACE, pretend, small_run_directory
 
 SPACE_TOML = """
@@ -42,7 +42,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
-    def executor(self: Runtime, materials: Materials, steps: int) -> Executor:
+    def executor(self: Runtime, materials: ProxyData, steps: int) -> Executor:
         return SerialExecutor(pretend, materials)
 
     monkeypatch.setattr(Runtime, "executor", executor)

@@ -22,7 +22,7 @@ from ganetic.cli.options import join_window
 from ganetic.config import Config, validate
 from ganetic.errors import UserError
 from ganetic.evolution.space import SpaceFile, shipped_spaces
-from ganetic.full.config import TrainConfig, shipped_presets
+from ganetic.training.config import TrainConfig, shipped_presets
 from tests.documents import (
     DOCS,
     LINKED_PAGES,

@@ -17,7 +17,7 @@ AFTERWARDS = """
 from contextlib import redirect_stdout
 from io import StringIO
 from ganetic.cli import run_command
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.resources import Runtime
 from ganetic.jobs.executor import SerialExecutor
 from ganetic.loss.formula import Formula
 from tests.evolution.fakes import MATERIALS

@@ -16,7 +16,7 @@ from ganetic.data import load_images
 from ganetic.data.formats.nifti import read_nifti
 from ganetic.errors import UserError
 from ganetic.evolution.results import open_run
-from ganetic.full.board import Board
+from ganetic.training.tensorboard import Board
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

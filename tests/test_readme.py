@@ -8,12 +8,12 @@ import pytest
 
 import ganetic
 from ganetic.evolution import calibration_store
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
 from tests.evolution.fakes import MATERIALS
-from tests.full.conftest import tiny
-from tests.full.test_train import as_toml
 from tests.small_run import pretend
+from tests.training.full.conftest import tiny
+from tests.training.full.test_train import as_toml
 
 README = Path(__file__).parents[1] / "README.md"
 SMALLER = {'config="demo"': 'config="tiny.toml"', "steps=400": "steps=10"}

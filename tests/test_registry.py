@@ -7,7 +7,7 @@ import pytest
 from ganetic.data.data_source import DATA
 from ganetic.data.picture_format import FORMATS
 from ganetic.errors import UserError
-from ganetic.full.metric import METRICS
+from ganetic.evaluation.metric import METRICS
 from ganetic.gan.model import MODELS
 from ganetic.registry import Registry
 from ganetic.studies.study import STUDIES

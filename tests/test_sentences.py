@@ -14,7 +14,7 @@ from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.report.progress.sentences import sentences_on
 from tests.small_run import new_small_run
 
-LOGGER = logging.getLogger("ganetic.evolution.driver")
+LOGGER = logging.getLogger("ganetic.evolution.search_loop")
 LONG = "runs/[red]a[/red] :bomb: 100% " + "of the trials " * 20
 SEARCH = """
 import logging, sys
@@ -78,8 +78,8 @@ def test_a_library_prints_nothing_unless_logging_is_set_up(tmp_path: Path) -> No
     silent = in_process(tmp_path / "silent")
     assert (silent.stdout, silent.stderr) == ("", "")
     said = in_process(tmp_path, "aloud").stderr.splitlines()
-    assert "INFO ganetic.evolution.run: run directory run" in said
-    assert "INFO ganetic.evolution.driver: search stopped after 40 trials (max_trials)" in said
+    assert "INFO ganetic.evolution.search: run directory run" in said
+    assert "INFO ganetic.evolution.search_loop: search stopped after 40 trials (max_trials)" in said
     assert all(" ganetic." in line for line in said)
 
 

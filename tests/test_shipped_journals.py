@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganetic.evolution.results import open_run
-from ganetic.evolution.run import SPACE_COPY
+from ganetic.evolution.search import SPACE_COPY
 from ganetic.evolution.space import read_space
 from ganetic.jobs.journal import Journal
 from ganetic.studies.comparison import Comparison
@@ -49,5 +49,5 @@ def test_every_journal_opens(path: str) -> None:
         run.check()
         assert len(run.trials()) == count and run.states()
         assert read_space(place.parent / SPACE_COPY).name == run.config.space.name
-    else:  # of full trainings: tests/full/test_old_trainings.py reads them
+    else:  # of full trainings: tests/training/full/test_old_trainings.py reads them
         assert "full_losses_journals" in path

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 import ganetic
 from ganetic.errors import UserError
-from ganetic.evolution.calibration import Kept
+from ganetic.evaluation.results import Evaluation
+from ganetic.evolution.calibrate import Kept
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import Run
-from ganetic.evolution.runtime import Runtime
-from ganetic.evolution.score import Score
-from ganetic.full.config import TrainConfig
-from ganetic.full.evaluation import Evaluation
-from ganetic.full.outcome import Training
 from ganetic.loss.compile import GanLoss
 from ganetic.studies.bank import Bank
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.confirm import Confirmation
+from ganetic.studies.score import Score
+from ganetic.training.config import TrainConfig
+from ganetic.training.outcome import Training
 
 PATH: Path = Path("x")
 

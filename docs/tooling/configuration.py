@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from docs.tooling.markdown import code, page, table
 from docs.tooling.source import attribute_docstring
 from ganetic.evolution.space import SpaceFile
-from ganetic.full.config import TrainConfig
+from ganetic.training.config import TrainConfig
 
 INTRODUCTION = """
 Two kinds of files configure `ganetic`: a search space and a training. Every key stands here with what it takes and its
@@ -28,7 +28,8 @@ begin.
 TRAINING = """
 ## Trainings
 
-`ganetic train LOSS --config FILE` reads one. [demo.toml](../../ganetic/full/presets/demo.toml) is a commented example.
+`ganetic train LOSS --config FILE` reads one. [demo.toml](../../ganetic/training/presets/demo.toml) is a commented
+example.
 """
 
 

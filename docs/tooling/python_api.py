@@ -7,7 +7,7 @@ import griffe
 import ganetic
 from docs.tooling.markdown import code, fence, page, prose
 from docs.tooling.source import find
-from ganetic.full.config import TrainConfig
+from ganetic.training.config import TrainConfig
 
 INTRODUCTION = """
 `import ganetic` gives the names below; `dir(ganetic)` lists them. A function does the work of the command of its name

@@ -26,7 +26,7 @@ from ganetic.cli.options import (
 from ganetic.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.space import SearchSpace
     from ganetic.gan.profiles import ProfileName
 
@@ -74,10 +74,10 @@ def calibrate(
     and proxy, and keeps the result for searches. Stopped, the same command goes on. With --choose it says which
     settings of a proxy suit the data, and keeps that, too.
     """
-    from ganetic.evolution.calibration import calibrate as measure
+    from ganetic.evolution.calibrate import calibrate as measure
     from ganetic.evolution.calibration_store import check_export, export
     from ganetic.evolution.chosen import as_known
-    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.self_tests import self_tests_of
     from ganetic.evolution.space import load_space, with_features
     from ganetic.report.calibration import calibration_page, calibration_record

@@ -41,14 +41,14 @@ def score(
     json: Json = False,
 ) -> None:
     """Train one loss on a few seeds; no evolution."""
-    from ganetic.evolution.runtime import Runtime
-    from ganetic.evolution.score import score as train
+    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.space import load_space, with_features
     from ganetic.report.progress.search import progress_on
     from ganetic.report.progress.sentences import sentences_on
     from ganetic.report.renderers.json import to_json
     from ganetic.report.renderers.terminal import print_page
     from ganetic.report.score import score_page, score_record
+    from ganetic.studies.score import score as train
 
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     loaded = with_features(with_proxy(load_space(space), proxy), features, sha256)

@@ -10,7 +10,7 @@ from ganetic.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from ganetic.evolution.space import SearchSpace
-    from ganetic.proxy.rates import RateList
+    from ganetic.training.rates import RateList
 
 RATES = "learning rates above 0 and up to 1 that rise, such as 5e-4,1e-3,2e-3"
 BETA1S = "β₁ from 0 and below 1 that rise, such as 0,0.5"
@@ -99,7 +99,7 @@ def rate_list(rates: str | None, beta1s: str | None) -> "RateList | None":
     if rates is None:
         return None
     from ganetic.config import validate  # noqa: PLC0415 - `--help` does not wait for numpy
-    from ganetic.proxy.rates import RateList  # noqa: PLC0415
+    from ganetic.training.rates import RateList  # noqa: PLC0415
 
     given = {"learning_rates": _numbers(rates, "--rates", RATES)}
     if beta1s is not None:

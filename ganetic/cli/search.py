@@ -64,8 +64,8 @@ def search(
 
     Ctrl-C once waits for running trials, twice leaves at once; `ganetic resume` goes on from there.
     """
-    from ganetic.evolution import run as runs
-    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution import search as runs
+    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.space import load_space, with_features
     from ganetic.report.progress.search import progress_on
     from ganetic.report.progress.sentences import sentences_on
@@ -102,8 +102,8 @@ def resume(
     """
     yield_cores()
     from ganetic.api import resume as go_on
+    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.results import Run, latest_run
-    from ganetic.evolution.runtime import Runtime
     from ganetic.report.progress.search import progress_on
     from ganetic.report.progress.sentences import sentences_on
     from ganetic.report.progress.training import training_progress_on
@@ -146,7 +146,7 @@ def export(
     pick: Annotated[str, typer.Option(metavar="knee|fd|stability|ID", help="Which loss of the run.")] = "knee",
 ) -> None:
     """Write a loss of a run: card, torch module, formula."""
-    from ganetic.evolution.winner import pick_card
+    from ganetic.evolution.selection import pick_card
     from ganetic.report.loss_files import write_loss
 
     for path in write_loss(pick_card(_open(run), pick), card):
@@ -219,7 +219,7 @@ def _conclude(run: "Run") -> None:
 
 def _write_pick(run: "Run", best: Path) -> tuple[list[Path], str]:
     """Write the pick, and return its files, the card first, and what is to be said of it."""
-    from ganetic.evolution.winner import pick_card
+    from ganetic.evolution.selection import pick_card
     from ganetic.plots.figure import plot as draw
     from ganetic.report.finals import verdict
     from ganetic.report.loss_files import write_loss

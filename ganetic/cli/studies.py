@@ -88,12 +88,12 @@ def compare(
     Interrupted or killed, it goes on where it was when it is called again with -o DIR. With --config each training is
     a full one, kept under DIR with its samples and checkpoints, and goes on from its last checkpoint.
     """
-    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.space import load_space, with_features
-    from ganetic.full.config import load_config
     from ganetic.report.progress.search import progress_on
     from ganetic.report.progress.sentences import sentences_on
     from ganetic.studies.compare import compare as study
+    from ganetic.training.config import load_config
 
     for option, value in (("--beta1s", beta1s), ("--tuning-seeds", tuning_seeds)):
         if rates is None and value is not None:
@@ -159,8 +159,8 @@ def confirm(
     The card with the results lies beside the tables; it replaces RUN/best.json where that holds the same loss, on no
     more seeds than these.
     """
+    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.results import latest_run
-    from ganetic.evolution.runtime import Runtime
     from ganetic.loss.card import write_card
     from ganetic.report.loss_files import write_loss
     from ganetic.report.progress.search import progress_on

@@ -33,7 +33,7 @@ def study(
     Interrupted or killed, it goes on where it was when it is called again with -o DIR.
     """
     from ganetic.config import read_toml
-    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.resources import Runtime
     from ganetic.report.progress.search import progress_on
     from ganetic.report.progress.sentences import sentences_on
     from ganetic.report.renderers.json import to_json

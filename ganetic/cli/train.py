@@ -12,7 +12,7 @@ from ganetic.cli.options import Download, Inception, Json, Window, windowed
 from ganetic.errors import UserError
 
 if TYPE_CHECKING:
-    from ganetic.full.outcome import Training
+    from ganetic.training.outcome import Training
 
 
 @app.command()
@@ -48,11 +48,11 @@ def train(
     """
     yield_cores()
     from ganetic.api import train as start
-    from ganetic.full.config import configured, load_config
-    from ganetic.full.train import plan
     from ganetic.report.progress.sentences import sentences_on
     from ganetic.report.progress.training import training_progress_on
     from ganetic.report.renderers.json import to_json
+    from ganetic.training.config import configured, load_config
+    from ganetic.training.train import plan
 
     preset = load_config(config)
     chosen = configured(
@@ -89,7 +89,7 @@ def conclude(training: "Training") -> None:
     Raises:
         typer.Exit: it failed, or was stopped.
     """
-    from ganetic.full.outcome import outcome
+    from ganetic.training.outcome import outcome
 
     for line in outcome(training):
         typer.echo(line)
@@ -113,7 +113,7 @@ def generate(
 ) -> None:
     """Draw images from a trained generator."""
     from ganetic.data import window_of
-    from ganetic.full.generate import find_checkpoint, generate_images, refuse_output, write_images
+    from ganetic.training.generate import find_checkpoint, generate_images, refuse_output, write_images
 
     refuse_output(output)
     found = find_checkpoint(checkpoint)
@@ -142,7 +142,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Say how good and how varied generated images are."""
-    from ganetic.full.judge import judge
+    from ganetic.evaluation.evaluate_path import judge
     from ganetic.report.evaluation import evaluation_page, evaluation_record
     from ganetic.report.renderers.json import to_json
     from ganetic.report.renderers.terminal import print_page

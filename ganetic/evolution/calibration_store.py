@@ -9,7 +9,7 @@ from pathlib import Path
 from ganetic.config import load_json
 from ganetic.data import cache_directory
 from ganetic.errors import UserError
-from ganetic.evolution.calibration_record import Calibration, Conditions
+from ganetic.evolution.calibration import Calibration, Conditions
 from ganetic.files import write_whole
 from ganetic.formats import Format, numbered
 
@@ -17,7 +17,7 @@ FILE = "calibration.json"
 
 _REMEDY = "remove it to compute it again"
 CALIBRATION = Format("calibration", remedy=_REMEDY)
-"""The number of `ganetic.evolution.calibration_record.Calibration.version`."""
+"""The number of `ganetic.evolution.calibration.Calibration.version`."""
 
 
 @dataclass(frozen=True)

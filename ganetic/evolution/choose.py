@@ -16,13 +16,13 @@ from ganetic.evolution.choice_record import Choice, ChoiceConditions, Sifting
 from ganetic.evolution.choice_store import FILE, KeptChoice, folder_for, folder_of, read_choice
 from ganetic.evolution.cost import cost_sentence
 from ganetic.evolution.halving import SettingTraining
-from ganetic.evolution.ledger import trial_result
 from ganetic.evolution.look import look_at
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import JOURNAL
-from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.shortlist import VERSION, Schedule, Setting, shortlist
 from ganetic.evolution.space import SearchSpace
+from ganetic.evolution.trial_queue import trial_result
 from ganetic.files import make_directory, write_whole
 from ganetic.gan.profiles import ProfileName
 from ganetic.jobs.executor import Executor
@@ -31,10 +31,10 @@ from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
 from ganetic.metrics.feature_names import file_of
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import ProxySpec, TrialSpec
 from ganetic.reproducible import versions
+from ganetic.training.proxy_data import ProxyData
+from ganetic.training.result import TrialState
+from ganetic.training.spec import ProxySpec, TrialSpec
 
 _logger = logging.getLogger(__name__)
 
@@ -163,9 +163,9 @@ def _made(
     return choice
 
 
-def _materials(conditions: ChoiceConditions, data: str, runtime: Runtime) -> Mapping[str, Materials]:
+def _materials(conditions: ChoiceConditions, data: str, runtime: Runtime) -> Mapping[str, ProxyData]:
     """By the name under which trials ask for them: all settings of one size share one."""
-    found: dict[str, Materials] = {}
+    found: dict[str, ProxyData] = {}
     for setting in conditions.settings:
         if _name(setting) not in found:
             found[_name(setting)] = runtime.materials(with_size(data, setting.size), setting.proxy)

@@ -9,7 +9,7 @@ from ganetic.data import resolved, size_of, with_size
 from ganetic.errors import typed
 from ganetic.evolution.choice_store import KeptChoice
 from ganetic.evolution.choose import choose, conditions_of, find_choice, first_of
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.shortlist import CHANGED, changes
 from ganetic.evolution.space import SearchSpace, SpaceProxy
 

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ganetic.evolution.individual import Individual, Scales
-from ganetic.evolution.ranking import Objectives, fronts
+from ganetic.evolution.nsga2 import Objectives, fronts
 from ganetic.evolution.space import Rung
 from ganetic.jobs.journal import Ending
-from ganetic.metrics.stability import deviation
-from ganetic.proxy.result import TrialState
+from ganetic.metrics.fitness import deviation
+from ganetic.training.result import TrialState
 
 _SLACK = 1e-9
 """Far above rounding errors of ln fd and instability."""
@@ -50,7 +50,7 @@ def contenders(
     for rung in sorted(levels, reverse=True):
         bounds = levels[rung]
         promising = {list(bounds)[i] for i in next(fronts(list(bounds.values())))}
-        known = [one.climb[rung] for one in assess(promising) if one.viable and one.rung == rung]
+        known = [one.objectives_by_rung[rung] for one in assess(promising) if one.viable and one.rung == rung]
         found |= promising | {number for number, bound in bounds.items() if not _dominated(bound, known)}
         if known:
             break  # the front is here or higher
@@ -68,7 +68,7 @@ def _rung(rungs: Sequence[Rung], proxies: int, own: Sequence[Ending]) -> int | N
 
 
 def _bounds(own: Sequence[Ending], scales: Scales) -> Objectives:
-    """What ln fd and instability are at least; see `ganetic.metrics.stability.fitness` for their parts."""
+    """What ln fd and instability are at least; see `ganetic.metrics.fitness.fitness` for their parts."""
     ends = [math.log(one.fd) for one in own if one.state == TrialState.COMPLETED and one.fd is not None]
     failed = len(own) - len(ends)
     log_fd = (sum(ends) + failed * min(math.log(scale.start_fd) for scale in scales)) / len(own)

@@ -12,7 +12,7 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
 from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
-from ganetic.proxy.rates import Rates
+from ganetic.training.rates import Rates
 
 
 class Estimates:

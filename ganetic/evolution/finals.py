@@ -11,16 +11,16 @@ from pydantic import Field
 
 from ganetic.config import Config
 from ganetic.evolution.individual import Individual, Scales
-from ganetic.evolution.ledger import ABOUT
-from ganetic.evolution.proposal import Proposal, newcomer
-from ganetic.evolution.ranking import fronts
+from ganetic.evolution.nsga2 import fronts
 from ganetic.evolution.space import SearchSpace
+from ganetic.evolution.trial_queue import ABOUT
+from ganetic.evolution.trial_request import TrialRequest, newcomer
 from ganetic.jobs.journal import Submission, collector_off
+from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.loss.resemblance import published_name
-from ganetic.proxy.rates import Rates
-from ganetic.proxy.result import TrialResult
+from ganetic.training.rates import Rates
+from ganetic.training.result import TrialResult
 
 Kind = Literal["tuning", "final"]
 TUNING: Kind = "tuning"
@@ -84,7 +84,7 @@ def assess(
     for submission in submissions:
         if submission.kind in AFTER_SEARCH:
             continue
-        proposal = Proposal.model_validate(submission.payload[ABOUT])
+        proposal = TrialRequest.model_validate(submission.payload[ABOUT])
         number = proposal.individual
         if number != submission.subject:
             raise ValueError(f"trial {submission.number} is of individual {submission.subject} and of {number}")
@@ -103,7 +103,7 @@ def leading(individuals: Sequence[Individual]) -> Iterator[Individual]:
     viable = [individual for individual in individuals if individual.viable]
     for rung in sorted({individual.rung for individual in viable}, reverse=True):
         level = [individual for individual in viable if individual.rung == rung]
-        for members in fronts([individual.climb[rung] for individual in level]):
+        for members in fronts([individual.objectives_by_rung[rung] for individual in level]):
             yield from (level[i] for i in members)
 
 
@@ -112,7 +112,7 @@ def front(individuals: Sequence[Individual]) -> list[Individual]:
     viable = [individual for individual in individuals if individual.viable]
     top = max((individual.rung for individual in viable), default=0)
     level = [individual for individual in viable if individual.rung == top]
-    best = next(fronts([individual.climb[top] for individual in level]), [])
+    best = next(fronts([individual.objectives_by_rung[top] for individual in level]), [])
     return sorted((level[i] for i in best), key=lambda one: one.fitness.fd)
 
 

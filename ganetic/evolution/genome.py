@@ -12,7 +12,7 @@ from ganetic.evolution.space import SearchSpace
 from ganetic.loss.expression import Const, Node, Var, call, round4
 from ganetic.loss.formula import Formula
 from ganetic.loss.ops import OPERATORS
-from ganetic.proxy.rates import Rates
+from ganetic.training.rates import Rates
 
 Tree = list[Any]
 """A `gp.PrimitiveTree`, which is a list of primitives and terminals in prefix order."""

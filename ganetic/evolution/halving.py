@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from ganetic.config import Config
 from ganetic.evolution.shortlist import Schedule
-from ganetic.proxy.result import TrialState
+from ganetic.training.result import TrialState
 
 NOISE_LEAST = 1e-6
 """Keeps a score finite where seeds agree exactly."""

@@ -8,10 +8,10 @@ import pandas as pd
 
 from ganetic.evolution.finals import AFTER_SEARCH
 from ganetic.evolution.individual import Individual
-from ganetic.evolution.ledger import ABOUT
 from ganetic.evolution.space import SearchSpace
+from ganetic.evolution.trial_queue import ABOUT
 from ganetic.jobs.journal import Submission
-from ganetic.proxy.result import TrialResult
+from ganetic.training.result import TrialResult
 
 COLUMNS = ("trial", "steps", "individual", "rung", "fd", "instability")
 
@@ -43,7 +43,14 @@ def history(
             attained[submission.subject].append((trial, slot, steps))
         spent.append(total)
     rows = [
-        (trial, spent[trial], one.number, rung, math.exp(one.climb[rung][0]), one.climb[rung][1])
+        (
+            trial,
+            spent[trial],
+            one.number,
+            rung,
+            math.exp(one.objectives_by_rung[rung][0]),
+            one.objectives_by_rung[rung][1],
+        )
         for one in individuals
         for rung, trial in enumerate(_when(space, attained[one.number], one.rung))
     ]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ganetic.evolution.ranking import Objectives
+from ganetic.evolution.nsga2 import Objectives
 from ganetic.evolution.space import Rung
-from ganetic.metrics.stability import Fitness, SeedTrace, combined, fitness
-from ganetic.proxy.rates import Rates
-from ganetic.proxy.result import TrialResult, TrialState
+from ganetic.metrics.fitness import Fitness, SeedTrace, combined, fitness
+from ganetic.training.rates import Rates
+from ganetic.training.result import TrialResult, TrialState
 
 DEAD_SHARE = 0.5
 """An individual of which more than this share of a rung's seeds has failed is not viable."""
@@ -43,7 +43,7 @@ class Individual:
         trained: steps of the longest trial that came back, by slot.
         traces: what it measured, by slot.
         fitnesses: at each rung reached.
-        climb: objectives at each rung reached.
+        objectives_by_rung: objectives at each rung reached.
         judged: what each of them was made of, by slot.
         dead: a rung showed that it does not train.
     """
@@ -59,7 +59,7 @@ class Individual:
     trained: dict[int, int] = field(default_factory=dict)
     traces: dict[int, SeedTrace] = field(default_factory=dict)
     fitnesses: list[Fitness] = field(default_factory=list)
-    climb: list[Objectives] = field(default_factory=list)
+    objectives_by_rung: list[Objectives] = field(default_factory=list)
     judged: list[list[SeedTrace]] = field(default_factory=list)
     dead: bool = False
 
@@ -79,7 +79,7 @@ class Individual:
         return bool(self.fitnesses) and not self.dead
 
     @property
-    def waits(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether what it is asked next depends on a trial that is still out.
 
         A newcomer is tried on one proxy after the other: most fail, and the dead shall cost no second trial.
@@ -124,7 +124,7 @@ class Individual:
             return
         traces = [self.traces[slot].until(rung.steps) for slot in range(rung.seeds * len(scales))]
         self.fitnesses.append(joint_fitness(traces, scales))
-        self.climb.append(objectives(self.fitness))
+        self.objectives_by_rung.append(objectives(self.fitness))
         self.judged.append(traces)
 
 

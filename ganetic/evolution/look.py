@@ -6,8 +6,8 @@ from ganetic.data import ImageSet, size_of, with_size
 from ganetic.errors import UserError
 from ganetic.evolution.shortlist import BASE_SIZE, LARGEST_OWN_SIZE, OTHER_SIZE
 from ganetic.gan.dcgan import SIZES
-from ganetic.proxy.materials import load_for
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.proxy_data import load_for
+from ganetic.training.spec import ProxySpec
 
 
 @dataclass(frozen=True)

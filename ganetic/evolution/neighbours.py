@@ -23,7 +23,7 @@ from ganetic.loss.formula import Slot
 from ganetic.loss.numeric import Grid, Places, Response, along, grid
 from ganetic.loss.ops import Array
 from ganetic.loss.screen import SMALLEST_GRADIENT, Orientation, forces, rms
-from ganetic.proxy.rates import Rates
+from ganetic.training.rates import Rates
 
 REACH = 8.0
 """Largest |d| at which gradients are compared: few discriminators of short trainings are surer."""

@@ -17,16 +17,16 @@ from ganetic.evolution.events import EXHAUSTED, FINISHED, LIMIT, STOP, TIMING_AF
 from ganetic.evolution.finals import AFTER_SEARCH
 from ganetic.evolution.history import history
 from ganetic.evolution.individual import Individual, joint_fitness
-from ganetic.evolution.ledger import describe
-from ganetic.evolution.reader import JOURNAL, FinalOutcome, RunReader
+from ganetic.evolution.records import JOURNAL, FinalOutcome, RunReader
 from ganetic.evolution.seeds import training_seed
+from ganetic.evolution.trial_queue import describe
 from ganetic.evolution.tuning import distances
 from ganetic.jobs.journal import Journal, Record, Submission, collector_off
+from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
-from ganetic.loss.resemblance import published_name
-from ganetic.metrics.stability import Fitness, SeedTrace, fitness
-from ganetic.proxy.rates import Rates, chosen_rates
-from ganetic.proxy.result import TrialResult
+from ganetic.metrics.fitness import Fitness, SeedTrace, fitness
+from ganetic.training.rates import Rates, chosen_rates
+from ganetic.training.result import TrialResult
 
 __all__ = ["EXHAUSTED", "JOURNAL", "Run", "latest_run", "open_run"]
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ganetic.errors import UserError
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.space import SearchSpace
 from ganetic.metrics.feature_names import CANDIDATES, is_file
 from ganetic.metrics.self_test import SelfTest
-from ganetic.proxy.choice import SelfTests, best_of
-from ganetic.proxy.materials import load_for, roles_of
 from ganetic.training.device import device_for_trials
+from ganetic.training.feature_choice import SelfTests, best_of
+from ganetic.training.proxy_data import load_for, roles_of
 
 _logger = logging.getLogger(__name__)
 

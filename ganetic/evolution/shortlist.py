@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ganetic.config import Config
 from ganetic.gan.profiles import ProfileName
-from ganetic.proxy.spec import ProxySpec, Steps
+from ganetic.training.spec import ProxySpec, Steps
 
 VERSION = 2
 
@@ -72,7 +72,7 @@ class Setting(Config):
     name: str
     """What sets it apart from the first, which is ``base``."""
     proxy: ProxySpec
-    """The nets and the optimiser."""
+    """The nets and the optimizer."""
     size: int | None = None
     """Side in pixels to which the images are resized; None leaves them as they are."""
 

@@ -20,14 +20,14 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
 from ganetic.loss.screen import VANISHING_BOUND
 from ganetic.metrics.feature_names import AUTO, CNN, checked_features
-from ganetic.proxy.rates import RateList, Rates
-from ganetic.proxy.spec import KillRule, ProxySpec
+from ganetic.training.rates import RateList, Rates
+from ganetic.training.spec import ProxySpec, PruningRule
 
 EMA_DECAY = 0.98
 """Of a proxy in a file that names none. In 400 steps the ramp has not yet come there (analysis/fitness_sets.md)."""
 
 Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
+DistributedContext = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[FiniteFloat, Field(ge=0)]
 Seeds = Annotated[int, Field(ge=1, le=SEEDS_A_ROLE)]
 
@@ -80,7 +80,7 @@ class SpaceProxy(ProxySpec):
 
     @property
     def spec(self) -> ProxySpec:
-        """The nets and the optimiser alone."""
+        """The nets and the optimizer alone."""
         return ProxySpec.model_validate(self.model_dump(include=set(ProxySpec.model_fields)))
 
 
@@ -89,7 +89,7 @@ class Genes(RateList):
 
     Before the finals each of the finalists and of the references is trained at all rates of the list, on seeds of their
     own, and enters the finals with its best. A best rate at an end of the list extends the list for all of them
-    (`ganetic.proxy.rates.chosen_rates`).
+    (`ganetic.training.rates.chosen_rates`).
     """
 
     tuning_seeds: Seeds = 2
@@ -108,8 +108,8 @@ class Evolution(Config):
     the machine: more than window / 4 workers will wait for one another."""
     tournament: Positive = 3
     """Contestants for each parent."""
-    parsimony: Share = 0.3
-    """How often a tie in rank goes to the smaller individual instead of to the lonelier one."""
+    parsimony: DistributedContext = 0.3
+    """How often a tie in rank goes to the smaller individual instead of to the less crowded one."""
     # Left out where it is 1: spaces of runs that were made without it stay what they were.
     candidates: Annotated[int, Field(ge=1, le=100, exclude_if=lambda count: count == 1)] = 1
     """Viable children of which the one is trained that the nearest results told so far predict to be the best
@@ -179,7 +179,7 @@ class SearchSpace(Config):
     evolution: Evolution = Evolution()
     checkpoint_every: Positive = 50
     """Steps between two measurements of the Fréchet distance."""
-    kill: tuple[KillRule, ...] | Literal["calibrated"] = "calibrated"
+    kill: tuple[PruningRule, ...] | Literal["calibrated"] = "calibrated"
     """A trial stops when fd / fd of the untrained generator is above this share at this step. `calibrated`: the rules
     follow from trainings of the published losses on each proxy and its data."""
     rungs: Annotated[tuple[Rung, ...], Field(min_length=1)]
@@ -254,9 +254,9 @@ class FileProxy(SpaceProxy):
     """
 
     ema_decay: Annotated[float, Field(ge=0, lt=1, exclude_if=lambda decay: decay == 0)] = EMA_DECAY
-    """See `ganetic.proxy.spec.ProxySpec.ema_decay`."""
+    """See `ganetic.training.spec.ProxySpec.ema_decay`."""
     features: Annotated[str, AfterValidator(checked_features), Field(exclude_if=lambda name: name == CNN)] = AUTO
-    """See `ganetic.proxy.spec.ProxySpec.features`."""
+    """See `ganetic.training.spec.ProxySpec.features`."""
 
 
 class SpaceFile(SearchSpace):
@@ -276,7 +276,7 @@ def with_features(space: SearchSpace, features: str | None, sha256: str | None =
 
     Args:
         space: the space.
-        features: see `ganetic.proxy.spec.ProxySpec.features`; None for each proxy's own.
+        features: see `ganetic.training.spec.ProxySpec.features`; None for each proxy's own.
         sha256: the digest of their file; None for any.
 
     Raises:

@@ -9,8 +9,8 @@ from statistics import fmean
 from ganetic.evolution.finals import FinalTrial
 from ganetic.evolution.individual import Scales
 from ganetic.evolution.space import Genes
-from ganetic.metrics.stability import SeedTrace
-from ganetic.proxy.rates import RateList, Rates
+from ganetic.metrics.fitness import SeedTrace
+from ganetic.training.rates import RateList, Rates
 
 Distances = Mapping[str, Mapping[Rates, Sequence[float]]]
 """For each contestant, at each of the rates, the Fréchet distance on each seed."""

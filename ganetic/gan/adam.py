@@ -44,7 +44,7 @@ class FusedAdam:
         """Take over what `state` returned.
 
         Raises:
-            KeyError, RuntimeError: it is of an optimiser of other parameters.
+            KeyError, RuntimeError: it is of an optimizer of other parameters.
         """
         for name, tensor in self.state().items():
             tensor.copy_(state[name])

@@ -30,8 +30,8 @@ class Loss(Protocol):
         """G's loss, a scalar."""
 
 
-class Optimiser(Protocol):
-    """What the step asks of an optimiser; `ganetic.gan.adam.FusedAdam` is one, and so are torch's."""
+class Optimizer(Protocol):
+    """What the step asks of an optimizer; `ganetic.gan.adam.FusedAdam` is one, and so are torch's."""
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -66,7 +66,7 @@ def gan_step(
     generator: nn.Module,
     discriminator: nn.Module,
     loss: Loss,
-    optimisers: tuple[Optimiser, Optimiser],
+    optimizers: tuple[Optimizer, Optimizer],
     real: Images,
     latents: Tensor,
     regulariser: Regularisation | None = None,
@@ -82,14 +82,14 @@ def gan_step(
         generator: latents ``(B, latent)`` to images, or to a pyramid of them.
         discriminator: what G makes to logits, of any shape that the loss takes.
         loss: both players' losses.
-        optimisers: G's and D's, in this order.
+        optimizers: G's and D's, in this order.
         real: images in [−1, 1], or a pyramid of them where G makes pyramids and D takes them.
         latents: ``(B, latent)``.
         regulariser: of D. It takes gradients with respect to images before augmentation, as ADA does; all images that
             it looks at are augmented as the real ones are.
         augment: what D sees real and generated images through, in this order.
     """
-    generator_optimiser, discriminator_optimiser = optimisers
+    generator_optimizer, discriminator_optimizer = optimizers
     fake = generator(latents)
     judge, seen_real, seen_fake = discriminator, real, fake
     if augment is not None:
@@ -100,14 +100,14 @@ def gan_step(
     penalty = None if regulariser is None else regulariser.penalty(judge, real, _detached(fake))
     if penalty is not None:
         d_loss = d_loss + penalty
-    _update(discriminator_optimiser, d_loss)
+    _update(discriminator_optimizer, d_loss)
     if regulariser is not None:
         regulariser.constrain(discriminator)
 
     with _frozen(discriminator):
         fake_logits = discriminator(seen_fake)
         g_loss = loss.generator(fake_logits, discriminator(seen_real) if loss.needs_real_logits else None)
-        _update(generator_optimiser, g_loss)
+        _update(generator_optimizer, g_loss)
     return StepLosses(d_loss.detach(), g_loss.detach())
 
 
@@ -128,11 +128,11 @@ def _detached(images: Images) -> Images:
     return tuple(image.detach() for image in images) if isinstance(images, tuple) else images.detach()
 
 
-def _update(optimiser: Optimiser, loss: Tensor) -> None:
-    optimiser.zero_grad()
+def _update(optimizer: Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
     if loss.requires_grad:  # a constant loss may have no graph at all; it teaches nothing
         loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+    optimizer.step()
 
 
 @contextmanager

@@ -19,9 +19,9 @@ import threading
 import time
 
 from ganetic.errors import UserError
-from ganetic.loss.agreement import Original
 from ganetic.loss.expression import Call, Const, Node, node_count, parse, variables_of
 from ganetic.loss.formula import Formula
+from ganetic.loss.gradient_equivalence import Original
 
 SECONDS = 1.0
 """Default time limit of one expression, without the start of the child."""

@@ -82,15 +82,15 @@ def train_feature_net(images: NDArray[np.uint8], labels: NDArray[np.int64], seed
         _initialise(net, random_stream(seed, "feature net"))
         pixels, targets = to_unit(images), torch.tensor(labels)
         order = random_stream(seed, "order of feature images")
-        optimiser = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, fused=True)
+        optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE, fused=True)
         steps = EPOCHS * -(-len(images) // BATCH)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
         for _ in range(EPOCHS):
             for batch in torch.split(torch.randperm(len(images), generator=order), BATCH):
                 loss = F.cross_entropy(net(pixels[batch]), targets[batch])
-                optimiser.zero_grad()
+                optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
+                optimizer.step()
                 schedule.step()
         return {name: tensor.detach().contiguous().numpy().copy() for name, tensor in net.state_dict().items()}
 

@@ -29,7 +29,7 @@ _UNREADABLE = (
     SafetensorError,
 )
 _NESTED = ("state_dict", "model")
-"""Under which names checkpoints keep the state beside optimisers and counters."""
+"""Under which names checkpoints keep the state beside optimizers and counters."""
 
 State = dict[str, Tensor]
 

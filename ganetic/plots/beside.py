@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ganetic.evolution.ranking import Objectives, hypervolume
+from ganetic.evolution.nsga2 import Objectives, hypervolume
 from ganetic.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, plain_log_ticks, shorten, styled
 
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)

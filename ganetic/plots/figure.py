@@ -8,22 +8,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ganetic.errors import UserError, unknown
+from ganetic.evolution.config import Measure
 from ganetic.evolution.results import Run
-from ganetic.evolution.run_config import Measure
 from ganetic.evolution.seeds import training_seed
+from ganetic.evolution.selection import pick_card
 from ganetic.evolution.space import Rung, SpaceProxy
-from ganetic.evolution.winner import pick_card
 from ganetic.plots.beside import COLOURS, Course, draw_beside
 from ganetic.plots.loss import draw_loss
 from ganetic.plots.pareto import Protocol, draw_pareto
 from ganetic.plots.progress import draw_progress
 from ganetic.plots.samples import SIDE, draw_samples
 from ganetic.plots.style import check_format, save
-from ganetic.proxy.materials import load_for, roles_of
-from ganetic.proxy.rates import Rates
-from ganetic.proxy.spec import TrialSpec, with_rates
-from ganetic.proxy.trial import sample_images
+from ganetic.training.proxy_data import load_for, roles_of
+from ganetic.training.rates import Rates
+from ganetic.training.spec import TrialSpec, with_rates
 from ganetic.training.trainer import NonFiniteError
+from ganetic.training.trial import sample_images
 
 
 def plot(run: Run, kind: str, path: Path | None = None, beside: Sequence[Run] = ()) -> Path:

@@ -4,12 +4,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from ganetic.evolution.calibration_record import RANKING_CORRELATION, Calibration, KillThreshold, Reading
+from ganetic.evolution.calibration import RANKING_CORRELATION, Calibration, PruningThreshold, Reading
 from ganetic.evolution.calibration_store import Kept
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report.cells import decimal, decimal2, share
 from ganetic.report.renderers.json import Record, finite
 from ganetic.report.table import Column, Page, Paragraph, Row, Table
+from ganetic.training.spec import ProxySpec
 
 PAIRS = (3, 5, 10, 20, 25)
 """Seeds of a comparison whose smallest detectable ratio is named."""
@@ -128,7 +128,7 @@ def _checkpoints(calibration: Calibration) -> Table:
     return Table(_CHECKPOINTS, rows, legend=_LEGEND, compact=True)
 
 
-def _checkpoint(reading: Reading, threshold: KillThreshold | None) -> Row:
+def _checkpoint(reading: Reading, threshold: PruningThreshold | None) -> Row:
     spread = reading.spread
     low, high = spread.interval
     return {
@@ -215,7 +215,7 @@ def _reading_record(calibration: Calibration, reading: Reading) -> Record:
     }
 
 
-def _threshold_record(threshold: KillThreshold) -> Record:
+def _threshold_record(threshold: PruningThreshold) -> Record:
     return {
         "step": threshold.rule.step,
         "above": threshold.rule.above,

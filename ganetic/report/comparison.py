@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from ganetic.files import write_whole
-from ganetic.jobs.statistics import LEVEL, least_wilcoxon_p
 from ganetic.loss.library import LIBRARY
 from ganetic.report.cells import decimal2, share
 from ganetic.report.frames import rows_of, table_of
@@ -16,10 +15,11 @@ from ganetic.report.renderers.json import Record, records, to_json
 from ganetic.report.renderers.latex import latex
 from ganetic.report.renderers.markdown import markdown
 from ganetic.report.table import Column, Notes, Page, Paragraph, Table
+from ganetic.stats import LEVEL, least_wilcoxon_p
 from ganetic.studies.comparison import Comparison
+from ganetic.studies.config import StudyConfig
+from ganetic.studies.formatting import interval, listed, number, p_value, rates_listed, ratio_number
 from ganetic.studies.ratios import Ratio
-from ganetic.studies.settings import Settings
-from ganetic.studies.wording import interval, listed, number, p_value, rates_listed, ratio_number
 
 _LOSS = Column("loss", ("loss",), align="left", fit="cut", widest=18)
 _GEOMETRIC_MEAN = Column("geom.\nmean", ("geometric_mean",), number)
@@ -189,7 +189,7 @@ def _notes(comparison: Comparison) -> list[str]:
     return notes
 
 
-def _about_rates(settings: Settings, tuning: pd.DataFrame) -> list[str]:
+def _about_rates(settings: StudyConfig, tuning: pd.DataFrame) -> list[str]:
     """How each loss came by its rates, and what the search for them left open."""
     if (tuned := settings.tuned) is None:
         return []

@@ -1,8 +1,8 @@
 """An evaluation: as a page for people, as plain data for programs."""
 
-from ganetic.full.evaluation import Evaluation
-from ganetic.full.metric import METRICS
-from ganetic.metrics.memorisation import COPY_RATIO
+from ganetic.evaluation.metric import METRICS
+from ganetic.evaluation.results import Evaluation
+from ganetic.metrics.memorization import COPY_RATIO
 from ganetic.report.renderers.json import Record
 from ganetic.report.table import Column, Entries, Entry, Notes, Page, Paragraph, Table
 

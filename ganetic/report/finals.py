@@ -10,12 +10,12 @@ import pandas as pd
 from ganetic.evolution.results import Run
 from ganetic.evolution.space import Genes
 from ganetic.loss.card import LossCard
-from ganetic.loss.resemblance import published_name
+from ganetic.loss.equivalence import published_name
 from ganetic.report.cells import decimal, decimal2, share
 from ganetic.report.frames import rows_of
 from ganetic.report.table import Column, Row, Table
+from ganetic.studies.formatting import measured
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
-from ganetic.studies.wording import measured
 
 FORMULA = Column("formula", ("readable",), align="left", fit="cut", quiet="reference")
 

@@ -1,10 +1,10 @@
 """The score of a loss: as a page for people, as plain data for programs."""
 
-from ganetic.evolution.score import Score
 from ganetic.report.cells import decimal, decimal2
 from ganetic.report.frames import rows_of, table_of
 from ganetic.report.renderers.json import Record, finite, records
 from ganetic.report.table import Column, Page, Table
+from ganetic.studies.score import Score
 
 
 def score_record(score: Score) -> Record:

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from ganetic.config import Config
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.individual import DEAD_SHARE, seed_trace
-from ganetic.metrics.stability import Fitness, fitness
-from ganetic.proxy.diagnosis import Ill, diagnose
-from ganetic.proxy.result import TrialResult, TrialState
-from ganetic.proxy.spec import KillRule
+from ganetic.metrics.fitness import Fitness, fitness
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
+from ganetic.training.failure_modes import FailureMode, diagnose
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.spec import PruningRule
 
 SCHEMA = "ganetic.bank/1"
 SHIPPED = {"mnist5k": "bank_mnist5k.npz", "pneumonia": "bank_pneumonia.npz"}
@@ -139,7 +139,9 @@ class Bank:
             raise UserError(f"bank: there is no loss {loss}; expected 0 to {len(self.losses) - 1}, or a name")
         return int(loss)
 
-    def trial(self, loss: int | str, seed: int, steps: int | None = None, kill: Iterable[KillRule] = ()) -> TrialResult:
+    def trial(
+        self, loss: int | str, seed: int, steps: int | None = None, kill: Iterable[PruningRule] = ()
+    ) -> TrialResult:
         """What a training of this loss would have returned.
 
         It is exact for the bank's longest training without rules. Of a shorter or a stopped one the images are not
@@ -167,7 +169,7 @@ class Bank:
             at = dict(points).get(rule.step)
             if rule.step < last and at is not None and at > rule.above * points[0][1]:
                 stopped = [point for point in points if point[0] <= rule.step]
-                reason = self._ill(stopped) or Ill.NON_CONVERGENCE
+                reason = self._ill(stopped) or FailureMode.NON_CONVERGENCE
                 return self._result(row, seed, TrialState.PRUNED, reason, stopped)
         if last == self.steps[-1] or not points or points[-1][0] < last:
             outcome = str(self.outcomes[row, seed])
@@ -212,7 +214,7 @@ class Bank:
             if step not in known:
                 raise UserError(f"bank: nothing was measured at step {step}; expected one of {known}")
 
-    def _ill(self, points: Sequence[tuple[int, float]]) -> Ill | None:
+    def _ill(self, points: Sequence[tuple[int, float]]) -> FailureMode | None:
         """What a trace alone says is wrong."""
         return diagnose(points, self.floor_fd, (), is_collapsed=False)
 

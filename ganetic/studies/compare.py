@@ -11,24 +11,24 @@ import pandas as pd
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.config import Config
 from ganetic.errors import UserError, unknown
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
 from ganetic.evolution.space import SearchSpace
 from ganetic.files import make_directory, refuse_impossible_directory
-from ganetic.full.config import TrainConfig
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.card_rates import found_at_other_rates
-from ganetic.proxy.rates import RateList
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
+from ganetic.studies.config import Entry, StudyConfig, trained_at
 from ganetic.studies.grounds import Grounds, Plan, full_plan, proxy_plan, refuse_rates
 from ganetic.studies.ratios import Pair, default_reference
-from ganetic.studies.settings import Entry, Settings, trained_at
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
+from ganetic.training.card_rates import found_at_other_rates
+from ganetic.training.config import TrainConfig
+from ganetic.training.rates import RateList
 
 _logger = logging.getLogger(__name__)
 
@@ -148,8 +148,10 @@ def entries_of(sources: Iterable[str | Path]) -> tuple[Entry, ...]:
     return tuple(Entry(name=name, text=formula.text) for name, (_, _, formula) in zip(names, found, strict=True))
 
 
-def _study(entries: tuple[Entry, ...], pairs: tuple[Pair, ...], grounds: Grounds, seeds: tuple[int, ...]) -> Settings:
-    return Settings(
+def _study(
+    entries: tuple[Entry, ...], pairs: tuple[Pair, ...], grounds: Grounds, seeds: tuple[int, ...]
+) -> StudyConfig:
+    return StudyConfig(
         kind="comparison",
         losses=entries,
         pairs=pairs,
@@ -168,7 +170,7 @@ def _named(sources: Iterable[str | Path]) -> list[str]:
     return [name for source in sources for name in (LIBRARY if str(source) == ALL else [str(source)])]
 
 
-def _say_other_rates(sources: Sequence[str], settings: Settings) -> None:
+def _say_other_rates(sources: Sequence[str], settings: StudyConfig) -> None:
     """Say which losses come from cards that were found at other rates than those they are trained at now."""
     for source, loss in zip(sources, settings.losses, strict=True):
         where = "trained here at" if loss.rates is None else "trained here at its best of --rates,"
@@ -223,7 +225,7 @@ def _at_most_a_lock(folder: Path) -> bool:
     return all(path.name == "lock" or path.name.startswith(begun) for path in folder.iterdir())
 
 
-def _begun(folder: Path) -> Settings | None:
+def _begun(folder: Path) -> StudyConfig | None:
     """The settings of the comparison there, or of the tuning before it; None where there is neither."""
     begun = begun_settings(folder / JOURNAL, "comparison")
     return begun or begun_settings(tuning_journal(folder, 0), "tuning")

@@ -18,12 +18,12 @@ from ganetic.evolution.individual import seed_trace
 from ganetic.jobs.executor import Status
 from ganetic.jobs.grid import read_grid
 from ganetic.jobs.journal import Record
-from ganetic.jobs.statistics import Summary, summarise
 from ganetic.loss.formula import Formula
-from ganetic.metrics.stability import SeedTrace, fitness
-from ganetic.proxy.result import TrialResult, TrialState
+from ganetic.metrics.fitness import SeedTrace, fitness
+from ganetic.stats import Summary, summarise
+from ganetic.studies.config import MADE_WITH, Entry, Kind, Setup, StudyConfig, settings_in, trained_at
 from ganetic.studies.ratios import Pair, Ratio, ratios
-from ganetic.studies.settings import MADE_WITH, Entry, Kind, Settings, Setup, settings_in, trained_at
+from ganetic.training.result import TrialResult, TrialState
 
 JOURNAL = "journal.db"
 
@@ -58,7 +58,7 @@ class LossSummary:
         worst_over_best: their ratio.
         failed: trainings that failed, crashed or ran over their wall time.
         ills: what came of those that did not train, such as ``2 mode_collapse, 1 timed_out, 1 raised``.
-        instability: see `ganetic.metrics.stability`.
+        instability: see `ganetic.metrics.fitness`.
         seconds: wall time of a training, the median.
     """
 
@@ -94,7 +94,7 @@ class Comparison:
     def __init__(self, path: Path, kind: Kind = "comparison") -> None:
         meta, _, records = read_grid(path)
         self.directory = path.parent
-        self.settings: Settings = settings_in(meta, kind, path)
+        self.settings: StudyConfig = settings_in(meta, kind, path)
         self.made_with: dict[str, str] = dict(meta.get(MADE_WITH, {}))
         self._records: dict[int, Record] = {record.number: record for record in records}
         self._results = {

@@ -7,23 +7,23 @@ from pathlib import Path
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.config import Config
 from ganetic.errors import UserError, typed
+from ganetic.evolution.config import Measure, differences
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.run_config import Measure, differences
-from ganetic.evolution.runtime import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
-from ganetic.evolution.winner import pick_card
+from ganetic.evolution.selection import pick_card
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.rates import Rates
 from ganetic.studies.compare import comparison_tables
 from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
+from ganetic.studies.config import Entry, StudyConfig, measures_of
+from ganetic.studies.formatting import claim, listed, number
 from ganetic.studies.ratios import Pair
-from ganetic.studies.settings import Entry, Settings, measures_of
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.studies.training import is_complete, train
-from ganetic.studies.wording import claim, listed, number
+from ganetic.training.rates import Rates
 
 _logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def confirm(
     Args:
         run: the run.
         seeds: trainings of each loss on each proxy of the space, at most 100.
-        pick: which loss, see `ganetic.evolution.winner.pick_card`.
+        pick: which loss, see `ganetic.evolution.selection.pick_card`.
         runtime: where.
         callback: is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
 
@@ -140,13 +140,13 @@ def confirm(
     return Confirmation(comparison, _with_results(card, comparison))
 
 
-def _settings(run: Run, card: LossCard, measures: tuple[Measure, ...], seeds: int) -> Settings:
+def _settings(run: Run, card: LossCard, measures: tuple[Measure, ...], seeds: int) -> StudyConfig:
     space = run.config.space
     chosen = {name: run.final_rates(name) for name in run.finals()["contestant"]}
     references = [
         Entry(name=name, text=LIBRARY[name].formula.text, rates=chosen[name]) for name in space.finals.references
     ]
-    return Settings(
+    return StudyConfig(
         kind="confirmation",
         losses=(
             Entry(name=card.name, text=card.formula.text, rates=_rates_of(card) if space.genes else None),

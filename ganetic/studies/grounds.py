@@ -7,16 +7,16 @@ from typing import Protocol, cast
 
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.chosen import as_begun, as_known
-from ganetic.evolution.run_config import Measure
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.config import Measure
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.space import SearchSpace, SpaceProxy, load_space
-from ganetic.full.config import TrainConfig, configured, load_config
-from ganetic.full.job import Prepared, TrainingContext, prepare_for, train_job
-from ganetic.full.subject import Subject
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.formula import Formula
-from ganetic.studies.settings import FullSetup, Settings, Setup, measures_of
+from ganetic.studies.config import FullSetup, Setup, StudyConfig, measures_of
+from ganetic.training.config import TrainConfig, configured, load_config
+from ganetic.training.data import TrainingData
+from ganetic.training.job import Prepared, TrainingContext, prepare_for, train_job
 
 PROXY_MODEL = "dcgan"
 """The net of the proxies of every space."""
@@ -63,7 +63,7 @@ class Plan(Protocol):
     def beta1s(self) -> set[float]:
         """Adam's decay rates of the mean of gradients, over all setups."""
 
-    def as_begun(self, begun: Settings, directory: Path) -> "Plan":
+    def as_begun(self, begun: StudyConfig, directory: Path) -> "Plan":
         """The plan with what was chosen when the comparison in a directory was begun.
 
         Raises:
@@ -106,7 +106,7 @@ class ProxyPlan:
         """Of the space."""
         return self.space.name
 
-    def as_begun(self, begun: Settings, directory: Path) -> "ProxyPlan":
+    def as_begun(self, begun: StudyConfig, directory: Path) -> "ProxyPlan":
         """With the proxies that it was begun with; see `Plan.as_begun`."""
         proxies = [setup for setup in begun.proxies if isinstance(setup, SpaceProxy)]
         if len(proxies) < len(begun.proxies):
@@ -159,7 +159,7 @@ class FullPlan:
         """Of the configuration."""
         return self._first.data.name
 
-    def as_begun(self, begun: Settings, directory: Path) -> "FullPlan":
+    def as_begun(self, begun: StudyConfig, directory: Path) -> "FullPlan":
         """Nothing of it is chosen; see `Plan.as_begun`."""
         if any(isinstance(setup, SpaceProxy) for setup in begun.proxies):
             raise _of_another_kind(directory, "on proxies, without a configuration")
@@ -298,14 +298,14 @@ def _setup(name: str, config: TrainConfig, source: str) -> FullSetup:
 
 
 def _measure(name: str, config: TrainConfig, prepared: Prepared) -> Measure:
-    yardstick, subject = prepared.yardstick, prepared.subject
+    reference_statistics, subject = prepared.reference_statistics, prepared.subject
     return Measure(
         proxy=name,
-        images=yardstick.data,
-        features=yardstick.features_hash,
-        metric=yardstick.protocol,
+        images=reference_statistics.data,
+        features=reference_statistics.features_hash,
+        metric=reference_statistics.protocol,
         start_fd=prepared.start_fd,
-        floor_fd=yardstick.floor_fd,
+        floor_fd=reference_statistics.floor_fd,
         model=f"{name}{_side(subject)}{_width(config)}",
         kill=(),
     )
@@ -317,5 +317,5 @@ def _width(config: TrainConfig) -> str:
     return "" if width is None else f"-w{width}"
 
 
-def _side(subject: Subject) -> int:
+def _side(subject: TrainingData) -> int:
     return int(subject.training_images.shape[1])

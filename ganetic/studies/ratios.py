@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ganetic.jobs.statistics import Difference, Finding, Verdict, family, paired_difference
+from ganetic.stats import Difference, Finding, Verdict, family, paired_difference
 
 WORDS = {Verdict.LOWER: "better", Verdict.HIGHER: "worse", Verdict.NOT_SHOWN: "no difference shown"}
 """Of fd less is better."""

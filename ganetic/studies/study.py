@@ -14,11 +14,11 @@ from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
-from ganetic.proxy.spec import TrialSpec
 from ganetic.registry import Registry
+from ganetic.training.spec import TrialSpec
 
 if TYPE_CHECKING:  # not for a cycle: a bank is read without torch and Ray, which trainings need
-    from ganetic.evolution.runtime import Runtime
+    from ganetic.evolution.resources import Runtime
 
 JOURNAL = "journal.db"
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 from ganetic.callbacks import Phase, Progress, ProgressCallback, progress_of
 from ganetic.errors import UserError
-from ganetic.evolution.run_config import differences
+from ganetic.evolution.config import differences
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import read_grid, run_grid
 from ganetic.reproducible import versions
-from ganetic.studies.settings import MADE_WITH, STUDY, Kind, Settings, settings_in
+from ganetic.studies.config import MADE_WITH, STUDY, Kind, StudyConfig, settings_in
 
 _logger = logging.getLogger(__name__)
 
 
-def is_complete(path: Path, settings: Settings) -> bool:
+def is_complete(path: Path, settings: StudyConfig) -> bool:
     """Return whether all trainings of a study have ended already.
 
     Raises:
@@ -27,7 +27,7 @@ def is_complete(path: Path, settings: Settings) -> bool:
     return bool(submissions) and len(records) == len(submissions)
 
 
-def begun_settings(path: Path, kind: Kind) -> Settings | None:
+def begun_settings(path: Path, kind: Kind) -> StudyConfig | None:
     """The settings of a study that was begun; None where there is none.
 
     Raises:
@@ -37,7 +37,11 @@ def begun_settings(path: Path, kind: Kind) -> Settings | None:
 
 
 def train(
-    path: Path, settings: Settings, executor: Executor, callback: ProgressCallback[Progress], phase: Phase = "training"
+    path: Path,
+    settings: StudyConfig,
+    executor: Executor,
+    callback: ProgressCallback[Progress],
+    phase: Phase = "training",
 ) -> None:
     """Run the trainings of a study that have not ended yet; each is in the journal once it has.
 
@@ -69,7 +73,7 @@ def train(
     )
 
 
-def _refuse_another(path: Path, begun: Settings, asked: Settings) -> None:
+def _refuse_another(path: Path, begun: StudyConfig, asked: StudyConfig) -> None:
     if changes := differences(begun, asked):
         more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
         raise UserError(

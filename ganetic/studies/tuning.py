@@ -13,11 +13,11 @@ from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
 from ganetic.evolution.seeds import training_seed
 from ganetic.jobs.executor import Executor
-from ganetic.proxy.rates import RateList, Rates, chosen_rates
 from ganetic.studies.comparison import RAISED, Comparison, tuning_journal
-from ganetic.studies.settings import Entry, Settings, Tuned
+from ganetic.studies.config import Entry, StudyConfig, Tuned
+from ganetic.studies.formatting import listed, rates_listed
 from ganetic.studies.training import is_complete, train
-from ganetic.studies.wording import listed, rates_listed
+from ganetic.training.rates import RateList, Rates, chosen_rates
 
 _logger = logging.getLogger(__name__)
 
@@ -35,12 +35,12 @@ class Tuning:
     """
 
     directory: Path
-    study: Settings
+    study: StudyConfig
     given: RateList
     seeds: int
     run_seed: int
 
-    def tuned(self) -> Settings | None:
+    def tuned(self) -> StudyConfig | None:
         """The study with each loss's own rates; None while trainings are missing.
 
         Raises:
@@ -48,7 +48,7 @@ class Tuning:
         """
         return self._standing().study
 
-    def run(self, executor: Executor, callback: ProgressCallback[Progress]) -> Settings:
+    def run(self, executor: Executor, callback: ProgressCallback[Progress]) -> StudyConfig:
         """Run the trainings that have not ended yet, and return the study with each loss's own rates.
 
         Hold `ganetic.jobs.lock.run_lock`.
@@ -84,7 +84,7 @@ class Tuning:
                 fds[name].update(found)
         raise AssertionError("chosen_rates extends a list a few times only")
 
-    def _round(self, rates: RateList, asked: Iterable[Rates]) -> Settings:
+    def _round(self, rates: RateList, asked: Iterable[Rates]) -> StudyConfig:
         """The trainings of one journal as a study of its own."""
         seeds = tuple(training_seed(self.run_seed, "tuning", number) for number in range(self.seeds))
         losses = tuple(
@@ -93,7 +93,7 @@ class Tuning:
         changes = {"kind": "tuning", "losses": losses, "pairs": (), "seeds": seeds, "tuned": self._said(rates)}
         return self.study.model_copy(update=changes)
 
-    def _with(self, rates: RateList, best: Mapping[str, Rates]) -> Settings:
+    def _with(self, rates: RateList, best: Mapping[str, Rates]) -> StudyConfig:
         losses = tuple(loss.model_copy(update={"rates": best[loss.name]}) for loss in self.study.losses)
         return self.study.model_copy(update={"losses": losses, "tuned": self._said(rates)})
 
@@ -108,7 +108,7 @@ class _Standing:
     rates: RateList
     journal: Path
     missing: tuple[Rates, ...]
-    study: Settings | None
+    study: StudyConfig | None
 
 
 def with_own_beta1s(rates: RateList, beta1s: Collection[float]) -> RateList:

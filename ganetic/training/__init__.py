@@ -1,1 +1,1 @@
-"""Training: the trainer and its loop, short trainings of the search and full ones."""
+"""Trainings: the trainer and its loop, full trainings, and the short ones of a search."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganetic.metrics.diversity import Diversity
-from ganetic.metrics.yardstick import Extractor, Yardstick
+from ganetic.metrics.reference import Extractor, ReferenceStatistics
 from ganetic.reproducible import random_stream
 from ganetic.training.trainer import NonFiniteError, Trainer
 
@@ -15,16 +15,18 @@ class Evaluator:
     """Measures the generator of a training, the averaged one if there is one, against real images.
 
     Args:
-        yardstick: of the training's images.
+        reference_statistics: of the training's images.
         latent: length of a latent vector.
         seed: of the training; the latents follow from it.
         device: where to measure.
     """
 
-    def __init__(self, yardstick: Yardstick, latent: int, seed: int, device: str) -> None:
-        self.yardstick = yardstick
-        self._extractor = Extractor(yardstick.weights, yardstick.inception, device)
-        self._latents = torch.randn(yardstick.sample_size, latent, generator=random_stream(seed, "evaluation"))
+    def __init__(self, reference_statistics: ReferenceStatistics, latent: int, seed: int, device: str) -> None:
+        self.reference_statistics = reference_statistics
+        self._extractor = Extractor(reference_statistics.weights, reference_statistics.inception, device)
+        self._latents = torch.randn(
+            reference_statistics.sample_size, latent, generator=random_stream(seed, "evaluation")
+        )
 
     def images(self, trainer: Trainer, raw: bool = False) -> Tensor:
         """Draw the uint8 images ``(N, H, W, C)`` that are measured, on the trainer's device.
@@ -40,7 +42,7 @@ class Evaluator:
         Raises:
             NonFiniteError: it is not finite.
         """
-        fd = self.yardstick.reference.distance_to(self._extractor.distance_features(images))
+        fd = self.reference_statistics.reference.distance_to(self._extractor.distance_features(images))
         if not math.isfinite(fd):
             raise NonFiniteError(f"step {step}: the Fréchet distance is {fd}")
         return fd

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, distributed, nn
 
 from ganetic.errors import UserError
-from ganetic.gan.step import Loss, Optimiser
+from ganetic.gan.step import Loss, Optimizer
 
 
 @dataclass(frozen=True)
-class Share:
+class DistributedContext:
     """Which part of a batch a process works on.
 
     Attributes:
@@ -27,15 +27,15 @@ class Share:
         return batch if self.world == 1 else batch.chunk(self.world)[self.rank]
 
 
-ALONE = Share()
+SINGLE_PROCESS = DistributedContext()
 
 
-class SharedLoss:
+class GatheredLoss:
     """A loss of the whole batch, from each process's logits.
 
     Losses may depend on the batch as a whole, as relativistic ones do, so logits are gathered and not losses averaged.
-    Every process computes the same loss, and ``world`` times its own part of the gradient, of which `SharedOptimiser`
-    takes the mean.
+    Every process computes the same loss, and ``world`` times its own part of the gradient, of which
+    `AllReduceOptimizer` takes the mean.
 
     Args:
         loss: what each process would use alone.
@@ -58,20 +58,20 @@ class SharedLoss:
         return self._loss.generator(_gathered(fake_logits), None if real_logits is None else _gathered(real_logits))
 
 
-class SharedOptimiser:
-    """An optimiser that steps by the mean of all processes' gradients.
+class AllReduceOptimizer:
+    """An optimizer that steps by the mean of all processes' gradients.
 
     Args:
-        optimiser: of this process.
+        optimizer: of this process.
         net: whose parameters it updates.
     """
 
-    def __init__(self, optimiser: Optimiser, net: nn.Module) -> None:
-        self._optimiser, self._parameters = optimiser, list(net.parameters())
+    def __init__(self, optimizer: Optimizer, net: nn.Module) -> None:
+        self._optimizer, self._parameters = optimizer, list(net.parameters())
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        self._optimiser.zero_grad()
+        self._optimizer.zero_grad()
 
     def step(self) -> None:
         """Take the mean of the gradients, and update the parameters."""
@@ -84,7 +84,7 @@ class SharedOptimiser:
                 gradients, torch.split(flat, [gradient.numel() for gradient in gradients]), strict=True
             ):
                 gradient.copy_(mean.view_as(gradient))
-        self._optimiser.step()
+        self._optimizer.step()
 
 
 def check_workers(batch: int, workers: int) -> None:
@@ -100,7 +100,7 @@ def check_workers(batch: int, workers: int) -> None:
         )
 
 
-def any_of(flag: bool, share: Share) -> bool:
+def any_of(flag: bool, share: DistributedContext) -> bool:
     """Return on all processes whether one of them says so."""
     if share.world == 1:
         return flag

@@ -15,14 +15,14 @@ from ganetic.gan.models import Nets, pyramid
 from ganetic.gan.order import Order
 from ganetic.gan.profiles import PROFILES, ProfileName
 from ganetic.gan.regulariser import Regulariser, RegulariserSpec
-from ganetic.gan.step import Augment, Images, Loss, Optimiser, StepLosses, adam, gan_step
+from ganetic.gan.step import Augment, Images, Loss, Optimizer, StepLosses, adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
 from ganetic.loss.screen import gradient_scale
 from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.reproducible import random_stream
 from ganetic.training.augmentation import augment
-from ganetic.training.parallel import ALONE, Share, SharedLoss, SharedOptimiser, mean_over
+from ganetic.training.parallel import SINGLE_PROCESS, AllReduceOptimizer, DistributedContext, GatheredLoss, mean_over
 
 _CHUNK = 50
 """Images a forward pass of a generator that is measured: twice as fast as large ones, which leave a processor's
@@ -77,7 +77,7 @@ class TrainerSpec(Config):
 
 
 class Trainer:
-    """Nets, optimisers, averaged generator and random streams.
+    """Nets, optimizers, averaged generator and random streams.
 
     Everything random comes from streams of the seed, so that two losses with one seed begin with the same weights and
     see the same latents, images and augmentation: comparisons of losses are paired.
@@ -103,14 +103,14 @@ class Trainer:
         images: NDArray[np.uint8],
         device: str,
         scales: tuple[int, ...] | None = None,
-        share: Share = ALONE,
+        share: DistributedContext = SINGLE_PROCESS,
     ) -> None:
         self.share, self._spec, self._device = share, spec, device
         self.generator, self.discriminator = nets
         for net in nets:
             net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = None if spec.ema_decay is None else EMA(self.generator, spec.ema_decay, spec.ema_buffers)
-        self.optimisers = (
+        self.optimizers = (
             adam(self.generator, spec.generator_lr, spec.beta1, spec.beta2),
             adam(self.discriminator, spec.discriminator_lr, spec.beta1, spec.beta2),
         )
@@ -120,12 +120,12 @@ class Trainer:
         self._order = Order(len(images), spec.batch, self._streams["order"])
         self._profile = PROFILES.get(spec.profile)
         self.loss: Loss = GanLoss(formula)
-        self._stepping: tuple[Optimiser, Optimiser] = self.optimisers
+        self._stepping: tuple[Optimizer, Optimizer] = self.optimizers
         if share.world > 1:
-            self.loss = SharedLoss(self.loss)
+            self.loss = GatheredLoss(self.loss)
             self._stepping = (
-                SharedOptimiser(self.optimisers[0], self.generator),
-                SharedOptimiser(self.optimisers[1], self.discriminator),
+                AllReduceOptimizer(self.optimizers[0], self.generator),
+                AllReduceOptimizer(self.optimizers[1], self.discriminator),
             )
         self.regulariser = _regulariser(spec.regulariser, formula, self._streams["regulariser"])
         self._losses = torch.zeros((), dtype=torch.float64, device=device)
@@ -180,7 +180,7 @@ class Trainer:
             NonFiniteError: a loss since the start, a gradient or a parameter of the generator is not finite.
         """
         # Adam never forgets an infinite gradient: its second moment stays infinite, and its parameter stands still.
-        moments = [square.max() for optimiser in self.optimisers for square in optimiser.second_moments]
+        moments = [square.max() for optimizer in self.optimizers for square in optimizer.second_moments]
         seen = torch.stack([self._losses, self.weights().sum().double(), *(moment.double() for moment in moments)])
         if not bool(seen.isfinite().all()):
             raise NonFiniteError(f"step {self.step}: losses, gradients or parameters are not finite")
@@ -218,7 +218,7 @@ class Trainer:
 
     def state(self) -> State:
         """All tensors that a resumed training needs, not copied."""
-        moments = {"generator": self.optimisers[0].state(), "discriminator": self.optimisers[1].state()}
+        moments = {"generator": self.optimizers[0].state(), "discriminator": self.optimizers[1].state()}
         return {
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
@@ -241,9 +241,9 @@ class Trainer:
         self.discriminator.load_state_dict(state["discriminator"])
         if self._average is not None:
             self._average.net.load_state_dict(state["average"])
-        for net, optimiser in zip(("generator", "discriminator"), self.optimisers, strict=True):
+        for net, optimizer in zip(("generator", "discriminator"), self.optimizers, strict=True):
             moments = {name.removeprefix(f"{net}."): t for name, t in state["optimisers"].items()}
-            optimiser.load_state(moments)
+            optimizer.load_state(moments)
         for name, stream in self._streams.items():
             stream.set_state(state["streams"][name])
         self._order.queue = state["streams"]["order.queue"]

@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 from analysis.bank_search import Outcome, Policy, Stage, Trials, search
 from analysis.bank_worlds import Model, World
 from ganetic.errors import UserError
-from ganetic.evolution.evolution import Evolution
 from ganetic.evolution.finals import leading
 from ganetic.evolution.individual import Individual, Scale, seed_trace
-from ganetic.evolution.proposal import Proposal
+from ganetic.evolution.sampler import Evolution
 from ganetic.evolution.space import Evolution as EvolutionSettings
 from ganetic.evolution.space import Finals, Rung, SearchSpace, Stop
-from ganetic.metrics.stability import fitness
-from ganetic.proxy.result import TrialResult, TrialState
-from ganetic.proxy.spec import KillRule
+from ganetic.evolution.trial_request import TrialRequest
+from ganetic.metrics.fitness import fitness
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.spec import PruningRule
 from tests.studies.made_up_bank import STEPS, made_up_bank
 
 BANK = made_up_bank()
 MODEL = Model.of(BANK)
 AVERAGED = Model.of(made_up_bank(averaged=True))
-KILL = (KillRule(step=100, above=0.85), KillRule(step=200, above=0.4))
+KILL = (PruningRule(step=100, above=0.85), PruningRule(step=200, above=0.4))
 LADDERS = (
     (Rung(steps=400, seeds=1), Rung(steps=400, seeds=3)),
     (Rung(steps=400, seeds=1), Rung(steps=400, seeds=3), Rung(steps=400, seeds=5)),
@@ -35,7 +35,7 @@ RACING = tuple(Rung(steps=400, seeds=seeds) for seeds in (1, 2, 3, 5, 8))
 class Arrivals(Evolution):
     """The real evolution, but its children are the losses of a world, one after the other."""
 
-    def _child(self, index: int) -> Proposal:
+    def _child(self, index: int) -> TrialRequest:
         number = len(self.individuals)
         individual = Individual(number, f"loss {number}", f"{number}", 1, "random")
         return self._proposal("child", individual, 0, (0, self._space.rungs[0].steps))
@@ -54,7 +54,7 @@ def space_of(policy: Policy) -> SearchSpace:
     )
 
 
-def result_of(world: World, loss: int, seed: int, steps: int, kill: tuple[KillRule, ...]) -> TrialResult:
+def result_of(world: World, loss: int, seed: int, steps: int, kill: tuple[PruningRule, ...]) -> TrialResult:
     last = STEPS.index(steps)
     points, raw = (
         tuple(zip(STEPS[: last + 1], np.exp(ln_fd[loss, seed, : last + 1]).tolist(), strict=True))
@@ -72,7 +72,7 @@ def result_of(world: World, loss: int, seed: int, steps: int, kill: tuple[KillRu
 def really(world: World, policy: Policy, budget: int) -> tuple[list[tuple[int, int, int]], list[int]]:
     """The trials of the real evolution in this world, and its losses from best to worst."""
     evolution = Arrivals(space_of(policy), 0, (Scale(world.start_fd, world.floor_fd),))
-    out: deque[tuple[Proposal, TrialResult]] = deque()
+    out: deque[tuple[TrialRequest, TrialResult]] = deque()
     trials: list[tuple[int, int, int]] = []
     spent = 0
     while spent < budget:
@@ -260,7 +260,7 @@ def test_killing_costs_only_the_steps_made() -> None:
     world = MODEL.world(50, 2, np.random.default_rng(6))
     trials = Trials.of(world, 400, KILL)
     share = np.exp(world.ln_fd - world.ln_fd[:, :, :1])
-    for rule, later in pairwise((*KILL, KillRule(step=400, above=9.0))):
+    for rule, later in pairwise((*KILL, PruningRule(step=400, above=9.0))):
         assert (share[trials.cost == rule.step][:, STEPS.index(rule.step)] > rule.above).all()
         assert (share[trials.cost == later.step][:, STEPS.index(rule.step)] <= rule.above).all()
     assert set(np.unique(trials.cost)) <= {100, 200, 400}

@@ -5,8 +5,8 @@ import pytest
 from analysis.beside_random import finals_of, row
 from analysis.search_power import arm_space, arms
 from ganetic.errors import UserError
-from ganetic.evolution.run import search
-from ganetic.evolution.runtime import Context
+from ganetic.evolution.resources import Context
+from ganetic.evolution.search import search
 from ganetic.jobs.executor import Payload, SerialExecutor
 from tests.evolution.fakes import SPACE, runtime, work
 

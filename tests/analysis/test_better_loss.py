@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import analysis.better_loss as steps
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.resources import Runtime
 from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.loss.card import read_card
 from ganetic.studies.compare import open_comparison

@@ -1,7 +1,7 @@
 from pathlib import Path
 from typing import Any
 
-from ganetic.evolution.run import search
+from ganetic.evolution.search import search
 from ganetic.loss.library import LIBRARY
 from tests.analysis.scripts import script
 from tests.evolution.fakes import SPACE, runtime

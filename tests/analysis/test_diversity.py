@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from analysis.diversity import completed, distance, location, occupied, print_run, skeleton_of
-from ganetic.evolution.run import search
+from ganetic.evolution.search import search
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from tests.evolution.fakes import SPACE, runtime

@@ -4,11 +4,11 @@ import pytest
 from rich.console import Console
 
 from analysis.full_losses import Row, print_tables, recorded, trained
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.resources import Runtime
 from ganetic.jobs.grid import read_grid
 from ganetic.studies.compare import compare
-from tests.full.conftest import tiny
 from tests.studies.test_compare_full import in_process
+from tests.training.full.conftest import tiny
 
 FOLDER = Path(__file__).parents[2] / "analysis"
 

@@ -6,8 +6,8 @@ import pytest
 from analysis.proxy_transfer import main, places, rows
 from analysis.search_power import arm_space, arms, run_arm
 from ganetic.errors import UserError
-from ganetic.proxy.spec import ProxySpec
 from ganetic.studies.compare import open_comparison
+from ganetic.training.spec import ProxySpec
 from tests.evolution.fakes import SPACE, runtime
 
 STEPS = 1000

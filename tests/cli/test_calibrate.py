@@ -6,14 +6,14 @@ import pytest
 from ganetic.cli import run_command
 from ganetic.evolution import calibration_store, self_tests
 from ganetic.evolution.calibration_store import read_calibration
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.self_tests import SetTests
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.metrics.faults import FAULTS
 from ganetic.metrics.self_test import FaultSeen, SelfTest
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.proxy_data import ProxyData
+from ganetic.training.spec import ProxySpec
 from tests.evolution.fakes import MATERIALS
 from tests.small_run import pretend
 
@@ -54,7 +54,7 @@ Capture = pytest.CaptureFixture[str]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory and a cache, where nothing is trained."""
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec) -> Materials:
+    def materials(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
         return MATERIALS
 
     def executor(self: Runtime, context: Context, steps: int) -> Executor:

@@ -7,12 +7,12 @@ import pytest
 
 from ganetic.cli import run_command
 from ganetic.evolution import self_tests
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.self_tests import SetTests
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, SerialExecutor
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.proxy_data import ProxyData
+from ganetic.training.spec import ProxySpec
 from tests.evolution.fakes import MATERIALS
 from tests.evolution.test_choose import Trainings
 
@@ -37,7 +37,7 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     """A working directory and a cache, where trainings are made up."""
     made_up = Trainings()
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec) -> Materials:
+    def materials(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
         return MATERIALS
 
     def executor(self: Runtime, context: Context, steps: int) -> Executor:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ganetic.cli import run_command
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.loss.card import read_card
 from tests.evolution.fakes import MATERIALS

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from ganetic.cli import run_command
-from tests.full.conftest import tiny
-from tests.full.test_train import as_toml
+from tests.training.full.conftest import tiny
+from tests.training.full.test_train import as_toml
 
 
 @pytest.fixture(autouse=True)

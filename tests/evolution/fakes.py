@@ -13,20 +13,20 @@ import numpy as np
 
 from ganetic.evolution.events import TIMING_AFFECTED
 from ganetic.evolution.individual import Scale
+from ganetic.evolution.resources import Context, MakeExecutor, Runtime
 from ganetic.evolution.results import JOURNAL
-from ganetic.evolution.runtime import Context, MakeExecutor, Runtime
 from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, Stop, Trees
 from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal
 from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.frechet import FeatureStatistics
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import KillRule, ProxySpec
+from ganetic.training.proxy_data import ProxyData
+from ganetic.training.spec import ProxySpec, PruningRule
 from tests.jobs.simulated import SimulatedExecutor
 
 SCALE = Scale(start_fd=900.0, floor_fd=3.0)
 
-KILL = (KillRule(step=20, above=0.6),)
+KILL = (PruningRule(step=20, above=0.6),)
 
 SPACE = SearchSpace(
     name="tiny",
@@ -43,7 +43,7 @@ SPACE = SearchSpace(
     stop=Stop(max_trials=40),
 )
 
-MATERIALS = Materials(
+MATERIALS = ProxyData(
     images=np.zeros((4, 8, 8, 1), dtype=np.uint8),
     weights={},
     inception=None,
@@ -131,7 +131,7 @@ class Mishaps(Executor):
 class FakeRuntime(Runtime):
     """Where nothing is trained."""
 
-    def materials(self, data: str, proxy: ProxySpec) -> Materials:
+    def materials(self, data: str, proxy: ProxySpec) -> ProxyData:
         logging.getLogger(Runtime.__module__).info(f"preparing {data}")
         return MATERIALS
 

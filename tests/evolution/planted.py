@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ganetic.evolution.calibration_record import Calibration, Conditions, ReferenceTraining
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import ProxySpec
+from ganetic.evolution.calibration import Calibration, Conditions, ReferenceTraining
+from ganetic.training.result import TrialState
+from ganetic.training.spec import ProxySpec
 
 START = 500.0
 CHECKPOINTS = (25, 50, 100, 200, 400)

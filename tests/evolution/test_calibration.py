@@ -1,236 +1,254 @@
-import logging
+import json
 import math
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import ttest_rel
 
-from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
-from ganetic.data import load_images
+from ganetic.config import validate
 from ganetic.errors import UserError
-from ganetic.evolution import calibration_store
-from ganetic.evolution.calibration import calibrate, checkpoints_of, kill_rules
-from ganetic.evolution.calibration_record import Calibration
-from ganetic.evolution.calibration_store import FILE, read_calibration
-from ganetic.evolution.runtime import Context, Runtime
-from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
-from ganetic.jobs.executor import Payload, SerialExecutor
-from ganetic.jobs.lock import run_lock
-from ganetic.loss.library import LIBRARY
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import KillRule, ProxySpec
-from ganetic.proxy.trial import work
-from tests.evolution.fakes import MATERIALS, SPACE, mishap, noise, runtime, serial_with_mishaps
-
-LONGER = SPACE.model_copy(update={"rungs": (Rung(steps=80, seeds=1), Rung(steps=160, seeds=3))})
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(calibration_store, "shipped_folder", lambda: tmp_path / "package")
-    return tmp_path / "cache" / "calibrations"
-
-
-class Notes(ProgressCallback[Progress]):
-    def __init__(self) -> None:
-        self.seen: list[Progress] = []
-
-    def update(self, progress: Progress) -> None:
-        self.seen.append(progress)
-
-
-class Trainer:
-    """Trains nothing, and may be interrupted."""
-
-    def __init__(self, most: int = 10**9) -> None:
-        self.trained: list[tuple[str, int]] = []
-        self.payloads: list[Payload] = []
-        self._most = most
-
-    def __call__(self, context: Context, payload: Payload) -> dict[str, Any]:
-        if len(self.trained) == self._most:
-            raise KeyboardInterrupt
-        self.trained.append((payload["formula"], payload["seed"]))
-        self.payloads.append(payload)
-        return _record(payload)
-
-    def runtime(self) -> Runtime:
-        return runtime(lambda context: SerialExecutor(self, context))
-
-
-def _record(payload: Payload) -> dict[str, Any]:
-    formula, seed = payload["formula"], payload["seed"]
-    if formula == LIBRARY["bce-minimax"].formula.text:
-        trace = [(step, 900.0) for step in (0, *payload["checkpoints"])]
-        return {"state": "failed", "reason": "learnt_nothing", "trace": trace, "steps": payload["steps"], "seconds": 2}
-    end = 40 * math.exp(noise(formula) + 0.3 * noise(formula, seed))
-    trace = [(step, end + (900 - end) * math.exp(-step / 10)) for step in (0, *payload["checkpoints"])]
-    return {"state": "completed", "reason": None, "trace": trace, "steps": payload["steps"], "seconds": 2}
-
-
-def only(space: SearchSpace = LONGER, trainer: Trainer | None = None, **options: Any) -> Calibration:
-    (kept,) = calibrate(space, runtime=(trainer or Trainer()).runtime(), **options).values()
-    return kept.calibration
-
-
-def test_trains_the_library_without_rules_on_seeds_of_its_own() -> None:
-    trainer = Trainer()
-    calibration = only(trainer=trainer, seeds=4)
-    assert calibration.seeds == (300, 301, 302, 303)
-    assert sorted(set(trainer.trained)) == sorted(trainer.trained)
-    assert {formula for formula, _ in trainer.trained} == {loss.formula.text for loss in LIBRARY.values()}
-    assert len(trainer.trained) == 4 * len(LIBRARY)
-    assert all(payload["kill"] == [] and payload["steps"] == 160 for payload in trainer.payloads)
-    assert calibration.conditions.checkpoints == (5, *range(10, 170, 10))
-    assert (calibration.start_fd, calibration.floor_fd) == (MATERIALS.start_fd, MATERIALS.floor_fd)
-    assert calibration.failures["bce-minimax"] == 4
-    assert "bce-minimax" not in calibration.viable
-
-
-def test_is_made_once(cache: Path) -> None:
-    first, second = Trainer(), Trainer()
-    calibration = only(trainer=first, seeds=3)
-    (path,) = cache.rglob("*.json")
-    assert path.name == FILE
-    assert read_calibration(path) == calibration
-    assert not list(cache.rglob("*.db*")), "the journal has done its duty"
-    assert only(trainer=second, seeds=2) == calibration
-    assert second.trained == []
-    assert len(only(trainer=second, seeds=4).seeds) == 4
-    assert len(only(trainer=second, seeds=2).seeds) == 4, "more seeds replace fewer"
-
-
-def test_shorter_trainings_are_made_where_they_are_asked_for() -> None:
-    assert only(seeds=2, steps=40).conditions.steps == 40
-    assert only(seeds=2).conditions.steps == 160
-    assert only(seeds=2, steps=40).conditions.steps == 40
-
-
-@pytest.mark.parametrize("most", [0, 1, 13, 29])
-def test_goes_on_where_it_was_stopped(most: int, tmp_path: Path) -> None:
-    whole = only(seeds=3, directory=tmp_path / "whole")
-    first, second = Trainer(most), Trainer()
-    with pytest.raises(KeyboardInterrupt):
-        only(trainer=first, seeds=3)
-    assert only(trainer=second, seeds=3) == whole
-    assert len(first.trained) == most
-    assert sorted(first.trained + second.trained) == sorted(set(first.trained + second.trained))
-    assert len(first.trained + second.trained) == 3 * len(LIBRARY)
-
-
-def test_each_proxy_of_a_space_has_its_own(cache: Path) -> None:
-    proxies = (SpaceProxy(), SpaceProxy(name="bare", batch_norm=False))
-    space = LONGER.model_copy(update={"proxies": proxies})
-    found = calibrate(space, seeds=2, runtime=Trainer().runtime())
-    assert list(found) == ["main", "bare"]
-    assert [kept.calibration.conditions.proxy.batch_norm for kept in found.values()] == [True, False]
-    assert len(list(cache.rglob(FILE))) == 2
-
-
-def test_trainings_that_time_out_or_crash_have_failed() -> None:
-    (kept,) = calibrate(LONGER, seeds=20, runtime=runtime(serial_with_mishaps)).values()
-    ended = {
-        TrialState(str(mishap({"formula": text, "seed": seed})))
-        for text in kept.calibration.conditions.losses.values()
-        for seed in kept.calibration.seeds
-        if mishap({"formula": text, "seed": seed})
-    }
-    assert ended == {TrialState.TIMED_OUT, TrialState.CRASHED}
-    for one in kept.calibration.trainings:
-        fate = mishap({"formula": kept.calibration.conditions.losses[one.loss], "seed": one.seed})
-        assert fate is None or (one.state == fate and one.fd == () and not one.completed)
-
-
-def test_an_error_of_ours_is_raised() -> None:
-    def broken(context: Context, payload: Payload) -> dict[str, Any]:
-        raise ZeroDivisionError("ours")
-
-    with pytest.raises(RuntimeError, match=r"of bce on seed 300 raised; remove .*\.db to try again(.|\n)*ours"):
-        calibrate(LONGER, seeds=1, runtime=runtime(lambda context: SerialExecutor(broken, context)))
-
-
-def test_two_do_not_make_the_same_one_at_once(cache: Path) -> None:
-    only(seeds=1)
-    (folder,) = cache.iterdir()
-    with run_lock(folder), pytest.raises(UserError, match=folder.name):
-        only(seeds=2)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"seeds": 0}, "seeds is 0; expected 1 to 100"), ({"seeds": 101}, "1 to 100"), ({"steps": 0}, "steps is 0")],
+from ganetic.evolution.calibration import (
+    KILL_MARGIN,
+    LEAST_MARGIN,
+    Calibration,
+    Conditions,
+    ReferenceTraining,
+    rounded,
 )
-def test_bad_numbers_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        only(**options)
+from ganetic.evolution.signal import spread
+from ganetic.training.result import TrialState
+from ganetic.training.spec import ProxySpec
+from tests.evolution.planted import CHECKPOINTS, START, calibration_of, conditions, shares
+
+FALLING = (0.9, 0.8, 0.5, 0.3, 0.1)
 
 
-def test_progress_is_shown(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "ganetic")
-    notes = Notes()
-    calibrate(LONGER, seeds=1, runtime=Trainer().runtime(), callback=notes)
-    last = notes.seen[-1]
-    assert (last.phase, last.finished, last.target) == ("calibrating", len(LIBRARY), len(LIBRARY))
-    assert "training 10 published losses on 1 seed for 160 steps" in caplog.text
+def random_calibration(seed: int, losses: int = 8, seeds: int = 5, failing: float = 0.0) -> Calibration:
+    rng = np.random.default_rng(seed)
+    fall = np.log(START) + np.log([0.9, 0.7, 0.4, 0.2, 0.1])
+    effects = rng.normal(scale=0.3, size=losses)
+    values = {
+        f"loss-{n}": fall + effects[n] + rng.normal(scale=0.2, size=(seeds, len(CHECKPOINTS))) for n in range(losses)
+    }
+    failed = [(name, s) for name in values for s in range(seeds) if rng.random() < failing]
+    return calibration_of(values, failed)
+
+
+def test_reads_back_what_it_writes() -> None:
+    calibration = random_calibration(0)
+    assert validate(json.loads(calibration.text()), Calibration, where="text") == calibration
+    assert calibration.text().count("\n") < 100
+
+
+def test_numbers_are_kept_with_five_digits() -> None:
+    assert rounded([123.456789, 0.00123456789, 98765.43]) == (123.46, 0.0012346, 98765.0)
+
+
+def test_fifty_seeds_of_the_library_on_twenty_checkpoints_fit_into_200_kb() -> None:
+    rng = np.random.default_rng(0)
+    marks = tuple(range(50, 1050, 50))
+    values = {f"loss-{n}": rng.normal(5, 1, size=(50, 20)) for n in range(12)}
+    calibration = calibration_of(values, checkpoints=marks)
+    small = calibration.model_copy(
+        update={"trainings": tuple(one.model_copy(update={"fd": rounded(one.fd)}) for one in calibration.trainings)}
+    )
+    assert len(small.text()) < 200_000
 
 
 @pytest.mark.parametrize(
-    ("every", "steps", "marks"),
+    "change",
     [
-        (50, 200, (25, 50, 80, 100, 150, 160, 200)),
-        (30, 100, (15, 30, 60, 80, 90, 100)),
-        (1, 3, (1, 2, 3)),
-        (500, 40, (40,)),
+        {"metric": "fd@planted-cnn64/1k"},
+        {"data": "planted:ffffffffffff"},
+        {"proxy": ProxySpec(width=8)},
+        {"proxy": ProxySpec(batch_norm=False)},
+        {"proxy": ProxySpec(beta2=0.99)},
+        {"proxy": ProxySpec(augmentation="xray")},
+        {"checkpoints": (*CHECKPOINTS[:-1], 800)},
+        {"checkpoints": CHECKPOINTS[1:]},
+        {"losses": {"a": "formula of a"}},
+        {"losses": {"a": "formula of a", "b": "another formula"}},
+        {"losses": {"a": "formula of a", "c": "formula of b"}},
     ],
 )
-def test_measures_early_and_at_rungs(every: int, steps: int, marks: tuple[int, ...]) -> None:
-    assert checkpoints_of(LONGER.model_copy(update={"checkpoint_every": every}), steps) == marks
+def test_key_changes_with_every_condition(change: dict[str, object]) -> None:
+    before = conditions(["a", "b"])
+    assert Conditions.model_validate(before.model_dump()).key == before.key
+    after = Conditions.model_validate({**before.model_dump(), **change})
+    assert after.key != before.key
+    assert after.name.startswith("planted-")
 
 
-def test_a_search_gets_its_rules(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "ganetic")
-    trainer = Trainer()
-    rules = kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, trainer.runtime(), NullProgressCallback())
-    calibration = read_calibration(next(cache.rglob(FILE)))
-    assert len(calibration.seeds) == 3
-    assert rules == tuple(one.rule for one in calibration.kill_thresholds(LONGER.checkpoints(80)))
-    assert [rule.step for rule in rules] == [20, 40]
-    assert all(isinstance(rule, KillRule) and rule.above < 1 for rule in rules)
-    assert "nothing: a trial is stopped above" in caplog.text
-    again = Trainer()
-    assert kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, again.runtime(), NullProgressCallback()) == rules
-    assert again.trained == []
+def test_at_most_a_fifth_may_fail() -> None:
+    values = shares({"sound": FALLING, "fifth": FALLING, "more": FALLING, "all": FALLING}, seeds=5)
+    failed = [("fifth", 0), *(("more", n) for n in range(2)), *(("all", n) for n in range(5))]
+    calibration = calibration_of(values, failed)
+    assert calibration.failures == {"sound": 0, "fifth": 1, "more": 2, "all": 5}
+    assert calibration.viable == ("sound", "fifth")
+    table = calibration.table(400)
+    assert table.shape == (2, 5)
+    assert np.isnan(table).tolist() == [[False] * 5, [True, False, False, False, False]]
 
 
-def test_a_search_is_warned_of_a_proxy_on_which_nothing_trains(caplog: pytest.LogCaptureFixture) -> None:
-    def failing(context: Context, payload: Payload) -> dict[str, Any]:
-        return {**_record(payload), "state": "failed", "reason": "mode_collapse"}
-
-    caplog.set_level(logging.INFO, "ganetic")
-    where = runtime(lambda context: SerialExecutor(failing, context))
-    rules = kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, where, NullProgressCallback())
-    assert rules == ()
-    assert "nothing: the references allow no kill rule" in caplog.messages
-    assert "only 0 of 10 published losses train on this proxy" in caplog.text
+def test_readings_find_what_was_planted() -> None:
+    found = [random_calibration(seed, losses=20, seeds=10).reading(400) for seed in range(20)]
+    assert np.mean([one.spread.noise_sd for one in found]) == pytest.approx(0.2, rel=0.05)
+    assert np.mean([one.spread.signal_sd for one in found]) == pytest.approx(0.3, rel=0.1)
+    assert all(one.correlation == pytest.approx(1) for one in found)
+    one = found[0]
+    assert one.per_minute == pytest.approx(one.spread.signal_to_noise**2 * 60 / 8)
 
 
-def test_real_trainings_from_images_to_rules(tmp_path: Path) -> None:
-    digits = load_images("digits")
-    np.savez(tmp_path / "some.npz", images=digits.images[:200], labels=np.arange(200) % 2)
-    space = LONGER.model_copy(
-        update={
-            "data": f"npz:{tmp_path / 'some.npz'}",
-            "checkpoint_every": 2,
-            "rungs": (Rung(steps=4, seeds=1),),
-            "proxies": (SpaceProxy(width=2, batch=8, latent=4, images=64),),
-        }
+def test_early_steps_cost_less() -> None:
+    half, whole = (random_calibration(0).reading(step) for step in (200, 400))
+    assert half.per_minute / half.spread.signal_to_noise**2 == pytest.approx(
+        2 * whole.per_minute / whole.spread.signal_to_noise**2
     )
-    machine = Runtime(make_executor=lambda materials: SerialExecutor(work, materials))
-    (kept,) = calibrate(space, seeds=1, runtime=machine).values()
-    calibration = kept.calibration
-    assert calibration.conditions.metric == "fd@some-cnn64/64"
-    assert calibration.conditions.checkpoints == (1, 2, 4)
-    assert all(len(one.fd) == 4 for one in calibration.trainings)
-    assert {one.fd[0] for one in calibration.trainings} == {calibration.trainings[0].fd[0]}, "one start for one seed"
+    with pytest.raises(ValueError, match="nothing was measured at step 30"):
+        random_calibration(0).reading(30)
+
+
+def test_the_first_step_that_ranks_is_followed_by_none_that_does_not() -> None:
+    order = np.linspace(0, 1, 6)
+    lucky, wrong = order, order[::-1]
+    columns = np.stack([lucky, wrong, order, order, order], axis=1)
+    values = {f"loss-{n}": np.tile(columns[n], (2, 1)) for n in range(6)}
+    assert calibration_of(values).first_ranking_step == 100
+    few = {name: values[name] for name in ("loss-0", "loss-1")}
+    assert calibration_of(few).first_ranking_step is None
+
+
+def test_rules_spare_the_better_half() -> None:
+    calibration = calibration_of(
+        shares(
+            {"good": FALLING, "fair": FALLING, "slow": (1.0, 0.95, 0.9, 0.8, 0.3), "bad": (1.0, 0.95, 0.9, 0.9, 0.9)}
+        )
+    )
+    assert set(calibration.leading) == {"good", "fair"}
+    threshold = calibration.threshold(200)
+    assert threshold is not None
+    assert threshold.rule.above == pytest.approx(KILL_MARGIN * FALLING[3], abs=0.001)
+    assert threshold.slow == 6
+    assert calibration_of(shares({"one": FALLING})).leading == ("one",)
+
+
+def test_rule_has_a_margin_and_lies_below_the_start() -> None:
+    calibration = calibration_of(shares({"worse": FALLING}))
+    at_100, at_50 = calibration.threshold(100), calibration.threshold(50)
+    assert at_100 is not None
+    assert at_50 is not None
+    assert at_100.worst == pytest.approx(0.5)
+    assert at_100.rule.above == pytest.approx(math.sqrt(0.5), abs=0.001)  # 1.5 · 0.5 would lie nearer to the start
+    assert at_50.rule.above == pytest.approx(math.sqrt(0.8), abs=0.001)
+    assert calibration.threshold(25) is None, "too near to the start"
+    late = calibration.threshold(400)
+    assert late is not None
+    assert late.rule.above == pytest.approx(KILL_MARGIN * 0.1, abs=0.001)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.2, 0.5, 0.9]))
+def test_no_rule_touches_a_leading_loss_or_reaches_the_start(seed: int, failing: float) -> None:
+    calibration = random_calibration(seed, failing=failing)
+    leading = calibration.leading
+    for place, step in enumerate(CHECKPOINTS, start=1):
+        threshold = calibration.threshold(step)
+        if threshold is None:
+            continue
+        above = threshold.rule.above
+        assert above < 1
+        for one in calibration.trainings:
+            if one.completed and one.loss in leading:
+                assert one.fd[place] / one.fd[0] * LEAST_MARGIN <= above
+
+
+def test_counts_the_failures_that_a_rule_catches() -> None:
+    values = shares({"good": (0.5, 0.4, 0.3, 0.2, 0.1)})
+    values |= shares({"flat": (1.0,) * 5, "late": (0.5, 0.4, 0.3, 0.3, 0.3)})
+    calibration = calibration_of(values, [(name, seed) for name in ("flat", "late") for seed in range(3)])
+    threshold = calibration.threshold(100)
+    assert threshold is not None
+    assert threshold.rule.above == pytest.approx(0.45, abs=0.001)
+    assert (threshold.caught, threshold.failed) == (3, 6)
+
+
+def test_a_training_that_ended_by_itself_is_not_caught_later() -> None:
+    calibration = calibration_of(shares({"good": FALLING}, seeds=5))
+    broken = ReferenceTraining(
+        loss="good", seed=0, state=TrialState.FAILED, reason="non_finite", fd=(START, 450.0), seconds=1
+    )
+    calibration = Calibration.model_validate(
+        {**calibration.model_dump(), "trainings": [broken.model_dump(), *calibration.model_dump()["trainings"][1:]]}
+    )
+    threshold = calibration.threshold(100)
+    assert threshold is not None
+    assert (threshold.caught, threshold.failed) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("measured", "steps"),
+    [
+        (CHECKPOINTS, [100, 200]),
+        ((*CHECKPOINTS, 800), [200, 400]),
+        ((50, 100, 150, 200, 240), [50, 100]),
+        ((50, 100, 120), [50]),
+        ((80,), []),
+        ((30, 60, 200, 400, 500), [60, 200]),
+        ((70, 140, 210, 280, 400), [70, 140]),
+    ],
+)
+def test_rules_stand_where_trials_are_measured_at_a_quarter_and_half(
+    measured: tuple[int, ...], steps: list[int]
+) -> None:
+    calibration = calibration_of(shares({"good": FALLING}))
+    assert [threshold.rule.step for threshold in calibration.kill_thresholds(measured)] == steps
+
+
+def test_a_rule_between_two_checkpoints_is_that_of_the_one_before() -> None:
+    calibration = calibration_of(shares({"good": FALLING}))
+    (between, *_), known = calibration.kill_thresholds((140, 400, 560)), calibration.threshold(100)
+    assert known is not None and known.rule.above == between.rule.above and between.rule.step == 140
+
+
+def test_nothing_viable_gives_no_rules() -> None:
+    calibration = calibration_of(shares({"good": FALLING}), [("good", seed) for seed in range(3)])
+    assert calibration.viable == ()
+    assert calibration.kill_thresholds(CHECKPOINTS) == ()
+    assert calibration.first_ranking_step is None
+    assert math.isnan(calibration.seconds)
+    assert math.isnan(calibration.detectable_ratio(5))
+    assert len(calibration.readings) == len(CHECKPOINTS)
+
+
+def test_the_detectable_ratio_is_detected_four_times_in_five() -> None:
+    calibration = random_calibration(0, losses=30, seeds=30)
+    leading = [calibration.viable.index(loss) for loss in calibration.leading]
+    noise = spread(calibration.table(400)[leading]).noise_sd
+    ratio = calibration.detectable_ratio(5)
+    rng = np.random.default_rng(1)
+    ours, theirs = (rng.normal(scale=noise, size=(4000, 5)) for _ in range(2))
+    p = ttest_rel(ours + math.log(ratio), theirs, axis=1).pvalue
+    assert np.mean(p < 0.05) == pytest.approx(0.8, abs=0.02)
+    assert 1 < calibration.detectable_ratio(25) < ratio
+    assert math.isnan(calibration.detectable_ratio(1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[:-1], "every loss on every seed, once"),
+        (lambda rows: [*rows, rows[0]], "every loss on every seed, once"),
+        (lambda rows: [{**rows[0], "fd": rows[0]["fd"][:-1]}, *rows[1:]], "5 distances; expected 6"),
+        (lambda rows: [{**rows[0], "fd": [*rows[0]["fd"], 1.0]}, *rows[1:]], "7 distances; expected 6"),
+        (lambda rows: [{**rows[0], "fd": [0.0] * 6}, *rows[1:]], "greater than 0"),
+        (lambda rows: [{**rows[0], "speed": 1}, *rows[1:]], "speed"),
+        (lambda rows: [], "at least 1 item"),
+    ],
+)
+def test_refuses_what_is_not_whole(change: object, message: str) -> None:
+    assert callable(change)
+    data = json.loads(calibration_of(shares({"good": FALLING, "bad": FALLING})).text())
+    with pytest.raises(UserError, match=message):
+        validate({**data, "trainings": change(data["trainings"])}, Calibration, where="file")

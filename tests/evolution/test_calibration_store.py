@@ -6,12 +6,12 @@ import pytest
 from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.evolution import calibration_store
-from ganetic.evolution.calibration_record import Calibration, Conditions
+from ganetic.evolution.calibration import Calibration, Conditions
 from ganetic.evolution.calibration_store import FILE, Kept, check_export, export, find, keep, read_calibration
 from ganetic.evolution.space import load_space
 from ganetic.metrics.imagenet import ImageNetFeatures
-from ganetic.metrics.yardstick import budget
-from ganetic.proxy.spec import ProxySpec
+from ganetic.metrics.reference import budget
+from ganetic.training.spec import ProxySpec
 from tests.evolution.planted import CHECKPOINTS, calibration_of, conditions
 
 ASKED = conditions(["good"])

@@ -12,20 +12,20 @@ import pytest
 
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.errors import UserError
-from ganetic.evolution import runtime as runtime_module
+from ganetic.evolution import resources as runtime_module
 from ganetic.evolution.choice_store import choice_directory, read_choice
 from ganetic.evolution.choose import choose, conditions_of
 from ganetic.evolution.chosen import is_chosen, on_data
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.results import open_run
-from ganetic.evolution.run import plan, resume, search
-from ganetic.evolution.runtime import Context, Runtime
-from ganetic.evolution.score import score
+from ganetic.evolution.search import plan, resume, search
 from ganetic.evolution.shortlist import Schedule
 from ganetic.evolution.space import SearchSpace, SpaceProxy, read_space
 from ganetic.jobs.executor import Payload, SerialExecutor
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.spec import ProxySpec
-from ganetic.proxy.trial import work
+from ganetic.studies.score import score
+from ganetic.training.proxy_data import ProxyData
+from ganetic.training.spec import ProxySpec
+from ganetic.training.trial import work
 from tests.evolution.fakes import MATERIALS
 from tests.small_run import SPACE as SMALL
 
@@ -50,7 +50,7 @@ class Trainings:
         self.fails: Callable[[Payload], bool] = lambda _: False
 
     def __call__(self, context: Context, payload: Payload) -> dict[str, Any]:
-        assert isinstance(context, Materials) or payload["materials"] in context
+        assert isinstance(context, ProxyData) or payload["materials"] in context
         if self.killed_after is not None and len(self.of_the_choice) >= self.killed_after:
             raise KeyboardInterrupt
         self.payloads.append(payload)
@@ -87,7 +87,7 @@ class Told(ProgressCallback[Progress]):
 def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     """A cache of its own, where nothing is prepared."""
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec) -> Materials:
+    def materials(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
         return MATERIALS
 
     monkeypatch.setattr(Runtime, "materials", materials)

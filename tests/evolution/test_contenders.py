@@ -6,11 +6,11 @@ import pytest
 from ganetic.evolution.contenders import contenders
 from ganetic.evolution.finals import assess, front
 from ganetic.evolution.individual import Individual, Scale
-from ganetic.evolution.ledger import ABOUT
-from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.space import Rung
+from ganetic.evolution.trial_queue import ABOUT
+from ganetic.evolution.trial_request import TrialRequest
 from ganetic.jobs.journal import Ending, Submission
-from ganetic.proxy.result import TrialResult, TrialState
+from ganetic.training.result import TrialResult, TrialState
 from tests.evolution.fakes import SPACE
 
 RUNGS = (Rung(steps=40, seeds=1), Rung(steps=40, seeds=3), Rung(steps=80, seeds=4))
@@ -49,7 +49,7 @@ class MadeUp:
         number, kind = len(self.submissions), "reseed" if one.submitted.keys() - {0} or rung else "child"
         about = {"kind": kind, "individual": one.number, "text": "p", "fingerprint": "0", "nodes": 1, "rung": rung}
         about |= {"slot": slot, "steps": steps, "prunable": True}
-        payload = {"steps": steps, "seed": slot, ABOUT: Proposal.model_validate(about).model_dump(mode="json")}
+        payload = {"steps": steps, "seed": slot, ABOUT: TrialRequest.model_validate(about).model_dump(mode="json")}
         self.submissions.append(Submission(number, kind, one.number, "p", payload, 0.0))
         return number
 

@@ -3,12 +3,12 @@ import random
 
 import numpy as np
 
-from ganetic.evolution.breeding import Breeder
 from ganetic.evolution.estimates import Estimates, curve_of, result_of
 from ganetic.evolution.individual import Individual, Scale
 from ganetic.evolution.neighbours import CAPACITY, Neighbours
+from ganetic.evolution.variation import Breeder
 from ganetic.loss.library import LIBRARY
-from ganetic.metrics.stability import SeedTrace
+from ganetic.metrics.fitness import SeedTrace
 from tests.evolution.fakes import SPACE
 
 SCALES = (Scale(900.0, 3.0),)

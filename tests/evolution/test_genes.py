@@ -9,16 +9,16 @@ import pytest
 
 from ganetic.config import validate
 from ganetic.errors import UserError
+from ganetic.evolution.resources import Context
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.run import plan, resume, search
-from ganetic.evolution.runtime import Context
+from ganetic.evolution.search import plan, resume, search
+from ganetic.evolution.selection import pick_card
 from ganetic.evolution.space import Genes, SearchSpace
-from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Executor, Payload, SerialExecutor
 from ganetic.loss.export import python_module
-from ganetic.proxy.rates import MOST_EXTENSIONS, Rates
 from ganetic.report.renderers.markdown import markdown
 from ganetic.report.run import run_page, run_record
+from ganetic.training.rates import MOST_EXTENSIONS, Rates
 from tests.evolution.fakes import KILL, SPACE, journal_of, runtime, serial_with_mishaps, simulated
 from tests.evolution.victim import drive_until
 

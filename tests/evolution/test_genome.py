@@ -10,7 +10,7 @@ from ganetic.evolution.space import SearchSpace
 from ganetic.loss.expression import Const, node_count, to_text, walk
 from ganetic.loss.formula import Formula
 from tests.evolution.fakes import SPACE
-from tests.evolution.test_evolution import LOGIT
+from tests.evolution.test_sampler import LOGIT
 
 GENOME = Genome(SPACE)
 FIRST = "add(cube(p), sqrt(mul(3.985, div(y, p))))"
@@ -175,7 +175,7 @@ def test_every_weighted_operator_is_drawn_and_no_other() -> None:
 def test_children_do_not_depend_on_the_seed_of_hashes() -> None:
     program = (
         "from tests.evolution.fakes import SPACE\n"
-        "from tests.evolution.test_evolution import play\n"
+        "from tests.evolution.test_sampler import play\n"
         "print([proposal.text for proposal, _ in play(SPACE, 0, 40)[1]])"
     )
     processes = [

@@ -5,8 +5,8 @@ import pytest
 from ganetic.evolution.choice_record import ChoiceConditions, Sifting
 from ganetic.evolution.halving import SettingTraining, merit, pooled_sd, ranked, staying
 from ganetic.evolution.shortlist import Schedule, Setting
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.result import TrialState
+from ganetic.training.spec import ProxySpec
 
 SCHEDULE = Schedule(losses=("bce", "hinge"), seeds=(2, 3))
 

@@ -1,9 +1,9 @@
 from ganetic.evolution.finals import assess
 from ganetic.evolution.history import history
-from ganetic.evolution.ledger import ABOUT
+from ganetic.evolution.trial_queue import ABOUT
 from ganetic.jobs.journal import Submission
 from tests.evolution.fakes import SCALE
-from tests.evolution.test_evolution import THREE_RUNGS, play
+from tests.evolution.test_sampler import THREE_RUNGS, play
 
 
 def test_history_says_with_which_trial_evolution_could_know() -> None:
@@ -17,12 +17,12 @@ def test_history_says_with_which_trial_evolution_could_know() -> None:
     everyone = assess(THREE_RUNGS, (SCALE,), submissions, results)
     table = history(THREE_RUNGS, everyone, [*submissions, final], {**results, 100: results[0]})
 
-    assert len(table) == sum(len(one.climb) for one in everyone) > 40
+    assert len(table) == sum(len(one.objectives_by_rung) for one in everyone) > 40
     assert table["trial"].is_monotonic_increasing and table["steps"].is_monotonic_increasing
     for trial in (10, 37, 80, 100):
         then = assess(THREE_RUNGS, (SCALE,), submissions[:trial], results)
         rows = table[table["trial"] <= trial]
-        assert len(rows) == sum(len(one.climb) for one in then)
+        assert len(rows) == sum(len(one.objectives_by_rung) for one in then)
         for row in rows.to_dict("records"):
             fitness = then[int(row["individual"])].fitnesses[int(row["rung"])]
             assert (row["fd"], row["instability"]) == (fitness.fd, fitness.instability)

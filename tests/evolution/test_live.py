@@ -7,14 +7,14 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.results import Run
-from ganetic.evolution.run import search
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.search import search
 from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, SpaceProxy, Stop, Trees
 from ganetic.jobs import ray_session
 from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
 from ganetic.jobs.ray_executor import RayExecutor
-from ganetic.proxy.trial import work
+from ganetic.training.trial import work
 from tests.evolution.fakes import journal_of
 
 pytestmark = pytest.mark.ray

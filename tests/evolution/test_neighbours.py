@@ -28,7 +28,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.numeric import grid, responses
 from ganetic.loss.ops import Array
 from ganetic.loss.screen import judge
-from ganetic.proxy.rates import Rates
+from ganetic.training.rates import Rates
 from tests.loss.random_trees import label_formulas, logit_formulas
 
 BCE = ("softplus(neg(d))", "softplus(d)", "softplus(neg(d))")

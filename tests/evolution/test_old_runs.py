@@ -11,7 +11,7 @@ from ganetic.cli import run_command
 from ganetic.errors import UserError
 from ganetic.evolution.migrations import SEARCH, SPACE, about_today
 from ganetic.evolution.results import JOURNAL, open_run
-from ganetic.evolution.run import SPACE_COPY, resume
+from ganetic.evolution.search import SPACE_COPY, resume
 from ganetic.evolution.space import load_space, read_space
 from ganetic.jobs.journal import Journal
 from ganetic.loss.card import read_card

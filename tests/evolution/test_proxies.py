@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.evolution.individual import DEAD_SHARE, Individual, Scale
+from ganetic.evolution.resources import Context
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.run import plan, search
-from ganetic.evolution.runtime import Context
+from ganetic.evolution.search import plan, search
+from ganetic.evolution.selection import pick_card
 from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
-from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Payload, SerialExecutor
-from ganetic.metrics.stability import Fitness, combined
-from ganetic.proxy.materials import Materials
-from ganetic.proxy.result import TrialResult, TrialState
-from ganetic.proxy.spec import ProxySpec
+from ganetic.metrics.fitness import Fitness, combined
 from ganetic.report.finals import finals_table
+from ganetic.training.proxy_data import ProxyData
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.spec import ProxySpec
 from tests.evolution.fakes import MATERIALS, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
 
 TWO = SPACE.model_copy(
@@ -140,7 +140,7 @@ def test_every_proxy_has_materials_and_a_measure_of_its_own(tmp_path: Path) -> N
     asked: list[tuple[str, bool]] = []
 
     class Asked(FakeRuntime):
-        def materials(self, data: str, proxy: ProxySpec) -> Materials:
+        def materials(self, data: str, proxy: ProxySpec) -> ProxyData:
             asked.append((data, proxy.batch_norm))
             return MATERIALS
 
@@ -198,7 +198,7 @@ def test_names_must_differ() -> None:
 
 
 def test_resuming_goes_on_with_both(tmp_path: Path) -> None:
-    from ganetic.evolution.run import resume
+    from ganetic.evolution.search import resume
 
     search(TWO, run=tmp_path / "run", seed=3, runtime=runtime(serial, max_trials=20))
     resume(tmp_path / "run", runtime=runtime(serial, max_trials=40))
@@ -211,15 +211,15 @@ def test_resuming_goes_on_with_both(tmp_path: Path) -> None:
 def test_a_resumed_run_keeps_the_kill_rules_that_it_was_begun_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ganetic.evolution import run as runs
-    from ganetic.proxy.spec import KillRule
+    from ganetic.evolution import search as runs
+    from ganetic.training.spec import PruningRule
 
     calibrated = SPACE.model_copy(update={"kill": "calibrated"})
-    monkeypatch.setattr(runs, "kill_rules", lambda *_: (KillRule(step=20, above=0.6),))
+    monkeypatch.setattr(runs, "kill_rules", lambda *_: (PruningRule(step=20, above=0.6),))
     search(calibrated, run=tmp_path / "run", seed=3, runtime=runtime(serial, max_trials=20))
-    monkeypatch.setattr(runs, "kill_rules", lambda *_: (KillRule(step=30, above=0.1),))
+    monkeypatch.setattr(runs, "kill_rules", lambda *_: (PruningRule(step=30, above=0.1),))
     run = runs.resume(tmp_path / "run", runtime=runtime(serial, max_trials=30))
     (measure,) = run.config.measures
-    assert measure.kill == (KillRule(step=20, above=0.6),)
+    assert measure.kill == (PruningRule(step=20, above=0.6),)
     payloads = [payload for *_, payload in journal_of(tmp_path / "run")["submissions"]]
     assert {rule["step"] for payload in payloads for rule in payload["kill"]} == {20}

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from ganetic.evolution.evolution import Evolution
 from ganetic.evolution.finals import AFTER_SEARCH
-from ganetic.evolution.ledger import ABOUT, results_of
-from ganetic.evolution.proposal import Proposal
 from ganetic.evolution.results import JOURNAL, open_run
+from ganetic.evolution.sampler import Evolution
+from ganetic.evolution.trial_queue import ABOUT, results_of
+from ganetic.evolution.trial_request import TrialRequest
 from ganetic.jobs.journal import Journal
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ def test_the_search_asks_again_for_every_trial_of_the_shipped_runs(name: str) ->
     with Journal.open_readonly(ROOT / name / JOURNAL) as journal:
         searched = [one for one in journal.submissions() if one.kind not in AFTER_SEARCH]
         results = results_of(journal.records())
-    asked = [(one.number, Proposal.model_validate(one.payload[ABOUT])) for one in searched]
+    asked = [(one.number, TrialRequest.model_validate(one.payload[ABOUT])) for one in searched]
     assert len(asked) >= 100
     evolution, window = Evolution(config.space, config.seed, config.scales), config.space.evolution.window
     for index, (_, proposal) in enumerate(asked):

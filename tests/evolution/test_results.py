@@ -17,17 +17,18 @@ import pytest
 from analysis.bench_replay import write_run
 from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
-from ganetic.evolution import reader, results
-from ganetic.evolution.ledger import results_of
+from ganetic.evolution import records as reader
+from ganetic.evolution import results
 from ganetic.evolution.results import Run, latest_run, open_run
-from ganetic.evolution.run import resume, search
+from ganetic.evolution.search import resume, search
 from ganetic.evolution.space import Rung
+from ganetic.evolution.trial_queue import results_of
 from ganetic.jobs.journal import Entry, Journal, Record
+from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
-from ganetic.loss.resemblance import published_name
-from ganetic.proxy.result import TrialResult
 from ganetic.report.renderers.markdown import markdown
 from ganetic.report.run import run_page
+from ganetic.training.result import TrialResult
 from tests.evolution.fakes import SCALE, SPACE, journal_of, runtime, serial_with_mishaps
 from tests.evolution.victim import drive_until, in_process
 from tests.reference.stability_numpy import fitness as reference_fitness

@@ -1,5 +1,5 @@
 from ganetic.evolution.shortlist import Setting, changes, relative_cost, shortlist
-from ganetic.proxy.spec import ProxySpec
+from ganetic.training.spec import ProxySpec
 
 FIRST = ProxySpec(width=32, batch=16)
 

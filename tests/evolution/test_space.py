@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from ganetic.errors import UserError
-from ganetic.evolution.breeding import Breeder
-from ganetic.evolution.evolution import child_stream
+from ganetic.evolution.sampler import child_stream
 from ganetic.evolution.space import EMA_DECAY, SearchSpace, load_space, read_space, shipped_spaces
+from ganetic.evolution.variation import Breeder
 from tests.evolution.fakes import SPACE
 
 SHIPPED = sorted(shipped_spaces())

@@ -8,8 +8,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from ganetic.evolution.run import resume, search
-from ganetic.evolution.runtime import MakeExecutor
+from ganetic.evolution.resources import MakeExecutor
+from ganetic.evolution.search import resume, search
 from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, Outcome, Payload
 from tests.evolution.fakes import SPACE, runtime, serial_with_mishaps

@@ -17,30 +17,30 @@ def net() -> nn.Sequential:
 
 def test_is_torch_s_fused_adam_bit_for_bit() -> None:
     ours, theirs = net(), net()
-    optimiser = FusedAdam(ours.parameters(), 1e-2, 0.5, 0.99)
+    optimizer = FusedAdam(ours.parameters(), 1e-2, 0.5, 0.99)
     reference = torch.optim.Adam(theirs.parameters(), 1e-2, (0.5, 0.99), fused=True)
     stream = torch.Generator().manual_seed(1)
     for _ in range(20):
         batch = torch.randn(5, 1, 8, 8, generator=stream)
-        for model, updater in ((ours, optimiser), (theirs, reference)):
+        for model, updater in ((ours, optimizer), (theirs, reference)):
             updater.zero_grad()
             model(batch).square().sum().backward()
             updater.step()
     for first, second in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(first, second)
-    for moment, state in zip(optimiser.second_moments, reference.state.values(), strict=True):
+    for moment, state in zip(optimizer.second_moments, reference.state.values(), strict=True):
         assert torch.equal(moment, state["exp_avg_sq"])
 
 
 def test_what_has_no_gradient_stands_still_and_counts_no_step() -> None:
     parameters = [nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(2))]
     twins = copy.deepcopy(parameters)
-    optimiser = FusedAdam(parameters, 0.1, 0.5, 0.9)
+    optimizer = FusedAdam(parameters, 0.1, 0.5, 0.9)
     reference = torch.optim.Adam(twins, 0.1, (0.5, 0.9), fused=True)
-    optimiser.step()
+    optimizer.step()
     assert all(torch.equal(parameter, torch.ones_like(parameter)) for parameter in parameters)
     for trained in ([0], [0, 1], [1]):
-        for group, updater in ((parameters, optimiser), (twins, reference)):
+        for group, updater in ((parameters, optimizer), (twins, reference)):
             updater.zero_grad()
             torch.stack([group[i].pow(3).sum() for i in trained]).sum().backward()  # type: ignore[no-untyped-call]
             updater.step()

@@ -8,7 +8,7 @@ from ganetic.gan.dcgan import Discriminator, Generator, initialise
 from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.profiles import PROFILES
 from ganetic.gan.regulariser import Regulariser, RegulariserSpec
-from ganetic.gan.step import Images, Optimiser, adam, gan_step
+from ganetic.gan.step import Images, Optimizer, adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -30,17 +30,17 @@ def batch(seed: int) -> tuple[Tensor, Tensor]:
 
 
 def plain_step(
-    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimisers: tuple[torch.optim.Optimizer, ...]
+    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimizers: tuple[torch.optim.Optimizer, ...]
 ) -> None:
     """The textbook step, with nothing shared and nothing frozen, on the same latents."""
     real, latents = batch(3)
-    optimisers[1].zero_grad()
+    optimizers[1].zero_grad()
     loss.discriminator(discriminator(real), discriminator(generator(latents).detach())).backward()  # type: ignore[no-untyped-call]
-    optimisers[1].step()
-    optimisers[0].zero_grad()
+    optimizers[1].step()
+    optimizers[0].zero_grad()
     real_logits = discriminator(real).detach() if loss.needs_real_logits else None
     loss.generator(discriminator(generator(latents)), real_logits).backward()  # type: ignore[no-untyped-call]
-    optimisers[0].step()
+    optimizers[0].step()
 
 
 @pytest.mark.parametrize("name", sorted(LIBRARY))
@@ -66,8 +66,8 @@ def test_is_the_textbook_step(name: str) -> None:
 def test_d_learns_nothing_in_g_s_update_and_is_thawed_afterwards() -> None:
     generator, discriminator = nets()
     loss = GanLoss(Formula.from_text(BCE))
-    optimisers = (adam(generator, 1e-2, 0.5, 0.999), adam(discriminator, 1e-2, 0.5, 0.999))
-    gan_step(generator, discriminator, loss, optimisers, *batch(3))
+    optimizers = (adam(generator, 1e-2, 0.5, 0.999), adam(discriminator, 1e-2, 0.5, 0.999))
+    gan_step(generator, discriminator, loss, optimizers, *batch(3))
     gradients = [parameter.grad for parameter in discriminator.parameters()]
     real, latents = batch(3)
     fresh_generator, fresh = nets()
@@ -105,21 +105,21 @@ def test_a_constant_loss_without_a_graph_moves_nobody() -> None:
 
 
 def step_without_pyramids(
-    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimisers: tuple[Optimiser, Optimiser]
+    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimizers: tuple[Optimizer, Optimizer]
 ) -> tuple[Tensor, Tensor]:
     """The step as it was when only the proxy used it, operation by operation."""
     real, latents = batch(3)
     fake = generator(latents)
     d_loss = loss.discriminator(discriminator(real), discriminator(fake.detach()))
-    optimisers[1].zero_grad()
+    optimizers[1].zero_grad()
     d_loss.backward()  # type: ignore[no-untyped-call]
-    optimisers[1].step()
+    optimizers[1].step()
     discriminator.requires_grad_(False)
     fake_logits = discriminator(fake)
     g_loss = loss.generator(fake_logits, discriminator(real) if loss.needs_real_logits else None)
-    optimisers[0].zero_grad()
+    optimizers[0].zero_grad()
     g_loss.backward()  # type: ignore[no-untyped-call]
-    optimisers[0].step()
+    optimizers[0].step()
     discriminator.requires_grad_(True)
     return d_loss.detach(), g_loss.detach()
 
@@ -253,7 +253,7 @@ def test_a_critic_sees_augmented_images_only(penalty: dict[str, float]) -> None:
 
 
 def augmented_step(
-    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimisers: tuple[Optimiser, ...], seed: int
+    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimizers: tuple[Optimizer, ...], seed: int
 ) -> None:
     """The textbook step on images that a function changes, with R1 by the images before it."""
     real, latents = batch(3)
@@ -262,13 +262,13 @@ def augmented_step(
     d_loss = loss.discriminator(discriminator(augment_real(real)), discriminator(augment_fake(fake)))
     real.requires_grad_(True)
     (slope,) = torch.autograd.grad(discriminator(augment_real(real)).sum(), real, create_graph=True)
-    optimisers[1].zero_grad()
+    optimizers[1].zero_grad()
     penalty = 3 / 2 * slope.square().sum((1, 2, 3)).mean()
     (d_loss + penalty).backward()  # type: ignore[no-untyped-call]
-    optimisers[1].step()
-    optimisers[0].zero_grad()
+    optimizers[1].step()
+    optimizers[0].zero_grad()
     loss.generator(discriminator(augment_fake(generator(latents)))).backward()  # type: ignore[no-untyped-call]
-    optimisers[0].step()
+    optimizers[0].step()
 
 
 def test_an_augmented_step_is_the_textbook_one_through_the_augmentation() -> None:

@@ -9,9 +9,9 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.metrics.inception import InceptionWeights, build_inception, inception_features, load_inception
-from ganetic.proxy.materials import prepare
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import run_trial
+from ganetic.training.proxy_data import prepare
+from ganetic.training.spec import ProxySpec, TrialSpec
+from ganetic.training.trial import run_trial
 
 
 @pytest.fixture(scope="module")

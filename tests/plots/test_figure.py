@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 
 from ganetic.errors import UserError
 from ganetic.evolution.results import Run
-from ganetic.evolution.run import search
+from ganetic.evolution.search import search
 from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.plots.figure import KINDS, plot
-from ganetic.proxy.spec import TrialSpec
+from ganetic.training.spec import TrialSpec
 from ganetic.training.trainer import NonFiniteError
 from tests.small_run import SPACE, new_small_run, small_run, small_runtime
 

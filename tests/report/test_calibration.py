@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganetic.evolution.calibration_record import Calibration
+from ganetic.evolution.calibration import Calibration
 from ganetic.evolution.calibration_store import Kept
-from ganetic.proxy.spec import ProxySpec
 from ganetic.report.calibration import calibration_page, calibration_record, proxy_line
 from ganetic.report.renderers.json import to_json
+from ganetic.training.spec import ProxySpec
 from tests.evolution.planted import CHECKPOINTS, START, calibration_of, shares
 from tests.report import printed
 

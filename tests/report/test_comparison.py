@@ -7,10 +7,9 @@ from tempfile import mkdtemp
 
 import pytest
 
-from ganetic.evolution.run import search
+from ganetic.evolution.search import search
 from ganetic.evolution.space import SpaceProxy
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.rates import RateList
 from ganetic.report import comparison as page
 from ganetic.report.renderers.csv import to_csv
 from ganetic.report.renderers.latex import latex
@@ -19,6 +18,7 @@ from ganetic.report.renderers.markdown import markdown
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.confirm import confirm
+from ganetic.training.rates import RateList
 from tests.evolution.fakes import SPACE, runtime, serial_with_mishaps
 from tests.report import printed
 from tests.studies.tunable import tunable

@@ -1,7 +1,7 @@
 import json
 
-from ganetic.full.evaluation import Copy, Evaluation, Fault, Flag, Measure
-from ganetic.full.metric import METRICS
+from ganetic.evaluation.metric import METRICS
+from ganetic.evaluation.results import Copy, Evaluation, Fault, Flag, Measure
 from ganetic.metrics.resampling import SCHEME
 from ganetic.report.evaluation import evaluation_page, evaluation_record
 from tests.report import printed

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ganetic.evolution.run import search
-from ganetic.evolution.winner import pick_card
+from ganetic.evolution.search import search
+from ganetic.evolution.selection import pick_card
 from ganetic.report.finals import final_ratios, finals_table, verdict
 from tests.evolution.fakes import SPACE, runtime
 from tests.plots.frames import final_values, finals

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ganetic.evolution import breeding
-from ganetic.evolution.run import search
+from ganetic.evolution import variation as breeding
+from ganetic.evolution.search import search
 from ganetic.report.next_steps import next_steps
 from ganetic.report.run import run_page
 from tests.evolution.fakes import SPACE, runtime

@@ -3,9 +3,9 @@ import math
 import pandas as pd
 import pytest
 
-from ganetic.evolution.score import Score
-from ganetic.metrics.stability import Fitness
+from ganetic.metrics.fitness import Fitness
 from ganetic.report.score import score_page, score_record
+from ganetic.studies.score import Score
 from tests.report.printed import lines_of
 
 

@@ -11,10 +11,10 @@ from ganetic.errors import UserError
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.metrics.stability import SeedTrace, fitness
-from ganetic.proxy.result import TrialState
-from ganetic.proxy.spec import KillRule
+from ganetic.metrics.fitness import SeedTrace, fitness
 from ganetic.studies.bank import NOT_RECORDED, SHIPPED, Bank, bank
+from ganetic.training.result import TrialState
+from ganetic.training.spec import PruningRule
 from tests.studies.made_up_bank import FLOOR, START, STEPS, made_up_bank
 
 MADE_UP = made_up_bank()
@@ -140,7 +140,7 @@ def test_a_training_without_a_measurement_is_a_result_too() -> None:
     above=st.floats(0.05, 1.2),
 )
 def test_a_trial_honours_steps_and_rules(loss: int, seed: int, steps: int, step: int, above: float) -> None:
-    result = MADE_UP.trial(loss, seed, steps, [KillRule(step=step, above=above)])
+    result = MADE_UP.trial(loss, seed, steps, [PruningRule(step=step, above=above)])
     trace = dict(result.trace)
     stops = step < steps and MADE_UP.fd[loss, seed, STEPS.index(step)] > above * MADE_UP.fd[loss, seed, 0]
     assert (result.state is TrialState.PRUNED) == stops
@@ -151,7 +151,7 @@ def test_a_trial_honours_steps_and_rules(loss: int, seed: int, steps: int, step:
 
 
 def test_the_first_rule_that_applies_stops_a_trial() -> None:
-    rules = [KillRule(step=200, above=0.01), KillRule(step=100, above=0.01)]
+    rules = [PruningRule(step=200, above=0.01), PruningRule(step=100, above=0.01)]
     assert MADE_UP.trial(5, 0, kill=rules).steps == 100
 
 
@@ -174,7 +174,7 @@ def test_the_truth_is_the_geometric_mean_and_a_failure_counts_as_untrained() -> 
     above=st.floats(0.05, 1.2),
 )
 def test_a_raw_trace_ends_where_the_trace_does(loss: int, seed: int, steps: int, above: float) -> None:
-    result = AVERAGED.trial(loss, seed, steps, [KillRule(step=150, above=above)])
+    result = AVERAGED.trial(loss, seed, steps, [PruningRule(step=150, above=above)])
     assert [step for step, _ in result.raw_trace] == [step for step, _ in result.trace]
     np.testing.assert_array_equal([fd for _, fd in result.raw_trace], AVERAGED.raw[loss, seed, : len(result.trace)])
 
@@ -235,7 +235,7 @@ def test_a_name_that_is_none_is_refused_in_a_line() -> None:
         ((44, 2), "loss-44 has no seed 2; expected 0 to 1"),
         ((0, 6), "loss-0 has no seed 6; expected 0 to 5"),
         ((0, 0, 120), r"nothing was measured at step 120; expected one of \[50, 100"),
-        ((0, 0, 400, [KillRule(step=10, above=1.0)]), "nothing was measured at step 10"),
+        ((0, 0, 400, [PruningRule(step=10, above=1.0)]), "nothing was measured at step 10"),
     ],
 )
 def test_what_was_not_recorded_is_refused_in_a_line(arguments: tuple[object, ...], message: str) -> None:

@@ -10,19 +10,19 @@ import pytest
 
 from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.results import latest_run, open_run
-from ganetic.evolution.runtime import Context, Runtime
 from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.metrics.stability import SeedTrace, fitness
-from ganetic.proxy.rates import RateList
-from ganetic.proxy.spec import ProxySpec
-from ganetic.proxy.trial import work as train_really
+from ganetic.metrics.fitness import SeedTrace, fitness
 from ganetic.studies.compare import Comparison, compare, entries_of, open_comparison
+from ganetic.training.rates import RateList
+from ganetic.training.spec import ProxySpec
+from ganetic.training.trial import work as train_really
 from tests.evolution.fakes import SCALE, SPACE, Counting, runtime, serial, serial_with_mishaps, work
 from tests.evolution.victim import Fatal, Moment, in_process
 

@@ -12,28 +12,28 @@ from typing import Any, cast
 import pytest
 
 from ganetic.errors import UserError
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.space import SpaceProxy
-from ganetic.full.checkpoint import checkpoints_in
-from ganetic.full.chronicle import Chronicle
-from ganetic.full.config import TrainConfig
-from ganetic.full.job import TRAININGS, TrainingContext, result_of, train_job
-from ganetic.full.outcome import training_in
-from ganetic.full.record import read_record
-from ganetic.full.run_files import read_page
-from ganetic.full.train import train
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.plots.comparison import write_figures
-from ganetic.proxy.diagnosis import Ill
-from ganetic.proxy.rates import RateList
 from ganetic.report.comparison import files_page, write_tables
 from ganetic.report.renderers.markdown import markdown
 from ganetic.studies.compare import Comparison, compare, open_comparison
-from ganetic.studies.settings import FullSetup, Settings
+from ganetic.studies.config import FullSetup, StudyConfig
+from ganetic.training.checkpoint import checkpoints_in
+from ganetic.training.config import TrainConfig
+from ganetic.training.failure_modes import FailureMode
+from ganetic.training.job import TRAININGS, TrainingContext, result_of, train_job
+from ganetic.training.logger import TrainingLogger
+from ganetic.training.outcome import training_in
+from ganetic.training.rates import RateList
+from ganetic.training.record import read_record
+from ganetic.training.run_files import read_page
+from ganetic.training.train import train
 from tests.evolution.fakes import SPACE, runtime
-from tests.full.conftest import tiny
-from tests.full.test_train import Killed, as_toml
+from tests.training.full.conftest import tiny
+from tests.training.full.test_train import Killed, as_toml
 
 LOSSES = ["bce", "relativistic-hinge"]
 
@@ -104,16 +104,16 @@ def test_the_page_and_the_figures_are_those_of_compare(whole: Comparison) -> Non
 def test_killed_within_a_training_it_goes_on_from_its_checkpoint(
     whole: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    progress, made = Chronicle.progress, 0
+    progress, made = TrainingLogger.progress, 0
 
-    def counted(chronicle: Chronicle, step: int, standing: Any) -> None:
+    def counted(chronicle: TrainingLogger, step: int, standing: Any) -> None:
         nonlocal made
         made += 1
         progress(chronicle, step, standing)
         if made == 35:  # the second training, after its checkpoint at step 10
             raise Killed
 
-    monkeypatch.setattr(Chronicle, "progress", counted)
+    monkeypatch.setattr(TrainingLogger, "progress", counted)
     with pytest.raises(Killed):
         small(tmp_path / "c")
     assert len(open_comparison(tmp_path / "c").runs()) == 1
@@ -175,14 +175,14 @@ def test_a_training_that_is_not_finite_counts_as_untrained(tmp_path: Path) -> No
     overflowing = "cube(exp(add(29.5, mul(p, 0.5))))"
     comparison = small(tmp_path / "c", tiny("mlp", steps=10), losses=["bce", overflowing], seeds=1)
     row = comparison.runs().iloc[1]
-    assert (row["state"], row["reason"]) == ("failed", Ill.NON_FINITE)
+    assert (row["state"], row["reason"]) == ("failed", FailureMode.NON_FINITE)
     assert row["counted_fd"] == comparison.settings.measures[0].start_fd
 
 
 def test_three_ill_measurements_at_the_end_are_a_failure(tmp_path: Path) -> None:
     training = train(tiny("mlp", steps=40), "mul(0.0, p)", tmp_path / "run")
     assert training.status == "finished"
-    assert result_of(training).reason == Ill.VANISHING_GRADIENT
+    assert result_of(training).reason == FailureMode.VANISHING_GRADIENT
 
 
 @pytest.mark.parametrize(
@@ -214,8 +214,8 @@ def test_setups_are_told_from_proxies_when_they_are_read_again(whole: Comparison
     (setup,) = whole.settings.proxies
     assert isinstance(setup, FullSetup)
     meta = json.loads(json.dumps(whole.settings.meta()))
-    assert Settings.model_validate(meta) == whole.settings
-    (proxy,) = Settings.model_validate({**meta, "proxies": [{}]}).proxies
+    assert StudyConfig.model_validate(meta) == whole.settings
+    (proxy,) = StudyConfig.model_validate({**meta, "proxies": [{}]}).proxies
     assert isinstance(proxy, SpaceProxy)
 
 

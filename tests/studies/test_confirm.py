@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from ganetic.errors import UserError
+from ganetic.evolution.resources import Context
 from ganetic.evolution.results import Run
-from ganetic.evolution.run import search
-from ganetic.evolution.runtime import Context
+from ganetic.evolution.search import search
+from ganetic.evolution.selection import pick_card
 from ganetic.evolution.space import Genes, SpaceProxy
-from ganetic.evolution.winner import pick_card
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.loss.card import read_card, write_card
 from ganetic.studies.confirm import Confirmation, confirm
-from ganetic.studies.wording import claim
+from ganetic.studies.formatting import claim
 from tests.evolution.fakes import MATERIALS, SCALE, SPACE, runtime, serial, work
 from tests.evolution.victim import Fatal, Moment, in_process
 

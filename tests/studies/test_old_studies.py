@@ -9,7 +9,7 @@ from ganetic.errors import UserError
 from ganetic.jobs.grid import read_grid
 from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.comparison import JOURNAL
-from ganetic.studies.settings import STUDY
+from ganetic.studies.config import STUDY
 from tests.old_runs import RUNS, Counting, copied
 from tests.small_run import SPACE, small_runtime
 

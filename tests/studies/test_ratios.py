@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ganetic.studies.formatting import claim, interval, listed, measured, number, p_value, ratio_number
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
-from ganetic.studies.wording import claim, interval, listed, measured, number, p_value, ratio_number
 
 
 def table(better: float = 0.8, seeds: int = 20) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ganetic.cli import run_command
-from ganetic.evolution.runtime import Context, Runtime
+from ganetic.evolution.resources import Context, Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.studies.compare import compare, open_comparison
 from ganetic.studies.study import STUDIES

@@ -10,15 +10,15 @@ import pytest
 
 from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
-from ganetic.evolution.runtime import Context
+from ganetic.evolution.resources import Context
 from ganetic.evolution.space import SpaceProxy
 from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.loss.card import LossCard, Training, write_card
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.rates import RateList, Rates
 from ganetic.studies.compare import Comparison, compare, open_comparison
-from ganetic.studies.settings import Settings, Tuned
+from ganetic.studies.config import StudyConfig, Tuned
+from ganetic.training.rates import RateList, Rates
 from tests.evolution.fakes import SCALE, SPACE, Counting, runtime
 from tests.evolution.victim import Fatal, Moment, in_process
 from tests.studies.tunable import tunable, work
@@ -323,5 +323,5 @@ def test_comparisons_that_were_recorded_without_rates_stay_what_they_were(name: 
 
 def test_settings_with_rates_are_read_back_as_they_were(whole: Path) -> None:
     settings = open_comparison(whole).settings
-    assert Settings.model_validate(settings.meta()) == settings
+    assert StudyConfig.model_validate(settings.meta()) == settings
     assert all(math.isfinite(loss.rates.learning_rate) for loss in settings.losses if loss.rates)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ganetic.evolution.runtime import Context
+from ganetic.evolution.resources import Context
 from ganetic.jobs.executor import Executor, Payload, SerialExecutor
 from ganetic.loss.library import LIBRARY
 from tests.evolution.fakes import SCALE, noise

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from ganetic.data import load_images
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.resources import Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
-from ganetic.proxy.materials import Materials
-from tests.full.conftest import tiny
-from tests.full.test_train import as_toml
+from ganetic.training.proxy_data import ProxyData
 from tests.small_run import pretend
 from tests.test_cli import SPACE_TOML
+from tests.training.full.conftest import tiny
+from tests.training.full.test_train import as_toml
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Searches train nothing, in this process."""
 
-    def executor(self: Runtime, materials: Materials, steps: int) -> Executor:
+    def executor(self: Runtime, materials: ProxyData, steps: int) -> Executor:
         return SerialExecutor(pretend, materials)
 
     monkeypatch.setattr(Runtime, "executor", executor)

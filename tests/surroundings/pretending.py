@@ -1,7 +1,7 @@
 """`python -m tests.surroundings.pretending`: the command line, whose searches train nothing."""
 
 from ganetic.cli import main
-from ganetic.evolution.runtime import Runtime
+from ganetic.evolution.resources import Runtime
 from ganetic.jobs.executor import SerialExecutor
 from tests.small_run import pretend
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from ganetic.data import load_images
-from ganetic.full.generate import find_checkpoint, generate_images, write_images
-from ganetic.full.judge import judge
-from ganetic.full.train import plan, resume_training, train
+from ganetic.evaluation.evaluate_path import judge
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.materials import prepare
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import run_trial, sample_images
-from tests.full.conftest import LOSS, tiny
+from ganetic.training.generate import find_checkpoint, generate_images, write_images
+from ganetic.training.proxy_data import prepare
+from ganetic.training.spec import ProxySpec, TrialSpec
+from ganetic.training.train import plan, resume_training, train
+from ganetic.training.trial import run_trial, sample_images
+from tests.training.full.conftest import LOSS, tiny
 
 pytestmark = pytest.mark.slow
 

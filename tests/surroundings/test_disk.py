@@ -11,15 +11,15 @@ from ganetic.cli import run_command
 from ganetic.data import load_images
 from ganetic.errors import UserError
 from ganetic.evolution.results import Run, open_run
-from ganetic.evolution.run import search
-from ganetic.full.board import Board
-from ganetic.full.train import resume_training, train
+from ganetic.evolution.search import search
 from ganetic.jobs.lock import run_lock
 from ganetic.metrics.features import cached_feature_net
-from tests.full.conftest import LOSS, tiny
-from tests.full.test_train import assert_equal, content
+from ganetic.training.tensorboard import Board
+from ganetic.training.train import resume_training, train
 from tests.small_run import small_run_directory
 from tests.surroundings.machine import files_under, small_disk
+from tests.training.full.conftest import LOSS, tiny
+from tests.training.full.test_train import assert_equal, content
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +78,7 @@ def test_a_finished_search_whose_pick_has_no_room(
                 filler.write(bytes(4096))
         return done
 
-    monkeypatch.setattr("ganetic.evolution.run.search", search_and_fill)
+    monkeypatch.setattr("ganetic.evolution.search.search", search_and_fill)
     with small_disk(disk, "1m"):
         arguments = ["search", str(tomls / "space.toml"), "--max-trials", "24", "--run", str(disk / "a run")]
         assert run_command(arguments) == 2

@@ -11,19 +11,19 @@ from PIL import Image
 from ganetic.cli import run_command
 from ganetic.data import load_images, resolved
 from ganetic.errors import UserError
+from ganetic.evaluation.evaluate_path import judge
 from ganetic.evolution.results import open_run
-from ganetic.evolution.run import resume, search
+from ganetic.evolution.search import resume, search
 from ganetic.evolution.space import SpaceProxy
-from ganetic.full.generate import find_checkpoint
-from ganetic.full.judge import judge
-from ganetic.full.outcome import outcome, training_in
-from ganetic.full.run_files import read_page
-from ganetic.full.train import resume_training, train
 from ganetic.report.next_steps import next_steps
-from tests.full.conftest import LOSS, tiny
-from tests.full.test_train import KillAt, Killed
+from ganetic.training.generate import find_checkpoint
+from ganetic.training.outcome import outcome, training_in
+from ganetic.training.run_files import read_page
+from ganetic.training.train import resume_training, train
 from tests.small_run import SPACE, small_run_directory, small_runtime
 from tests.surroundings.machine import printed
+from tests.training.full.conftest import LOSS, tiny
+from tests.training.full.test_train import KillAt, Killed
 
 Capture = pytest.CaptureFixture[str]
 AWKWARD = """it's "my" run; $HOME & co"""

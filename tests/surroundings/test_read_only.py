@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from ganetic.cli import run_command
-from ganetic.full.train import train
-from tests.full.conftest import LOSS, tiny
+from ganetic.training.train import train
 from tests.small_run import new_small_run
 from tests.surroundings.machine import files_under, ganetic, nobody, read_only
+from tests.training.full.conftest import LOSS, tiny
 
 Capture = pytest.CaptureFixture[str]
 

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 
 from ganetic.data import ImageSet, load_images
-from ganetic.full.checkpoint import checkpoints_in, read_checkpoint
-from ganetic.full.config import TrainConfig
-from ganetic.full.record import read_record
-from ganetic.full.train import train
 from ganetic.loss.library import LIBRARY
-from ganetic.proxy.materials import prepare
-from ganetic.proxy.spec import ProxySpec, TrialSpec
-from ganetic.proxy.trial import run_trial, sample_images
 from ganetic.reproducible import versions
+from ganetic.training.checkpoint import checkpoints_in, read_checkpoint
+from ganetic.training.config import TrainConfig
+from ganetic.training.proxy_data import prepare
+from ganetic.training.record import read_record
+from ganetic.training.spec import ProxySpec, TrialSpec
+from ganetic.training.train import train
+from ganetic.training.trial import run_trial, sample_images
 
 FILE = Path(__file__).with_name("golden.json")
 SETS = {"grey": ("mnist5k", 12), "colour": ("histology?size=28", 3)}

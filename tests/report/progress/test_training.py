@@ -42,7 +42,7 @@ def test_a_terminal_gets_a_bar_that_fits_80_columns_and_goes_away() -> None:
     with sentences_on(console), training_progress_on(console) as live:
         assert isinstance(live, LiveTraining)
         live.update(progress(500, "non_convergence"))
-        logging.getLogger("ganetic.full").info("step 500: fd 88.8")
+        logging.getLogger("ganetic.training").info("step 500: fd 88.8")
     assert "step 500: fd 88.8" in file.getvalue()
     drawn = Console(file=io.StringIO(), width=80)
     drawn.print(bar(progress(500, "non_convergence")))

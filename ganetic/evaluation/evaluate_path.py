@@ -1,0 +1,70 @@
+"""Judge a trained generator, or a folder of images, by real images."""
+
+from pathlib import Path
+
+from ganetic.data import load_images
+from ganetic.data.source import with_window_of
+from ganetic.errors import UserError
+from ganetic.evaluation.evaluate import LEAST, compare_folders, drawn, evaluate
+from ganetic.evaluation.results import Evaluation
+from ganetic.training.checkpoint import CHECKPOINTS
+from ganetic.training.config import DataSpec
+from ganetic.training.data import load_subject
+from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.run_files import is_training
+
+MOST = 2000
+"""Held-out images that generated ones are compared with, and images drawn where no number is given."""
+
+
+def judge(
+    generated: Path,
+    data: str | None = None,
+    count: int | None = None,
+    seed: int = 0,
+    inception_weights: Path | None = None,
+    download: bool = False,
+) -> Evaluation:
+    """Evaluate what a path holds.
+
+    Args:
+        generated: a training, for its best checkpoint; a checkpoint; or a folder of images.
+        data: real images. A training brings its own; other images are cut down to its classes and size, too. For a
+            folder: a data set, or another folder as ``folder:DIR``, with which it is then compared image by image.
+        count: images to draw, from a generator or out of a folder; None for all of a folder, and from a generator for
+            as many as there are held-out images, from 16 to 2,000.
+        seed: of the images drawn.
+        inception_weights: InceptionV3 weights, to measure FID and KID as well.
+        download: allow a download of the data set.
+
+    Raises:
+        UserError: there is nothing to evaluate there, or nothing to compare it with.
+    """
+    if not generated.exists():
+        raise UserError(f"{generated}: no such training, checkpoint or folder of images; trainings are under runs/")
+    if is_training(generated) or generated.resolve().parent.name == CHECKPOINTS:
+        checkpoint = find_checkpoint(generated)
+        config = checkpoint.page.config
+        spec = (
+            config.data
+            if data is None
+            else config.data.model_copy(update={"name": with_window_of(data, config.data.name)})
+        )
+        subject = load_subject(spec, config.eval_images, download)
+        known = f"{subject.images.name}:{subject.images.fingerprint[:12]}"
+        if data is None and known != checkpoint.page.data:
+            raise UserError(
+                f"{generated}: was trained on {checkpoint.page.data}, which is now {known}; bring the images back, or "
+                "name others with --data"
+            )
+        images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(subject.held_out))), seed)
+        return evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
+    if data is None:
+        raise UserError(f"{generated}: images of a folder are compared with real ones; name them with --data")
+    if data.startswith("folder:"):
+        return compare_folders(generated, data, inception_weights, count, seed)
+    made = load_images(f"folder:{generated}")
+    images = drawn(made.images, count, seed)
+    subject = load_subject(DataSpec(name=data, size=images.shape[1]), MOST, download)
+    found = evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
+    return found.model_copy(update={"notes": (*made.notes, *found.notes)})

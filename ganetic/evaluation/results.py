@@ -1,0 +1,88 @@
+"""The verdict on generated images, as plain data."""
+
+from enum import StrEnum
+
+from ganetic.config import Config
+
+
+class Fault(StrEnum):
+    """What can be wrong with generated images."""
+
+    MODE_COLLAPSE = "mode_collapse"
+    MEMORISATION = "memorisation"
+    LOW_PRECISION = "low_precision"
+    LOW_RECALL = "low_recall"
+    LOW_VARIETY = "low_variety"
+
+
+class Measure(Config):
+    """A number with what it needs to be read."""
+
+    name: str
+    """What was measured: a name of `ganetic.evaluation.metric.METRICS`."""
+    protocol: str
+    """How: measure, data, features and number of images, as in ``fd@mnist5k-cnn64/1k``."""
+    value: float
+    """Of the generated images."""
+    low: float
+    """The lower end of the 95 % interval; see `Evaluation.intervals`."""
+    high: float
+    """The upper end."""
+    floor: float
+    """The same measure of as many real images, which the generator could have drawn."""
+    n: int
+    """Number of generated images."""
+
+
+class Flag(Config):
+    """A fault that a rule found."""
+
+    fault: Fault
+    """Which."""
+    said: str
+    """What the rule saw, in a sentence with its numbers."""
+    rule: str
+    """The rule and its source."""
+
+
+class Copy(Config):
+    """A generated image and the training image that it is nearest to, in pixels."""
+
+    generated: int
+    """Index among the generated images."""
+    training: int
+    """Index in the image set."""
+    ratio: float
+    """Distance to that image over the distance to the second nearest; a copy below 1/3."""
+
+
+class Evaluation(Config):
+    """How good and how varied generated images are, measured against real ones."""
+
+    data: str
+    """Name and fingerprint of the real images, as in ``mnist5k:b4d22f19591f``."""
+    generated: int
+    """How many generated images there were."""
+    measures: tuple[Measure, ...]
+    """What was measured, in the order of their rows in tables."""
+    data_copying_z: dict[str, float]
+    """The C_T test's z in ``features`` and in ``pixels``; copying is below -3 in both. Empty where not judged."""
+    closest: tuple[Copy, ...]
+    """The generated images most like a copy, the closest first. Empty where that was not judged."""
+    flags: tuple[Flag, ...]
+    """What is wrong; empty when no rule found anything, which proves nothing."""
+    intervals: str
+    """What the intervals mean."""
+    notes: tuple[str, ...]
+    """What to keep in mind about these numbers."""
+
+    def measure(self, name: str) -> Measure:
+        """Return one of the measures.
+
+        Raises:
+            KeyError: it was not taken.
+        """
+        for measure in self.measures:
+            if measure.name == name:
+                return measure
+        raise KeyError(name)

@@ -1,1 +1,0 @@
-"""Full training: from a loss card to a trained, judged GAN."""

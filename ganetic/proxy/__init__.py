@@ -1,1 +1,0 @@
-"""The proxy: a short GAN training on small images that stands for a long one."""

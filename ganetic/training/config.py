@@ -1,0 +1,207 @@
+"""What a training is a function of, read from TOML."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, SerializeAsAny, model_validator
+
+from ganetic.config import Config, read_toml, validate
+from ganetic.errors import UserError, did_you_mean, unknown
+from ganetic.gan.models import ModelSpec, scales
+from ganetic.gan.profiles import AugmentationSpec
+from ganetic.gan.regulariser import RegulariserSpec
+from ganetic.training.augmentation import AUGMENTATIONS
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Classes = str | Sequence[str]
+"""Names of classes, or one string of them with commas between."""
+
+
+class DataSpec(Config):
+    """Which images, and what is done to them."""
+
+    name: str = "histology"
+    """A data set, as `ganetic.data.load_images` names them."""
+    size: Annotated[int, Field(ge=8, le=1024)] | None = None
+    """Side in pixels to which images are resized; None: as they are."""
+    classes: tuple[str, ...] = ()
+    """Classes to train on; none: all."""
+    augmentation: tuple[str, ...] = ()
+    """Changes to real images alone; in no order. The generator learns to draw them, too."""
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for name in self.augmentation:
+            if name not in AUGMENTATIONS:
+                allowed = ", ".join(AUGMENTATIONS)
+                raise ValueError(
+                    f'augmentation "{name}"; expected some of {allowed}{did_you_mean(name, AUGMENTATIONS)}'
+                )
+        return self
+
+
+class OptimizerSpec(Config):
+    """Adam, of both players."""
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {
+        "generator_rate": "generator_lr",
+        "discriminator_rate": "discriminator_lr",
+    }
+
+    generator_lr: Rate = 2e-3
+    """G's learning rate."""
+    discriminator_lr: Rate = 2e-3
+    """D's learning rate."""
+    beta1: Decay = 0.0
+    """Decay rate of the mean of gradients."""
+    beta2: Decay = 0.99
+    """Decay rate of the mean of their squares."""
+
+
+class TrainConfig(Config):
+    """All that decides a training, but for the loss."""
+
+    renamed_keys: ClassVar[Mapping[str, str]] = {
+        "average": "ema_decay",
+        "keep": "keep_last",
+        "measured": "eval_images",
+        "optimiser": "optimizer",
+    }
+
+    description: str = ""
+    """One line for people."""
+    data: DataSpec = DataSpec()
+    """The images."""
+    model: SerializeAsAny[ModelSpec]
+    """The nets."""
+    optimizer: OptimizerSpec = OptimizerSpec()
+    """Of both players."""
+    regulariser: RegulariserSpec = RegulariserSpec()
+    """What D's loss is added to; nothing by default."""
+    augmentation: AugmentationSpec = AugmentationSpec()
+    """What D sees real and generated images through; nothing by default."""
+    batch: Annotated[int, Field(ge=2, le=4096)] = 16
+    """Images a step, real and generated each, over all workers."""
+    steps: Positive
+    """Updates of each player."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Decides initial weights, latents, the order of the images and their augmentation."""
+    ema_decay: Decay = 0.999
+    """Decay rate of the averaged generator, which draws the samples."""
+    checkpoint_every: Annotated[int, Field(ge=10)] = 100
+    """Steps between two checkpoints; at each the generator is measured, and draws a grid of samples."""
+    keep_last: Positive = 3
+    """Checkpoints that stay, the latest; the one with the lowest fd stays too."""
+    eval_images: Annotated[int, Field(ge=16, le=50_000)] = 500
+    """Images that a Fréchet distance compares with as many held-out ones; fewer where the data has not five times as
+    many."""
+    stop_when_failed: bool = False
+    """Stop when three measurements in a row find the training ill."""
+    tensorboard: bool = False
+    """Also write TensorBoard files."""
+
+
+def scales_of(config: TrainConfig, size: int) -> tuple[int, ...]:
+    """Resolutions that the nets of a configuration see, for images of this side.
+
+    Raises:
+        UserError: the model does not take images of this size.
+    """
+    return scales(config.model, size)
+
+
+def overridden(config: TrainConfig, changes: Mapping[str, object]) -> TrainConfig:
+    """The configuration with some keys changed.
+
+    Args:
+        config: what is changed.
+        changes: values by dotted key, such as ``data.size``; None for no change. Another ``model.name`` keeps
+            the settings that mean the same to it.
+
+    Raises:
+        UserError: a value is not allowed.
+    """
+    data = config.model_dump(mode="json")
+    for key, value in changes.items():
+        if value is None:
+            continue
+        if key == "model.name" and value != config.model.name:
+            data["model"] = config.model.settings_for(str(value))
+        *tables, last = key.split(".")
+        table = data
+        for name in tables:
+            table = table[name]
+        table[last] = value
+    return validate(data, TrainConfig, where="options")
+
+
+def configured(
+    source: str | Path | TrainConfig,
+    *,
+    model: str | None = None,
+    data: str | None = None,
+    classes: Classes | None = None,
+    size: int | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    seed: int | None = None,
+    stop_when_failed: bool | None = None,
+) -> TrainConfig:
+    """The configuration of a training that says some things otherwise; None leaves what the configuration says.
+
+    Args:
+        source: the name of a preset, the path of a TOML file, or a configuration.
+        model: name of the nets.
+        data: name of the data set.
+        classes: to train on; none for all.
+        size: side in pixels to which images are resized.
+        steps: updates of each player.
+        batch: images a step.
+        seed: of everything random.
+        stop_when_failed: whether to stop when the training is found ill again and again.
+
+    Raises:
+        UserError: there is no such configuration, or a value is not allowed.
+    """
+    names = [name.strip() for name in classes.split(",")] if isinstance(classes, str) else classes
+    return overridden(
+        source if isinstance(source, TrainConfig) else load_config(source),
+        {
+            "model.name": model,
+            "data.name": data,
+            "data.classes": names,
+            "data.size": size,
+            "steps": steps,
+            "batch": batch,
+            "seed": seed,
+            "stop_when_failed": stop_when_failed,
+        },
+    )
+
+
+def shipped_presets() -> dict[str, Traversable]:
+    """The configurations that come with the package, by name."""
+    folder = files("ganetic.training") / "presets"
+    return {Path(entry.name).stem: entry for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)}
+
+
+def load_config(source: str | Path) -> TrainConfig:
+    """Read a preset by name, or a TOML file.
+
+    Raises:
+        UserError: it is neither, or not a configuration.
+    """
+    text = str(source)
+    presets = shipped_presets()
+    if text in presets:
+        return read_toml(presets[text], TrainConfig)
+    if text.endswith(".toml"):
+        if not Path(text).is_file():
+            raise UserError(f"{text}: no such configuration file; presets are {', '.join(presets)}")
+        return read_toml(Path(text), TrainConfig)
+    raise unknown("configuration", text, presets)

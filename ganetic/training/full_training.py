@@ -1,0 +1,147 @@
+"""A full training, from the last checkpoint to the end: measured, drawn and written down as it goes."""
+
+import math
+from pathlib import Path
+
+from ganetic.callbacks import ProgressCallback, TrainingProgress
+from ganetic.errors import UserError
+from ganetic.gan.step import StepLosses
+from ganetic.interrupt import interruptible
+from ganetic.reproducible import reproducible
+from ganetic.training.checkpoint import TrainState, checkpoints_in, read_checkpoint
+from ganetic.training.config import TrainConfig
+from ganetic.training.diagnosis import has_failed
+from ganetic.training.logger import NullLogger, TrainingLogger
+from ganetic.training.loop import Callback, Schedule, fit
+from ganetic.training.parallel import any_of
+from ganetic.training.setup import Work
+from ganetic.training.trainer import NonFiniteError, StoppedError, Trainer
+
+
+def go_on(run: Path, work: Work, cpu_threads: int, progress: ProgressCallback[TrainingProgress]) -> None:
+    """Train from the last checkpoint, or from the start, to the end; how it ended stands in the run's directory.
+
+    Args:
+        run: its page is written.
+        work: what to train with.
+        cpu_threads: on how many the training began; on another number its last digits would differ.
+        progress: is told where the training stands.
+
+    Raises:
+        UserError: a checkpoint is damaged, or the directory cannot be written.
+    """
+    trainer = work.trainer
+    with reproducible(cpu_threads), interruptible() as interrupt:
+        restored = _restored(run, trainer)
+        logger = _training_logger(run, work, restored is None, progress)
+        callback = FullTraining(work, logger, restored)
+        try:
+            fit(trainer, schedule_of(work.config), callback, lambda: interrupt.requested)
+        except StoppedError as stop:
+            logger.stopped(trainer.step, str(stop))
+        finally:
+            logger.close()
+
+
+def schedule_of(config: TrainConfig) -> Schedule:
+    """When a full training is measured: at every checkpoint, of which the last step is one."""
+    return Schedule(config.steps, lambda step: step % config.checkpoint_every == 0 or step == config.steps)
+
+
+class FullTraining(Callback):
+    """Measures a training at each checkpoint, has everything written down, and stops what has failed.
+
+    Of several processes the first one measures and writes, and all stop where one cannot go on.
+
+    Args:
+        work: what is trained with.
+        logger: writes.
+        restored: how the training stood at the checkpoint where it goes on; None where it begins.
+    """
+
+    def __init__(self, work: Work, logger: TrainingLogger, restored: TrainState | None) -> None:
+        self._work, self._training_logger = work, logger
+        self._begins = restored is None
+        self._standing = restored or TrainState(step=0, trace=())
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Measure the untrained generator.
+
+        Raises:
+            NonFiniteError: something is not finite.
+        """
+        if self._begins:
+            self._measure(trainer)
+
+    def on_log(self, trainer: Trainer, losses: StepLosses, update: float) -> None:
+        """Write losses and the update down.
+
+        Raises:
+            NonFiniteError: the update is not finite.
+        """
+        if not math.isfinite(update):
+            trainer.check_state()
+        self._standing = self._standing.watched(trainer.step, update)
+        self._training_logger.watched(trainer.step, losses, update)
+
+    def on_measure(self, trainer: Trainer) -> None:
+        """Measure, and write a checkpoint.
+
+        Raises:
+            NonFiniteError: something is not finite.
+            StoppedError: the training has failed, and was to stop then.
+        """
+        self._measure(trainer)
+        config, ills = self._work.config, self._standing.ills
+        failed = config.stop_when_failed and trainer.step < config.steps and has_failed(ills)
+        if any_of(failed, trainer.share):
+            ill = ills[-1] if failed else "an ill"
+            raise StoppedError(f"step {trainer.step}: {ill} at three measurements in a row")
+
+    def on_step(self, trainer: Trainer) -> None:
+        """Say where the training stands."""
+        self._training_logger.progress(trainer.step, self._standing)
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Write a checkpoint, if the training was asked to stop between two measurements.
+
+        Raises:
+            NonFiniteError: something is not finite.
+        """
+        if self._standing.step < trainer.step:
+            trainer.check_state()
+            self._training_logger.checkpoint(self._standing.model_copy(update={"step": trainer.step}))
+
+    def _measure(self, trainer: Trainer) -> None:
+        problem = None
+        try:
+            trainer.check_state()
+            if trainer.share.rank == 0:
+                self._standing = self._work.monitor.measure(trainer, self._standing)
+        except NonFiniteError as error:
+            problem = error
+        if any_of(problem is not None, trainer.share):
+            raise problem or NonFiniteError(f"step {trainer.step}: another process found something that is not finite")
+        if trainer.share.rank > 0:
+            self._standing = self._standing.model_copy(update={"step": trainer.step})
+        else:
+            self._training_logger.measured(self._standing)
+
+
+def _training_logger(run: Path, work: Work, new: bool, progress: ProgressCallback[TrainingProgress]) -> TrainingLogger:
+    if work.trainer.share.rank > 0:
+        return NullLogger()
+    return TrainingLogger(run, work.config, work.trainer, work.subject.training_images, new, progress)
+
+
+def _restored(run: Path, trainer: Trainer) -> TrainState | None:
+    found = checkpoints_in(run)
+    if not found:
+        return None
+    state, standing = read_checkpoint(found[-1])
+    try:
+        trainer.load_state(state, standing.step)
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise UserError(f"{found[-1]}: does not fit the training ({reason}); delete it to go on before it") from None
+    return standing

@@ -1,0 +1,112 @@
+"""A full training as a job of an executor: many of them, on prepared images."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganetic.loss.formula import Formula
+from ganetic.metrics.reference import ReferenceStatistics
+from ganetic.training.config import TrainConfig
+from ganetic.training.data import TrainingData
+from ganetic.training.device import device_for_trials, peak_memory, reset_peak_memory
+from ganetic.training.diagnosis import has_failed
+from ganetic.training.failure_modes import FailureMode
+from ganetic.training.outcome import Training
+from ganetic.training.record import seconds_of
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.setup import Work, prepare, with_prepared
+from ganetic.training.train import check_start, train_in
+
+TRAININGS = "trainings"
+"""Directory of the trainings in that of a study."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Images and what measures them, loaded once: they travel to workers, and every worker measures with the same net.
+
+    Attributes:
+        subject: the images.
+        reference_statistics: measures them.
+        start_fd: the distance of an untrained generator.
+    """
+
+    subject: TrainingData
+    reference_statistics: ReferenceStatistics
+    start_fd: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingContext:
+    """What the trainings of a study share.
+
+    Attributes:
+        directory: of the study, absolute. On another machine that does not see it trainings begin in one of that name.
+        prepared: images by name of the configuration.
+    """
+
+    directory: str
+    prepared: Mapping[str, Prepared]
+
+
+def prepare_for(config: TrainConfig, formula: Formula, download: bool = False) -> Prepared:
+    """Load the images of a configuration, and train the net that measures them.
+
+    Args:
+        config: of the trainings; the seed decides the untrained generator that is measured.
+        formula: one of the losses; of an untrained generator it has no say.
+        download: allow a download.
+
+    Raises:
+        UserError: something in the configuration does not fit together, there are no such images, or an untrained
+            generator's cannot be told from them.
+    """
+    work: Work = prepare(config, formula, download)
+    return Prepared(work.subject, work.monitor.reference_statistics, check_start(work))
+
+
+def train_job(context: TrainingContext, payload: dict[str, Any]) -> dict[str, Any]:
+    """Train as a plain payload says and return the result as plain data; what was begun before goes on.
+
+    Args:
+        context: what it trains with.
+        payload: ``name``, of its directory; ``setup``, in whose images; ``loss`` and ``formula``; ``config``, a
+            `TrainConfig`; ``is_kept``, whether its directory stays when it has ended.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted, and has written a checkpoint.
+    """
+    run = Path(context.directory) / TRAININGS / payload["name"]
+    prepared, config = context.prepared[payload["setup"]], TrainConfig.model_validate(payload["config"])
+    work = with_prepared(config, Formula.from_text(payload["formula"]), prepared.subject, prepared.reference_statistics)
+    reset_peak_memory(device_for_trials())
+    training = train_in(run, payload["loss"], work)
+    if training.status == "stopped":
+        raise KeyboardInterrupt
+    result = result_of(training)
+    if not payload["is_kept"]:
+        shutil.rmtree(run)
+    return result.model_dump(mode="json")
+
+
+def result_of(training: Training) -> TrialResult:
+    """What came out of a full training, as of a trial.
+
+    One that did not stay finite has failed, and so has one that its last three measurements find ill.
+    """
+    standing = training.standing
+    reason: str | None = None
+    if has_failed(standing.ills):
+        reason = standing.ills[-1]
+    elif training.status == "failed":
+        reason = FailureMode.NON_FINITE
+    return TrialResult(
+        state=TrialState.COMPLETED if reason is None else TrialState.FAILED,
+        reason=reason,
+        trace=standing.trace,
+        steps=standing.step,
+        seconds=seconds_of(training.directory),
+        peak_memory_bytes=peak_memory(device_for_trials()),
+    )

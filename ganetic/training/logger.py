@@ -1,0 +1,144 @@
+"""What a training leaves in its run's directory: numbers, samples, checkpoints."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ganetic.callbacks import ProgressCallback, TrainingProgress
+from ganetic.gan.step import StepLosses
+from ganetic.reproducible import random_stream
+from ganetic.training.checkpoint import TrainState, prune, write_checkpoint
+from ganetic.training.config import TrainConfig
+from ganetic.training.record import Record, seconds_of
+from ganetic.training.samples import SAMPLES, beside, scales_grid, write_png
+from ganetic.training.tensorboard import Board
+from ganetic.training.trainer import Trainer
+
+_logger = logging.getLogger(__name__)
+
+
+class TrainingLogger:
+    """Writes what happens in a training to the run's directory, and tells the callback.
+
+    Args:
+        run: the directory.
+        config: of the training.
+        trainer: as it stands when this process goes on with it.
+        real: uint8 images ``(N, H, W, C)`` to draw beside the generated ones.
+        new: whether the training begins here, and not at a checkpoint.
+        callback: is told where the training stands.
+
+    Raises:
+        UserError: the directory cannot be written.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        config: TrainConfig,
+        trainer: Trainer,
+        real: NDArray[np.uint8],
+        new: bool,
+        callback: ProgressCallback[TrainingProgress],
+    ) -> None:
+        self._run, self._config, self._trainer, self._callback = run, config, trainer, callback
+        chosen = torch.randperm(len(real), generator=random_stream(config.seed, "real samples"))[:SAMPLES]
+        self._real = torch.tensor(real[chosen.numpy()])
+        self._first, self._began = trainer.step, time.monotonic()
+        kept = -1 if new else self._first  # a kill may have come after the first line, and before its checkpoint
+        self._record = Record(run, kept)
+        self._spent = seconds_of(run)
+        self._board = Board(run, kept) if config.tensorboard else None
+        shape = (SAMPLES, config.model.latent)
+        self._latents = torch.randn(shape, generator=random_stream(config.seed, "samples"))
+
+    def watched(self, step: int, losses: StepLosses, update: float) -> None:
+        """Record the losses of a step."""
+        d_loss, g_loss = float(losses.discriminator), float(losses.generator)
+        self._write({"step": step, "d_loss": d_loss, "g_loss": g_loss, "update": update})
+
+    def measured(self, standing: TrainState) -> None:
+        """Record a measurement, draw samples, write a checkpoint."""
+        step, fd = standing.trace[-1]
+        ill = standing.ills[-1] if standing.ills else None
+        seconds = round(self._spent + time.monotonic() - self._began, 2)
+        self._write({"step": step, "fd": fd, "ill": ill, "seconds": seconds})
+        self._draw(step)
+        self.checkpoint(standing)
+        note = f"; {ill.replace('_', ' ')}" if ill else ""
+        _logger.info(f"step {step}: fd {fd:.1f}, best {min(point[1] for point in standing.trace):.1f}{note}")
+
+    def checkpoint(self, standing: TrainState) -> None:
+        """Write a checkpoint, and delete those that need not stay."""
+        if self._board is not None:
+            self._board.flush()  # a resumed training writes nothing again that came before its checkpoint
+        write_checkpoint(self._run, self._trainer.state(), standing)
+        prune(self._run, self._config.keep_last)
+
+    def stopped(self, step: int, reason: str) -> None:
+        """Record why the training ends before its last step."""
+        self._write({"step": step, "stopped": reason})
+
+    def progress(self, step: int, standing: TrainState) -> None:
+        """Tell the callback where the training stands."""
+        self._callback.update(
+            TrainingProgress(
+                step=step,
+                steps=self._config.steps,
+                first=self._first,
+                images=self._config.batch,
+                elapsed_seconds=time.monotonic() - self._began,
+                fd=standing.trace[-1][1],
+                best_fd=min(point[1] for point in standing.trace),
+                ill=standing.ills[-1] if standing.ills else None,
+            )
+        )
+
+    def close(self) -> None:
+        """Let go of files."""
+        if self._board is not None:
+            self._board.close()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._record.add(line)
+        if self._board is not None:
+            self._board.add(line)
+
+    def _draw(self, step: int) -> None:
+        levels = self._trainer.generate(self._latents, onto="cpu")
+        folder, picture = self._run / "samples", beside(levels[-1], self._real)
+        write_png(folder / f"step-{step:08d}.png", picture)
+        if len(levels) > 1:
+            write_png(folder / f"scales-{step:08d}.png", scales_grid(levels))
+        if self._board is not None:
+            self._board.draw(step, picture)
+
+
+class NullLogger(TrainingLogger):
+    """Writes and says nothing: one process of several keeps the logger."""
+
+    def __init__(self) -> None:
+        pass
+
+    def watched(self, step: int, losses: StepLosses, update: float) -> None:
+        """Ignore it."""
+
+    def measured(self, standing: TrainState) -> None:
+        """Ignore it."""
+
+    def checkpoint(self, standing: TrainState) -> None:
+        """Ignore it."""
+
+    def stopped(self, step: int, reason: str) -> None:
+        """Ignore it."""
+
+    def progress(self, step: int, standing: TrainState) -> None:
+        """Ignore it."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""

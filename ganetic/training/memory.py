@@ -1,0 +1,92 @@
+"""What a training will need, before it begins: parameters, and an estimate of its memory."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ganetic.gan.models import build
+from ganetic.gan.step import Images
+from ganetic.reproducible import reproducible
+from ganetic.training.config import TrainConfig
+
+_COPIES_OF_G = 5
+"""Weights, gradients, two moments of Adam, the average."""
+_COPIES_OF_D = 4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The size of a training.
+
+    Attributes:
+        generator_parameters: of G.
+        discriminator_parameters: of D.
+        state_bytes: weights, gradients, moments and average, in float32.
+        activation_bytes: what one step keeps for its backward passes, in float32; R1 and the gradient penalty, which
+            are differentiated twice, keep about as much again of D's.
+    """
+
+    generator_parameters: int
+    discriminator_parameters: int
+    state_bytes: int
+    activation_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """All of it; torch and the images come on top, and a convolution's workspace."""
+        return self.state_bytes + self.activation_bytes
+
+
+@reproducible()
+def estimate(config: TrainConfig, size: int, channels: int) -> Estimate:
+    """Count parameters, and the tensors that a forward pass of two images keeps for the backward pass.
+
+    A step keeps one pass of G, and two of D at most: of real and of generated images.
+
+    Args:
+        config: of the training.
+        size: side of the images in pixels.
+        channels: of the images.
+
+    Raises:
+        UserError: the model does not take such images.
+    """
+    generator, discriminator = build(config.model, size, channels, config.seed)
+    kept = _Kept()
+    with torch.autograd.graph.saved_tensors_hooks(kept.pack, lambda tensor: tensor):
+        images: Images = generator(torch.randn(2, config.model.latent))
+        by_generator = kept.take()
+        discriminator(images)
+        by_discriminator = kept.take()
+    g, d = _count(generator), _count(discriminator)
+    return Estimate(
+        generator_parameters=g,
+        discriminator_parameters=d,
+        state_bytes=4 * (_COPIES_OF_G * g + _COPIES_OF_D * d),
+        activation_bytes=config.batch * (by_generator + 2 * by_discriminator) // 2,
+    )
+
+
+class _Kept:
+    """Counts the bytes of the tensors kept for the backward pass, each storage once."""
+
+    def __init__(self) -> None:
+        self._storages: dict[int, int] = {}
+
+    def pack(self, tensor: Tensor) -> Tensor:
+        """Count a tensor; weights are counted elsewhere."""
+        if not isinstance(tensor, nn.Parameter):
+            storage = tensor.untyped_storage()
+            self._storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    def take(self) -> int:
+        """Bytes since the last time."""
+        total = sum(self._storages.values())
+        self._storages.clear()
+        return total
+
+
+def _count(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())

@@ -1,0 +1,60 @@
+"""How a training stands, as its directory tells it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ganetic.errors import UserError, typed
+from ganetic.training.checkpoint import TrainState, checkpoints_in, directory_of, read_standing
+from ganetic.training.record import read_record
+from ganetic.training.run_files import read_page
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a training stands.
+
+    Attributes:
+        directory: of the run.
+        status: whether all steps were made; it stopped because something was not finite or, if that was asked for,
+            because it had failed; or it can be resumed.
+        reason: why it stopped; empty unless it failed.
+        standing: at the last checkpoint.
+        best: the checkpoint with the lowest fd.
+    """
+
+    directory: Path
+    status: Literal["finished", "failed", "stopped"]
+    reason: str
+    standing: TrainState
+    best: Path
+
+
+def training_in(run: Path) -> Training:
+    """Read how a training stands.
+
+    Raises:
+        UserError: there is none, it has no checkpoint yet, or a file of it is damaged.
+    """
+    steps = read_page(run).config.steps
+    found = checkpoints_in(run)
+    if not found:
+        raise UserError(f"{run}: has no checkpoint yet; `{typed('ganetic', 'resume', run)}` begins anew")
+    standing, lines = read_standing(found[-1]), read_record(run)
+    reason = str(lines[-1].get("stopped", "")) if lines else ""
+    status: Literal["finished", "failed", "stopped"] = "finished" if standing.step == steps else "stopped"
+    return Training(run, "failed" if reason else status, reason, standing, directory_of(run, standing.best_step))
+
+
+def outcome(training: Training) -> list[str]:
+    """Say in lines how a training ended, and what can be done with it."""
+    run, standing = training.directory, training.standing
+    best = min(standing.trace[1:] or standing.trace, key=lambda point: point[1])
+    lines = [f"{training.status} at step {standing.step}: fd {standing.trace[-1][1]:.1f}"]
+    if training.reason:
+        lines = [f"failed: {training.reason}", f"last good checkpoint {directory_of(run, standing.step)}"]
+    lines.append(f"best fd {best[1]:.1f} at step {best[0]}: {training.best}")
+    if training.status == "stopped":
+        return [*lines, f"go on: {typed('ganetic', 'resume', run)}"]
+    generate, evaluate = typed("ganetic", "generate", run, "-o", "grid.png"), typed("ganetic", "evaluate", run)
+    return [*lines, f"next: {generate}", f"      {evaluate}"]

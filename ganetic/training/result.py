@@ -1,0 +1,35 @@
+"""What came out of a trial, as journals keep it: plain data, which is read without torch."""
+
+from enum import StrEnum
+
+from ganetic.config import Config
+
+
+class TrialState(StrEnum):
+    """How a trial ended."""
+
+    COMPLETED = "completed"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+
+
+class TrialResult(Config):
+    """What came out of a trial."""
+
+    state: TrialState
+    """How it ended. A trial itself never ends as timed out or crashed: whoever runs it finds that out."""
+    reason: str | None = None
+    """Why it was pruned or failed, as one of `ganetic.training.failure_modes.FailureMode`."""
+    trace: tuple[tuple[int, float], ...] = ()
+    """(step, Fréchet distance); step 0 is the untrained generator. All finite."""
+    raw_trace: tuple[tuple[int, float], ...] = ()
+    """The same of the trained generator itself, where `trace` is of the averaged one; else empty. What swings shows
+    here, and is averaged away there."""
+    steps: int = 0
+    """Updates of each player that were made."""
+    seconds: float = 0.0
+    """Wall time."""
+    peak_memory_bytes: int = 0
+    """The most GPU memory held by the trial; on a CPU, the most memory ever held by the process."""

@@ -1,0 +1,123 @@
+"""What a process trains with in a full training: images, nets and what measures them."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganetic.gan.models import build, scales
+from ganetic.loss.formula import Formula
+from ganetic.metrics.reference import ReferenceStatistics
+from ganetic.reproducible import reproducible
+from ganetic.training.config import TrainConfig
+from ganetic.training.data import TrainingData, subject_of
+from ganetic.training.device import device_for_trials
+from ganetic.training.evaluator import Evaluator
+from ganetic.training.monitor import Monitor
+from ganetic.training.parallel import SINGLE_PROCESS, DistributedContext
+from ganetic.training.trainer import Trainer, TrainerSpec
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What a process trains with.
+
+    Attributes:
+        config: of the training.
+        formula: the loss.
+        subject: the images.
+        trainer: nets and all that changes.
+        monitor: measures the generator.
+    """
+
+    config: TrainConfig
+    formula: Formula
+    subject: TrainingData
+    trainer: Trainer
+    monitor: Monitor
+
+
+@reproducible()
+def prepare(
+    config: TrainConfig, formula: Formula, download: bool = False, share: DistributedContext = SINGLE_PROCESS
+) -> Work:
+    """Load the images, build the nets, and train the net that measures.
+
+    Raises:
+        UserError: something in the configuration does not fit together, or there are no such images.
+    """
+    subject = subject_of(config, download)
+    _logger.info(f"{subject.images.name}: {len(subject.training)} training images, {len(subject.held_out)} held out")
+    for note in subject.images.notes:
+        _logger.info(note)
+    trainer = full_trainer(config, formula, subject.training_images, device_for_trials(), share)
+    _logger.info("preparing the net that measures images, once for each data set")
+    reference_statistics = subject.reference_statistics(device_for_trials())
+    _logger.info(f"{reference_statistics.protocol}: real images against real ones {reference_statistics.floor_fd:.1f}")
+    return _work(config, formula, subject, reference_statistics, trainer)
+
+
+@reproducible()
+def with_prepared(
+    config: TrainConfig, formula: Formula, subject: TrainingData, reference_statistics: ReferenceStatistics
+) -> Work:
+    """Build the nets of a training whose images are loaded, and whose net that measures is trained.
+
+    Raises:
+        UserError: the loss does not go with the configuration.
+    """
+    trainer = full_trainer(config, formula, subject.training_images, device_for_trials())
+    return _work(config, formula, subject, reference_statistics, trainer)
+
+
+def full_trainer(
+    config: TrainConfig,
+    formula: Formula,
+    images: NDArray[np.uint8],
+    device: str,
+    share: DistributedContext = SINGLE_PROCESS,
+) -> Trainer:
+    """The trainer of a full training, before its first step.
+
+    Args:
+        config: the training.
+        formula: the loss.
+        images: uint8 ``(N, H, W, C)`` that train the GAN.
+        device: ``cpu`` or ``cuda``.
+        share: this process's part of every batch.
+
+    Raises:
+        UserError: the model does not take such images, or a penalty does not go with the loss.
+    """
+    size, channels = images.shape[2:]
+    optimizer = config.optimizer
+    spec = TrainerSpec(
+        seed=config.seed,
+        batch=config.batch,
+        latent=config.model.latent,
+        generator_lr=optimizer.generator_lr,
+        discriminator_lr=optimizer.discriminator_lr,
+        beta1=optimizer.beta1,
+        beta2=optimizer.beta2,
+        ema_decay=config.ema_decay,
+        regulariser=config.regulariser,
+        profile=config.augmentation.profile,
+        real_changes=config.data.augmentation,
+        bfloat16=True,
+    )
+    nets = build(config.model, size, channels, config.seed)
+    return Trainer(nets, spec, formula, images, device, scales(config.model, size), share)
+
+
+def _work(
+    config: TrainConfig,
+    formula: Formula,
+    subject: TrainingData,
+    reference_statistics: ReferenceStatistics,
+    trainer: Trainer,
+) -> Work:
+    evaluator = Evaluator(reference_statistics, config.model.latent, config.seed, device_for_trials())
+    return Work(config, formula, subject, trainer, Monitor(evaluator, config.steps))

@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import pytest
+
+from ganetic.errors import UserError
+from ganetic.training.config import TrainConfig, load_config, overridden, scales_of, shipped_presets
+from ganetic.training.memory import estimate
+from tests.training.full.conftest import tiny
+
+
+@pytest.mark.parametrize("name", shipped_presets())
+def test_presets_can_be_trained(name: str) -> None:
+    config = load_config(name)
+    assert config.description
+    assert config.data.size is not None
+    scales = scales_of(config, config.data.size)
+    assert scales[-1] == config.data.size
+    assert config.model.model_dump()["attention"] in scales
+
+
+def test_every_preset_is_documented() -> None:
+    assert list(shipped_presets()) == ["demo", "xray-128", "xray-256", "xray-64"]
+    root = Path(__file__).parents[2]
+    text = "".join(page.read_text("utf-8") for page in (root / "README.md", *root.glob("docs/**/*.md")))
+    assert all(f"`{name}`" in text for name in shipped_presets())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stepz = 3\nsteps = 3\n[model]\nname = 'mlp'", 'unknown key "stepz"; expected one of .*did you mean "steps"'),
+        ("steps = 3\n[model]\nname = 'mpl'", 'unknown model "mpl"'),
+        ("steps = 3\n[model]\nname = 'mlp'\nattention = 8", '"attention" means nothing to mlp'),
+        ("steps = 3", 'key "model" is missing'),
+        ("steps = 0\n[model]\nname = 'mlp'", "steps is '0'"),
+        ("steps = 3\n[model]\nname = 'mlp'\n[data]\naugmentation = ['flop']", 'did you mean "flip"'),
+        ("steps = 3\n[model]\nname = 'mlp'\n[augmentation]\nprofile = 'x-ray'", 'did you mean "xray"'),
+        ("steps = 3\n[model]\nname = 'mlp'\n[regulariser]\nr1 = 1\ngradient_penalty = 1", "exclude each other"),
+        ("steps = [", "not valid TOML"),
+        ("steps = 3\nkeep = 1\nkeep_last = 1", '"keep" is the old name of "keep_last", and both are given'),
+    ],
+)
+def test_a_bad_configuration_is_one_line(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=rf"my\.toml: .*{said}"):
+        load_config(path)
+
+
+OLD_NAMES = {
+    "ema_decay =": "average =",
+    "keep_last =": "keep =",
+    "eval_images =": "measured =",
+    "[optimizer]": "[optimizer]",
+    "generator_lr =": "generator_rate =",
+    "discriminator_lr =": "discriminator_rate =",
+}
+
+
+@pytest.mark.parametrize("name", shipped_presets())
+def test_a_file_may_give_old_names(name: str, tmp_path: Path) -> None:
+    text = shipped_presets()[name].read_text(encoding="utf-8")
+    for new, old in OLD_NAMES.items():
+        assert new in text
+        text = text.replace(new, old)
+    (tmp_path / "old.toml").write_text(text, encoding="utf-8")
+    assert load_config(tmp_path / "old.toml") == load_config(name)
+
+
+def test_the_command_line_wins() -> None:
+    config = tiny("msg-sagan")
+    changed = overridden(config, {"data.size": 16, "steps": 7, "batch": None, "data.classes": ("1",)})
+    assert (changed.data.size, changed.steps, changed.batch, changed.data.classes) == (16, 7, 8, ("1",))
+    assert changed.model == config.model
+
+
+def test_another_model_keeps_what_means_the_same() -> None:
+    changed = overridden(tiny("msg-sagan"), {"model.name": "dcgan"})
+    assert changed.model.model_dump(exclude_none=True) == {
+        "name": "dcgan",
+        "width": 32,
+        "latent": 8,
+        "batch_norm": True,
+        "spectral_norm": False,
+    }
+    assert overridden(tiny("mlp"), {"model.name": "mlp"}) == tiny("mlp")
+    plain = tiny("msg-sagan", nets={"batch_norm": True, "pixel_norm": False, "equalised": False})
+    other = overridden(plain, {"model.name": "msg-gan"}).model
+    assert other.model_dump(exclude={"name", "attention"}) == plain.model.model_dump(exclude={"name", "attention"})
+
+
+def test_a_resolved_configuration_reads_back_equal() -> None:
+    config = load_config("xray-64")
+    assert TrainConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_the_estimate_grows_with_the_batch_and_counts_every_copy_of_the_weights() -> None:
+    small, large = (estimate(tiny("msg-gan", batch=batch), 32, 1) for batch in (8, 16))
+    assert large.activation_bytes == pytest.approx(2 * small.activation_bytes, rel=0.01)
+    assert small.state_bytes == 20 * small.generator_parameters + 16 * small.discriminator_parameters
+    # A hidden layer of a batch alone: 4 bytes a value, of two images, kept once by G.
+    assert small.activation_bytes > 4 * 8 * 32 * 32 * 4
