@@ -17,7 +17,7 @@ Objectives = tuple[float, float]
 
 @dataclass(frozen=True)
 class Order:
-    """The place of each individual: its front, 0 the best, and its crowding distance there, larger where it is lonely."""
+    """The place of each individual: its front, 0 the best, and its crowding distance there."""
 
     rank: list[int]
     crowding: list[float]
