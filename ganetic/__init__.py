@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ganetic.training.config import load_config
     from ganetic.training.outcome import Training
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # without a word from the user, nothing is printed
 

@@ -23,7 +23,7 @@ AT_RANDOM = 0.2
 """How often a child is not chosen by its neighbours: what they know nothing of must be tried, too."""
 
 
-class Evolution:
+class NSGA2Sampler:
     """The state of a search, moved on by `ask`, `register` and `tell`.
 
     Attributes:

@@ -12,7 +12,7 @@ from ganetic.evolution.config import RunConfig
 from ganetic.evolution.events import EXHAUSTED, FINISHED, STOP, TIMING_AFFECTED
 from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, Contestant, FinalTrial, Kind, assess, contestants
 from ganetic.evolution.individual import seed_trace
-from ganetic.evolution.sampler import Evolution
+from ganetic.evolution.sampler import NSGA2Sampler
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.trial_queue import ABOUT, TrialQueue
 from ganetic.evolution.trial_request import TrialRequest
@@ -54,7 +54,7 @@ class SearchLoop:
         self._config, self._space = config, config.space
         self._journal, self._callback = journal, callback
         self._ledger = TrialQueue(journal, executor)
-        self.evolution = Evolution(config.space, config.seed, config.scales)
+        self.evolution = NSGA2Sampler(config.space, config.seed, config.scales)
         self._asked: list[tuple[int, TrialRequest]] = []
         self._told = 0
         self._rejections: Counter[str] = Counter()

@@ -11,9 +11,9 @@ from analysis.bank_worlds import Model, World
 from ganetic.errors import UserError
 from ganetic.evolution.finals import leading
 from ganetic.evolution.individual import Individual, Scale, seed_trace
-from ganetic.evolution.sampler import Evolution
-from ganetic.evolution.space import Evolution as EvolutionSettings
+from ganetic.evolution.sampler import NSGA2Sampler
 from ganetic.evolution.space import Finals, Rung, SearchSpace, Stop
+from ganetic.evolution.space import NSGA2Sampler as EvolutionSettings
 from ganetic.evolution.trial_request import TrialRequest
 from ganetic.metrics.fitness import fitness
 from ganetic.training.result import TrialResult, TrialState
@@ -32,7 +32,7 @@ LADDERS = (
 RACING = tuple(Rung(steps=400, seeds=seeds) for seeds in (1, 2, 3, 5, 8))
 
 
-class Arrivals(Evolution):
+class Arrivals(NSGA2Sampler):
     """The real evolution, but its children are the losses of a world, one after the other."""
 
     def _child(self, index: int) -> TrialRequest:

@@ -4,7 +4,7 @@ import pytest
 
 from ganetic.evolution.finals import AFTER_SEARCH
 from ganetic.evolution.results import JOURNAL, open_run
-from ganetic.evolution.sampler import Evolution
+from ganetic.evolution.sampler import NSGA2Sampler
 from ganetic.evolution.trial_queue import ABOUT, results_of
 from ganetic.evolution.trial_request import TrialRequest
 from ganetic.jobs.journal import Journal
@@ -26,7 +26,7 @@ def test_the_search_asks_again_for_every_trial_of_the_shipped_runs(name: str) ->
         results = results_of(journal.records())
     asked = [(one.number, TrialRequest.model_validate(one.payload[ABOUT])) for one in searched]
     assert len(asked) >= 100
-    evolution, window = Evolution(config.space, config.seed, config.scales), config.space.evolution.window
+    evolution, window = NSGA2Sampler(config.space, config.seed, config.scales), config.space.evolution.window
     for index, (_, proposal) in enumerate(asked):
         if index > window:
             number, told = asked[index - window - 1]

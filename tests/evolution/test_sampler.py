@@ -7,7 +7,7 @@ import pytest
 from ganetic.evolution import variation as breeding
 from ganetic.evolution.finals import assess, front, leading
 from ganetic.evolution.individual import Individual
-from ganetic.evolution.sampler import Evolution
+from ganetic.evolution.sampler import NSGA2Sampler
 from ganetic.evolution.space import Rung, SearchSpace, Trees
 from ganetic.evolution.trial_request import TrialRequest
 from ganetic.evolution.variation import SearchSpaceExhausted
@@ -42,9 +42,9 @@ def result_of(proposal: TrialRequest, space: SearchSpace) -> TrialResult:
     return TrialResult(state=TrialState(what)) if what else TrialResult.model_validate(work(None, payload))
 
 
-def play(space: SearchSpace, seed: int, count: int) -> tuple[Evolution, Told]:
+def play(space: SearchSpace, seed: int, count: int) -> tuple[NSGA2Sampler, Told]:
     """A search as the driver does it: each trial is asked for after all but the last `window` have been told."""
-    evolution = Evolution(space, seed, (SCALE,) * len(space.proxies))
+    evolution = NSGA2Sampler(space, seed, (SCALE,) * len(space.proxies))
     trials: Told = []
     for index in range(count):
         if index >= space.evolution.window:
@@ -54,8 +54,8 @@ def play(space: SearchSpace, seed: int, count: int) -> tuple[Evolution, Told]:
     return evolution, trials
 
 
-def replay(space: SearchSpace, seed: int, trials: Told) -> Evolution:
-    evolution, window = Evolution(space, seed, (SCALE,) * len(space.proxies)), space.evolution.window
+def replay(space: SearchSpace, seed: int, trials: Told) -> NSGA2Sampler:
+    evolution, window = NSGA2Sampler(space, seed, (SCALE,) * len(space.proxies)), space.evolution.window
     for index, (proposal, _) in enumerate(trials):
         if index >= window:
             evolution.tell(*trials[index - window])
@@ -133,7 +133,7 @@ def test_the_first_individuals_are_random_and_then_children_have_living_parents(
     operators = {child.origin.split()[0] for child in children}
     assert operators >= {"crossover", "subtree", "node", "ephemeral", "insert"}
 
-    seen = Evolution(SPACE, 6, (SCALE,))
+    seen = NSGA2Sampler(SPACE, 6, (SCALE,))
     for index, (proposal, _) in enumerate(trials):
         if index >= SPACE.evolution.window:
             seen.tell(*trials[index - SPACE.evolution.window])
@@ -155,7 +155,7 @@ def test_in_a_random_search_no_child_has_parents_and_all_else_is_the_same() -> N
 
 
 def test_nothing_failed_breeds_or_stands_on_a_front() -> None:
-    evolution = Evolution(THREE_RUNGS, 7, (SCALE,))
+    evolution = NSGA2Sampler(THREE_RUNGS, 7, (SCALE,))
     told: Told = []
     for index in range(150):
         proposal = evolution.ask(index)
@@ -179,7 +179,7 @@ def failed_at_its_rung(member: Individual, told: Told, space: SearchSpace) -> bo
 
 
 def test_promotions_respect_reduction_and_rungs() -> None:
-    evolution = Evolution(THREE_RUNGS, 8, (SCALE,))
+    evolution = NSGA2Sampler(THREE_RUNGS, 8, (SCALE,))
     for index in range(150):
         before = {one.number: (one.rung, one.dead) for one in evolution.individuals}
         finished = [sum(rung + dead >= level for rung, dead in before.values()) for level in range(3)]
@@ -220,7 +220,7 @@ def test_a_space_without_viable_losses_is_exhausted(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(breeding, "MAX_DRAWS", 300)
     barren = SPACE.model_copy(update={"operators": ("neg",)})
     with pytest.raises(SearchSpaceExhausted) as found:
-        Evolution(barren, 0, (SCALE,)).ask(0)
+        NSGA2Sampler(barren, 0, (SCALE,)).ask(0)
     assert found.value.rejections.total() == 300 and found.value.rejections["no_gradient"] > 0
 
 
