@@ -172,7 +172,7 @@ def search(world: World, policy: Policy, budget: int) -> Outcome:
 
 
 class _Search:
-    """A search under way; see `ganetic.evolution.sampler.Evolution` for what it follows."""
+    """A search under way; see `ganetic.evolution.sampler.NSGA2Sampler` for what it follows."""
 
     def __init__(self, world: World, policy: Policy) -> None:
         seen = world.part(slice(None), slice(policy.search_seeds))

@@ -12,8 +12,8 @@ from ganetic.errors import UserError
 from ganetic.evolution.finals import leading
 from ganetic.evolution.individual import Individual, Scale, seed_trace
 from ganetic.evolution.sampler import NSGA2Sampler
+from ganetic.evolution.space import Evolution as EvolutionSettings
 from ganetic.evolution.space import Finals, Rung, SearchSpace, Stop
-from ganetic.evolution.space import NSGA2Sampler as EvolutionSettings
 from ganetic.evolution.trial_request import TrialRequest
 from ganetic.metrics.fitness import fitness
 from ganetic.training.result import TrialResult, TrialState
