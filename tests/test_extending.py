@@ -24,7 +24,7 @@ from tests.evolution.fakes import MATERIALS
 from tests.small_run import pretend
 
 Runtime.executor = lambda self, context, steps: SerialExecutor(pretend, context)
-Runtime.materials = lambda self, data, proxy, listener: MATERIALS
+Runtime.materials = lambda self, data, proxy: MATERIALS
 Path("spread.toml").write_text('losses = ["bce", "lsgan"]')
 for _ in range(2):  # the second time nothing is left to train
     assert run_command(["study", "spread", "spread.toml", "-o", "spread"]) == 0

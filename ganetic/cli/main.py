@@ -10,7 +10,7 @@ import typer
 from ganetic.cli import calibrate, losses, search, studies, study, train  # noqa: F401 - they register their commands
 from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
 from ganetic.cli.options import join_window
-from ganetic.cli.streams import print_what_can_be
+from ganetic.cli.streams import print_what_can_be, warnings_on_stderr
 from ganetic.errors import UserError
 
 _REFUSED = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS)
@@ -33,7 +33,8 @@ def run_command(arguments: list[str]) -> int:
         0 done, 1 failed, 2 bad input, 130 interrupted.
     """
     try:
-        code = app(join_window(arguments), prog_name="ganetic", standalone_mode=False)
+        with warnings_on_stderr():
+            code = app(join_window(arguments), prog_name="ganetic", standalone_mode=False)
     except UserError as error:
         return _complain(str(error), BAD_INPUT)
     except _UsageError as error:

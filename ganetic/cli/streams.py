@@ -1,9 +1,14 @@
-"""Texts on consoles that cannot print every character."""
+"""What is written to the streams of a command: warnings, and texts that a console cannot print."""
 
 import codecs
 import io
+import logging
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
+
+import typer
 
 _ASCII = {
     "²": "^2",
@@ -21,6 +26,25 @@ _ASCII = {
     "√": "sqrt",
 }
 """What stands for characters of our texts of which Unicode has no plain form, or one that means something else."""
+
+
+class _Plain(logging.Handler):
+    """Prints every record's message as a line on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message."""
+        typer.echo(record.getMessage(), err=True)
+
+
+@contextmanager
+def warnings_on_stderr() -> Iterator[None]:
+    """Print what ``ganetic`` warns of while no display shows its sentences; see `ganetic.report.progress.sentences`."""
+    logger, handler = logging.getLogger("ganetic"), _Plain(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def print_what_can_be(*streams: TextIO) -> None:

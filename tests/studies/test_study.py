@@ -23,7 +23,7 @@ def _pretended(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return SerialExecutor(pretend, context)
 
     monkeypatch.setattr(Runtime, "executor", executor)
-    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy, listener: MATERIALS)
+    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy: MATERIALS)
 
 
 def study(name: str, config: str, *more: str) -> int:

@@ -81,7 +81,7 @@ def training_numbers(name: str, run: Path) -> dict[str, Any]:
     """What comes of a full training, and where its random streams stand."""
     changes = TRAININGS[name]
     model = {"width": 4, "latent": 8, **changes["model"]}
-    settings = {"batch": 8, "steps": 12, "checkpoint_every": 10, "measured": 48}
+    settings = {"batch": 8, "steps": 12, "checkpoint_every": 10, "eval_images": 48}
     training = train(TrainConfig.model_validate({**settings, **changes, "model": model}), "relativistic-hinge", run)
     state, _ = read_checkpoint(checkpoints_in(run)[-1])
     watched = next(line for line in read_record(run) if "d_loss" in line)

@@ -26,18 +26,18 @@ class ConsoleHandler(logging.Handler):
 
 @contextmanager
 def sentences_on(console: Console) -> Iterator[None]:
-    """Print on a console what ``ganetic`` and all below it says at INFO or above, once, whatever else is set up.
+    """Print on a console what ``ganetic`` and all below it says at INFO or above, and let nobody else print it.
 
     At the end logging is as it was.
     """
     logger, handler = logging.getLogger("ganetic"), ConsoleHandler(console)
-    level, propagates = logger.level, logger.propagate
-    logger.addHandler(handler)
+    level, propagates, others = logger.level, logger.propagate, logger.handlers[:]
+    logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False  # a handler that a library gave the root logger would print it again
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        logger.handlers[:] = others
         logger.setLevel(level)
         logger.propagate = propagates
