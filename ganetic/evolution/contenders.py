@@ -1,7 +1,7 @@
 """Who may stand on the front of a long run, told from how its trials ended, before their records are read.
 
-Of 100,000 trials the front then takes 0.36 s of the processor instead of 1.37, and `ganetic show` keeps within the 2.5 s
-that it may take (analysis/bench_show.py).
+Of 100,000 trials the front then takes 0.36 s of the processor instead of 1.37, and `ganetic show` keeps within the
+2.5 s that it may take (analysis/bench_show.py).
 """
 
 import math
