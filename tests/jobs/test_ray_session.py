@@ -45,8 +45,9 @@ sys.stdin.readline()
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-W", "error", "-c", DRIVER, str(tmp_path / "deaths")]
+def driver(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator["subprocess.Popen[str]"]:
+    warnings = [f"-W{rule}" for rule in pytestconfig.getini("filterwarnings")]  # none in `make test-lowest`
+    command = [sys.executable, *warnings, "-c", DRIVER, str(tmp_path / "deaths")]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
     with process:
