@@ -97,7 +97,7 @@ def test_a_migration_that_finds_something_else_is_told_in_a_line() -> None:
 
 
 def test_old_names_in_a_file_are_read_and_noted_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    text = "keep = 2\n[optimizer]\nrate = 0.5\n[[others]]\nrate = 1\n[[others]]\nrate = 2\n"
+    text = "keep = 2\n[optimiser]\nrate = 0.5\n[[others]]\nrate = 1\n[[others]]\nrate = 2\n"
     with caplog.at_level(logging.INFO):
         found = read(tmp_path, text)
         assert read(tmp_path, text) == found
@@ -124,7 +124,7 @@ def test_new_names_are_not_noted(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             '"keep" is the old name of "keep_last", and both are given; leave out the old one',
         ),
         ("[optimizer]\nlr = 1\nrate = 1\n", '"optimizer.rate" is the old name of "lr", and both are given'),
-        ("[optimizer]\n[optimizer]\n", '"optimiser" is the old name of "optimizer", and both are given'),
+        ("[optimizer]\n[optimiser]\n", '"optimiser" is the old name of "optimizer", and both are given'),
         ("kep = 1\n", 'unknown key "kep"; expected one of keep_last, optimizer, others; did you mean "keep_last"'),
         ('keep = "x"\n', "keep_last is 'x'"),
     ],

@@ -91,7 +91,7 @@ TRAIN = ["train", "bce", "--config", "tiny.toml"]
 def folder(tmp_path: Path) -> Path:
     """A folder with a configuration, and a toy package installed below it."""
     install(tmp_path / "site", "toy-nets", TOY, models="toy = toy_nets:Toy", data="toy = toy_nets:Waves")
-    text = 'steps = 20\ncheckpoint_every = 10\nmeasured = 32\n[model]\nname = "toy"\nunits = 4\n'
+    text = 'steps = 20\ncheckpoint_every = 10\neval_images = 32\n[model]\nname = "toy"\nunits = 4\n'
     (tmp_path / "tiny.toml").write_text(text, encoding="utf-8")
     return tmp_path
 

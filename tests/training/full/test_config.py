@@ -20,7 +20,7 @@ def test_presets_can_be_trained(name: str) -> None:
 
 def test_every_preset_is_documented() -> None:
     assert list(shipped_presets()) == ["demo", "xray-128", "xray-256", "xray-64"]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     text = "".join(page.read_text("utf-8") for page in (root / "README.md", *root.glob("docs/**/*.md")))
     assert all(f"`{name}`" in text for name in shipped_presets())
 
@@ -51,7 +51,7 @@ OLD_NAMES = {
     "ema_decay =": "average =",
     "keep_last =": "keep =",
     "eval_images =": "measured =",
-    "[optimizer]": "[optimizer]",
+    "[optimizer]": "[optimiser]",
     "generator_lr =": "generator_rate =",
     "discriminator_lr =": "discriminator_rate =",
 }

@@ -18,7 +18,7 @@ from ganetic.training.run_files import PAGE, read_page
 from ganetic.training.train import resume_training
 from tests.old_runs import RUNS, copied
 
-JOURNALS = Path(__file__).parents[2] / "analysis" / "full_losses_journals"
+JOURNALS = Path(__file__).parents[3] / "analysis" / "full_losses_journals"
 FORMATS = range(1, TRAINING.version + 1)
 
 
