@@ -19,7 +19,7 @@ from ganetic.evolution.search_loop import SearchLoop
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.evolution.trial_queue import ABOUT
 from ganetic.evolution.trial_request import TrialRequest
-from ganetic.jobs.executor import Outcome, Payload, SerialExecutor
+from ganetic.jobs.executor import JobResult, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal, Submission
 from ganetic.training.spec import PruningRule, TrialSpec
 
@@ -107,7 +107,7 @@ def write_run(directory: Path, count: int) -> RunConfig:
         payload = {**trial.model_dump(mode="json"), ABOUT: proposal.model_dump(mode="json")}
         submissions.append(Submission(number, proposal.kind, proposal.individual, proposal.text, payload, time.time()))
         record = record_of(trial, completes, stream)
-        outcomes.append(Outcome(number, "done", record, None, 1, 3.0, "here"))
+        outcomes.append(JobResult(number, "done", record, None, 1, 3.0, "here"))
     meta = {"config": config.model_dump(mode="json"), "made_with": {}}
     with Journal.create(directory / JOURNAL, meta) as journal:
         journal.submit_all(submissions)

@@ -41,7 +41,7 @@ from analysis.pulled import Pulled, shrunk
 from analysis.record_bank import RECIPES, collected, entries
 from analysis.simulate_rules import Copy
 from ganetic.errors import run_script
-from ganetic.evolution.neighbours import FORCES, NEIGHBOURS, Neighbours, Result, curve
+from ganetic.evolution.neighbours import FORCES, NEIGHBOURS, Neighbours, ToldTrial, curve
 from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.trial_queue import trial_result
 from ganetic.files import write_whole
@@ -149,9 +149,9 @@ def told(field: Field, numbers: Sequence[int], ends: Array, failed: NDArray[np.b
     return known
 
 
-def result(field: Field, number: int, ends: Array, failed: NDArray[np.bool_]) -> Result:
+def result(field: Field, number: int, ends: Array, failed: NDArray[np.bool_]) -> ToldTrial:
     """A loss with so many trainings."""
-    return Result(number, field.curves[number], tuple(ends.tolist()), int(failed.sum()))
+    return ToldTrial(number, field.curves[number], tuple(ends.tolist()), int(failed.sum()))
 
 
 def means(known: Neighbours, field: Field, numbers: Sequence[int]) -> Array:
@@ -356,13 +356,13 @@ def estimated(field: Field, size: int, good: bool, repeat: int) -> dict[str, tup
     return found
 
 
-def without_itself(known: Neighbours, results: Sequence[Result]) -> Array:
+def without_itself(known: Neighbours, results: Sequence[ToldTrial]) -> Array:
     """What the others predict of each of some results, which are told."""
     predictions = known.predict([one.curve for one in results], [one.number for one in results])
     return np.array([one.mean for one in predictions])
 
 
-def own_error(known: Pulled, results: Sequence[Result]) -> float:
+def own_error(known: Pulled, results: Sequence[ToldTrial]) -> float:
     """The variance of prediction errors as leaving one out estimates it, however small."""
     others = without_itself(known, results)
     values = np.array([np.minimum(one.ends, known.cap).mean() for one in results])
@@ -496,7 +496,7 @@ class Search:
             if seed in (0, SEEDS - 1):  # as an individual is judged at a rung
                 self._known.tell(self._result(loss))
 
-    def _result(self, loss: int) -> Result:
+    def _result(self, loss: int) -> ToldTrial:
         count = SEEDS if self._heard[loss] == SEEDS else 1
         return result(self._field, loss, self._ends[loss, :count], self._failed[loss, :count])
 
@@ -645,7 +645,7 @@ def before(born: Sequence[Born], place: int) -> Neighbours:
     """What is known when the child of this place is chosen."""
     known = Pulled()
     for number, one in enumerate(born[: max(0, place - WINDOW)]):
-        known.tell(Result(number, one.curve, (one.end,), int(not one.trained)))
+        known.tell(ToldTrial(number, one.curve, (one.end,), int(not one.trained)))
     return known
 
 

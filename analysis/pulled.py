@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from ganetic.evolution.neighbours import CAPACITY, NEIGHBOURS, Neighbours, Result
+from ganetic.evolution.neighbours import CAPACITY, NEIGHBOURS, Neighbours, ToldTrial
 
 USUAL_NOISE = 0.1
 """Standard deviation of ln fd between trainings of a loss, as it is on digits and on X-rays."""
@@ -20,9 +20,9 @@ class Pulled(Neighbours):
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         super().__init__(capacity)
-        self._most, self._results = capacity, dict[int, Result]()
+        self._most, self._results = capacity, dict[int, ToldTrial]()
 
-    def tell(self, result: Result) -> None:
+    def tell(self, result: ToldTrial) -> None:
         """See `Neighbours.tell`."""
         super().tell(result)
         self._results.pop(result.number, None)
@@ -30,7 +30,7 @@ class Pulled(Neighbours):
         if len(self._results) > self._most:
             del self._results[next(iter(self._results))]
 
-    def shrunk(self, results: Sequence[Result]) -> list[float]:
+    def shrunk(self, results: Sequence[ToldTrial]) -> list[float]:
         """Estimates of mean ln fd, each pulled towards what the neighbours but itself predict; see `shrunk`.
 
         A value above the cap stays as it is: it ranks behind all that lie below, before and after. So do all values
@@ -67,7 +67,7 @@ class Pulled(Neighbours):
         return max(fmean(excess), noise)
 
     @property
-    def _told_in_order(self) -> list[Result]:
+    def _told_in_order(self) -> list[ToldTrial]:
         return [self._results[number] for number in sorted(self._results)]
 
     @property

@@ -30,7 +30,7 @@ from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import EXHAUSTED, JOURNAL, Run, open_run
 from ganetic.evolution.search import resume, search
 from ganetic.evolution.space import SearchSpace, load_space
-from ganetic.jobs.executor import Executor, Outcome, Payload
+from ganetic.jobs.executor import Executor, JobResult, Payload
 from ganetic.loss.formula import Formula
 from ganetic.plots.beside import WORST_INSTABILITY
 
@@ -93,7 +93,7 @@ class StepBudget(Executor):
         """Submit to the other."""
         self._inner.submit(number, payload)
 
-    def wait(self, timeout: float | None = None) -> list[Outcome]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         """Wait for the other, and count the steps of what ended."""
         outcomes = self._inner.wait(timeout)
         had_some = self._left > 0

@@ -11,7 +11,7 @@ from ganetic.data import ImageSet, Indices, load_images
 from ganetic.data.image_set import finished
 from ganetic.errors import UserError
 from ganetic.evaluation.flags import find_flags
-from ganetic.evaluation.measures import SampleSets, Seen, net_name
+from ganetic.evaluation.measures import Embedded, SampleSets, net_name
 from ganetic.evaluation.memorization import Memorization, judge_memorisation
 from ganetic.evaluation.metric import Evidence, measure_all
 from ganetic.evaluation.results import Evaluation
@@ -172,7 +172,7 @@ def _memorisation(
     measure: ReferenceStatistics, generated: NDArray[np.uint8], images: ImageSet, training: Indices, held_out: Indices
 ) -> Memorization:
     net = build_feature_net(measure.weights, device_for_trials())
-    seen = (Seen.by(net, pixels) for pixels in (generated, images.images[held_out], images.images[training]))
+    seen = (Embedded.by(net, pixels) for pixels in (generated, images.images[held_out], images.images[training]))
     made, unseen, learnt = seen
     return judge_memorisation(made, unseen, learnt, images, training, net_name(measure))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ganetic.evaluation.results import Fault, Flag, Measure
+from ganetic.evaluation.results import Fault, Flag, MetricResult
 from ganetic.metrics.diversity import COVERED_LEAST, DIVERGENCE_MOST, SPREAD_LEAST, Diversity, collapsed, missing
 
 COPYING_Z = -3.0
@@ -18,7 +18,7 @@ SIMILARITY_MOST = 0.05
 MISSING_MOST = 0.2
 """Share of the real images whose classes may be missing."""
 
-Measures = Mapping[str, Measure]
+Measures = Mapping[str, MetricResult]
 
 
 def find_flags(
@@ -77,7 +77,7 @@ def _memorisation(measures: Measures, copying_z: Mapping[str, float], copies_p: 
     )
 
 
-def _far_below_floor(measure: Measure, fault: Fault, what: str) -> Flag | None:
+def _far_below_floor(measure: MetricResult, fault: Fault, what: str) -> Flag | None:
     if not measure.high < PART_OF_FLOOR * measure.floor:
         return None
     return Flag(
@@ -88,7 +88,7 @@ def _far_below_floor(measure: Measure, fault: Fault, what: str) -> Flag | None:
     )
 
 
-def _low_variety(measure: Measure | None) -> Flag | None:
+def _low_variety(measure: MetricResult | None) -> Flag | None:
     if measure is None or not measure.low > measure.floor + SIMILARITY_MOST:
         return None
     return Flag(

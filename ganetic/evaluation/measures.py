@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganetic.evaluation.results import Measure
+from ganetic.evaluation.results import MetricResult
 from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.features import FeatureNet, build_feature_net, features
 from ganetic.metrics.frechet import FeatureStatistics
@@ -21,7 +21,7 @@ Statistic = Callable[[Tensor], float]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Embedded:
     """Images as the feature net sees them.
 
     Attributes:
@@ -37,11 +37,11 @@ class Seen:
     net: FeatureNet
 
     @staticmethod
-    def by(net: FeatureNet, images: NDArray[np.uint8]) -> "Seen":
+    def by(net: FeatureNet, images: NDArray[np.uint8]) -> "Embedded":
         """Look at uint8 images ``(N, H, W, C)``."""
         pixels = torch.tensor(images)
         found, classes = features(net, pixels)
-        return Seen(pixels, found.cpu(), classes.cpu(), net)
+        return Embedded(pixels, found.cpu(), classes.cpu(), net)
 
     def layers(self) -> Tensor:
         """Return the statistics of the net's layers, float32 ``(N, 224)``."""
@@ -52,9 +52,9 @@ class Seen:
 class SampleSets:
     """Generated images, real ones to compare them with, and as many others to compare these with likewise."""
 
-    generated: Seen
-    real: Seen
-    floor: Seen
+    generated: Embedded
+    real: Embedded
+    floor: Embedded
 
     @staticmethod
     def of(
@@ -66,7 +66,7 @@ class SampleSets:
     ) -> "SampleSets":
         """Look at three sets of as many uint8 images ``(N, H, W, C)`` with the feature net."""
         net = build_feature_net(measure.weights, device)
-        return SampleSets(Seen.by(net, generated), Seen.by(net, real), Seen.by(net, floor))
+        return SampleSets(Embedded.by(net, generated), Embedded.by(net, real), Embedded.by(net, floor))
 
     def __len__(self) -> int:
         return len(self.generated.images)
@@ -84,7 +84,7 @@ def measured(
     count: int | None = None,
     bounds: tuple[float, float] = (0.0, 1.0),
     replicates: int = REPLICATES,
-) -> Measure:
+) -> MetricResult:
     """Take a measure with its interval and its floor.
 
     Args:
@@ -101,7 +101,9 @@ def measured(
     value = generated(torch.arange(count))
     error = half_sample_error(generated, count, name, replicates)
     low, high = interval(value, error, replicates, *bounds)
-    return Measure(name=name, protocol=protocol, value=value, low=low, high=high, floor=floor(torch.arange(n)), n=n)
+    return MetricResult(
+        name=name, protocol=protocol, value=value, low=low, high=high, floor=floor(torch.arange(n)), n=n
+    )
 
 
 def frechet(reference: FeatureStatistics, found: Tensor, members: Tensor) -> float:

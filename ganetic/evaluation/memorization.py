@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganetic.data import ImageSet, Indices
-from ganetic.evaluation.measures import Seen
+from ganetic.evaluation.measures import Embedded
 from ganetic.evaluation.results import Copy
 from ganetic.metrics.memorization import COPY_RATIO, Copying, copy_ratios, copying, excess_p
 from ganetic.metrics.neighbours import nearest, pixel_points
@@ -100,7 +100,7 @@ class Memorization:
 
 
 def judge_memorisation(
-    generated: Seen, held_out: Seen, training: Seen, images: ImageSet, trained: Indices, net: str
+    generated: Embedded, held_out: Embedded, training: Embedded, images: ImageSet, trained: Indices, net: str
 ) -> Memorization:
     """Compare generated images with held-out ones by their distances to the training images.
 
@@ -113,7 +113,7 @@ def judge_memorisation(
         net: name of the feature net in protocols.
     """
 
-    def distances(space: str, points: Callable[[Seen], Tensor]) -> tuple[Distances, Tensor]:
+    def distances(space: str, points: Callable[[Embedded], Tensor]) -> tuple[Distances, Tensor]:
         learnt = points(training)
         made, which = nearest(points(generated), learnt, 2)
         unseen, _ = nearest(points(held_out), learnt, 2)

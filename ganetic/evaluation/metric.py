@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypeVar, cast
 
 from ganetic.evaluation.measures import SampleSets
 from ganetic.evaluation.memorization import Memorization
-from ganetic.evaluation.results import Measure
+from ganetic.evaluation.results import MetricResult
 from ganetic.metrics.inception import InceptionWeights
 from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.registry import Registry
@@ -61,7 +61,7 @@ class Metric:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take the number of generated images, with its interval, and the same of real images.
 
         Returns:
@@ -83,7 +83,7 @@ def metrics() -> list[Metric]:
     return sorted(found, key=lambda metric: (metric.row, metric.name))
 
 
-def measure_all(evidence: Evidence) -> tuple[Measure, ...]:
+def measure_all(evidence: Evidence) -> tuple[MetricResult, ...]:
     """Take every metric that the evidence is enough for."""
     taken = (metric.measure(evidence) for metric in metrics())
     return tuple(measure for measure in taken if measure is not None)

@@ -15,7 +15,7 @@ class Fault(StrEnum):
     LOW_VARIETY = "low_variety"
 
 
-class Measure(Config):
+class MetricResult(Config):
     """A number with what it needs to be read."""
 
     name: str
@@ -63,7 +63,7 @@ class Evaluation(Config):
     """Name and fingerprint of the real images, as in ``mnist5k:b4d22f19591f``."""
     generated: int
     """How many generated images there were."""
-    measures: tuple[Measure, ...]
+    measures: tuple[MetricResult, ...]
     """What was measured, in the order of their rows in tables."""
     data_copying_z: dict[str, float]
     """The C_T test's z in ``features`` and in ``pixels``; copying is below -3 in both. Empty where not judged."""
@@ -76,7 +76,7 @@ class Evaluation(Config):
     notes: tuple[str, ...]
     """What to keep in mind about these numbers."""
 
-    def measure(self, name: str) -> Measure:
+    def measure(self, name: str) -> MetricResult:
         """Return one of the measures.
 
         Raises:

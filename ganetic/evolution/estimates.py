@@ -6,7 +6,7 @@ from functools import lru_cache
 from statistics import fmean
 
 from ganetic.evolution.individual import Individual, Scales
-from ganetic.evolution.neighbours import CAPACITY, Neighbours, Result, curve
+from ganetic.evolution.neighbours import CAPACITY, Neighbours, ToldTrial, curve
 from ganetic.evolution.space import SearchSpace
 from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import responses
@@ -45,7 +45,7 @@ class Estimates:
         return self._neighbours.pick(curves)
 
 
-def result_of(individual: Individual, steps: int, scales: Scales) -> Result:
+def result_of(individual: Individual, steps: int, scales: Scales) -> ToldTrial:
     """What came of an individual, as its trainings stood after so many steps.
 
     Over several proxies a seed's ln fd is the mean; a proxy on which it failed, or was not tried after it had failed on
@@ -64,7 +64,7 @@ def result_of(individual: Individual, steps: int, scales: Scales) -> Result:
                 for trace, scale in zip(traces, scales, strict=True)
             )
         )
-    return Result(individual.number, curve_of(individual.text, individual.rates), tuple(ends), failed)
+    return ToldTrial(individual.number, curve_of(individual.text, individual.rates), tuple(ends), failed)
 
 
 @lru_cache(maxsize=2 * CAPACITY)

@@ -49,7 +49,7 @@ LEAST_TRAINED = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class ToldTrial:
     """What came of a loss.
 
     Attributes:
@@ -155,14 +155,14 @@ class Neighbours:
         if capacity < 1:
             raise ValueError(f"capacity is {capacity}; expected at least 1")
         self._capacity = capacity
-        self._told: dict[int, Result] = {}
+        self._told: dict[int, ToldTrial] = {}
         self._table: _Table | None = None
 
     def __len__(self) -> int:
         """How many results are kept."""
         return len(self._told)
 
-    def tell(self, result: Result) -> None:
+    def tell(self, result: ToldTrial) -> None:
         """Learn a result; one of the same number is replaced, and counts as told now.
 
         Raises:
@@ -221,7 +221,7 @@ class Neighbours:
 class _Table:
     """Results in order of their numbers, as arrays."""
 
-    def __init__(self, results: Sequence[Result]) -> None:
+    def __init__(self, results: Sequence[ToldTrial]) -> None:
         self._results = results
         self._rows = {result.number: row for row, result in enumerate(results)}
         self._curves = np.stack([result.curve for result in results])

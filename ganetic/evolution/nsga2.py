@@ -16,7 +16,7 @@ Objectives = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Order:
+class Ranking:
     """The place of each individual: its front, 0 the best, and its crowding distance there."""
 
     rank: list[int]
@@ -27,7 +27,7 @@ class Order:
         return sorted(range(len(self.rank)), key=lambda i: (self.rank[i], -self.crowding[i], i))
 
 
-def rank(climbs: Sequence[Sequence[Objectives]]) -> Order:
+def rank(climbs: Sequence[Sequence[Objectives]]) -> Ranking:
     """Sort individuals into fronts.
 
     Args:
@@ -36,7 +36,7 @@ def rank(climbs: Sequence[Sequence[Objectives]]) -> Order:
     Comparing at different rungs is not transitive; where a cycle leaves nobody undominated, those whom the fewest
     dominate form the next front.
     """
-    order = Order([0] * len(climbs), [0.0] * len(climbs))
+    order = Ranking([0] * len(climbs), [0.0] * len(climbs))
     for number, members in enumerate(_peel(climbs)):
         for i, distance in zip(members, _crowding([climbs[i][-1] for i in members]), strict=True):
             order.rank[i], order.crowding[i] = number, distance

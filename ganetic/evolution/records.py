@@ -14,7 +14,7 @@ from ganetic.evolution.individual import Individual, seed_trace
 from ganetic.evolution.migrations import SEARCH
 from ganetic.evolution.trial_queue import ABOUT, results_of, submissions_in
 from ganetic.files import refuse_other_than_utf8
-from ganetic.jobs.journal import Entry, Event, Journal, Record, Submission
+from ganetic.jobs.journal import Event, JobSummary, Journal, Record, Submission
 from ganetic.metrics.fitness import SeedTrace
 from ganetic.training.result import TrialResult
 
@@ -68,7 +68,7 @@ class RunReader:
         self.made_with: dict[str, str] = about.made_with
         # Events first: what they say of the trials, such as that all finals have ended, then holds for the entries.
         self.events: list[Event] = self._journal.events()
-        self.entries: list[Entry] = self._journal.entries()
+        self.entries: list[JobSummary] = self._journal.entries()
         with self.as_written():
             if any(entry.number != place for place, entry in enumerate(self.entries)):
                 raise ValueError("trials are missing")
@@ -179,7 +179,7 @@ class RunReader:
         """Draws that were rejected without a training, by reason; the most frequent first."""
         return self._journal.sums(f"$.{ABOUT}.rejections", below=len(self.entries))
 
-    def _trials_where(self, wanted: Callable[[Entry], bool]) -> tuple[list[Submission], dict[int, TrialResult]]:
+    def _trials_where(self, wanted: Callable[[JobSummary], bool]) -> tuple[list[Submission], dict[int, TrialResult]]:
         numbers = [entry.number for entry in self.entries if wanted(entry)]
         submissions, records = submissions_in(self._journal, numbers), self._records(numbers)
         with self.as_written():

@@ -7,7 +7,7 @@ from typing import Any
 
 from ganetic.evolution.migrations import about_today
 from ganetic.jobs.executor import Executor, Payload
-from ganetic.jobs.journal import Entry, Journal, Record, Submission, collector_off
+from ganetic.jobs.journal import JobSummary, Journal, Record, Submission, collector_off
 from ganetic.training.result import TrialResult, TrialState
 from ganetic.training.spec import TrialSpec
 
@@ -117,6 +117,6 @@ def results_of(records: list[Record]) -> dict[int, TrialResult]:
     return {record.number: trial_result(record.state, record.record, record.seconds) for record in records}
 
 
-def describe(result: TrialResult | Entry) -> str:
+def describe(result: TrialResult | JobSummary) -> str:
     """``completed``, ``pruned: mode_collapse``, …: the key under which a trial is counted."""
     return f"{result.state}: {result.reason}" if result.reason else str(result.state)

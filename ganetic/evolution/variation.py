@@ -12,7 +12,7 @@ from ganetic.errors import UserError
 from ganetic.evolution.genome import Genome, Trees, drawing_from
 from ganetic.evolution.individual import Individual
 from ganetic.evolution.neighbours import curve
-from ganetic.evolution.nsga2 import Order, rank
+from ganetic.evolution.nsga2 import Ranking, rank
 from ganetic.evolution.space import SearchSpace
 from ganetic.loss.expression import depth, node_count
 from ganetic.loss.fingerprint import of_responses
@@ -160,7 +160,7 @@ class Breeder:
 
         return offspring
 
-    def _select(self, population: Sequence[Individual], order: Order) -> Individual:
+    def _select(self, population: Sequence[Individual], order: Ranking) -> Individual:
         """A tournament by rank; a tie goes to the smaller, or to the less crowded, individual."""
         contestants = [random.randrange(len(population)) for _ in range(self._space.evolution.tournament)]
         if random.random() < self._space.evolution.parsimony:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-class Order:
+class ImageOrder:
     """Batches of indices, epoch after epoch in a new order; a batch may end one epoch and begin the next.
 
     Args:

@@ -18,7 +18,7 @@ Work = Callable[[ContextT, Payload], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobResult:
     """What came of one job.
 
     Attributes:
@@ -60,7 +60,7 @@ class Executor(Protocol):
             ValueError: a job of this number is outstanding, or the executor is closed.
         """
 
-    def wait(self, timeout: float | None = None) -> list[Outcome]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         """Wait for jobs to end.
 
         Args:
@@ -110,7 +110,7 @@ class SerialExecutor(Executor):
             raise ValueError(f"job {number} is outstanding already")
         self._queue.append((number, copy.deepcopy(payload)))
 
-    def wait(self, timeout: float | None = None) -> list[Outcome]:  # noqa: ARG002 - a running job cannot be left
+    def wait(self, timeout: float | None = None) -> list[JobResult]:  # noqa: ARG002 - a running job cannot be left
         """Run the next job and return its outcome; see `Executor.wait`."""
         if not self._queue:
             return []
@@ -119,7 +119,7 @@ class SerialExecutor(Executor):
         record, error = run_caught(self._run, payload)
         self._queue.popleft()
         seconds = time.perf_counter() - started
-        return [Outcome(number, "raised" if error else "done", record, error, 1, seconds, platform.node())]
+        return [JobResult(number, "raised" if error else "done", record, error, 1, seconds, platform.node())]
 
     def outstanding(self) -> int:
         """Return the number of queued jobs."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 from pydantic_core import from_json
 
 from ganetic.errors import UserError
-from ganetic.jobs.executor import Outcome
+from ganetic.jobs.executor import JobResult
 from ganetic.jobs.journal_file import (
     APPLICATION_ID,
     SCHEMA_VERSION,
@@ -73,7 +73,7 @@ class Submission(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What came of a submission; the fields of `ganetic.jobs.executor.Outcome` and these.
+    """What came of a submission; the fields of `ganetic.jobs.executor.JobResult` and these.
 
     Attributes:
         state: the record's own ``"state"``, or the status where it has none.
@@ -93,7 +93,7 @@ class Record(NamedTuple):
     finished_at: float
 
 
-class Entry(NamedTuple):
+class JobSummary(NamedTuple):
     """A submission without its payload, and what came of it without the record; see `Submission` and `Record`.
 
     Attributes:
@@ -229,11 +229,11 @@ class Journal:
         rows = [(*s[:4], _dump(s.payload), s.submitted_at) for s in submissions]
         self._insert("INSERT INTO submissions VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def record(self, outcome: Outcome) -> None:
+    def record(self, outcome: JobResult) -> None:
         """Write down what came of a submission; see `record_all`."""
         self.record_all([outcome])
 
-    def record_all(self, outcomes: Iterable[Outcome]) -> list[Record]:
+    def record_all(self, outcomes: Iterable[JobResult]) -> list[Record]:
         """Write down what came of submissions, in one transaction, and return the records as they now stand there.
 
         Raises:
@@ -257,11 +257,11 @@ class Journal:
             "INSERT INTO events (at, name, detail, time) VALUES (?, ?, ?, ?)", [(at, name, _dump(detail), time.time())]
         )
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[JobSummary]:
         """Return a short form of all submissions and records, as of one moment, in order of number."""
         query = "SELECT number, kind, subject, state, reason FROM submissions LEFT JOIN records USING (number)"
         with collector_off():
-            return list(map(Entry._make, self._select(f"{query} ORDER BY number")))
+            return list(map(JobSummary._make, self._select(f"{query} ORDER BY number")))
 
     def endings(self, numbers: Collection[int]) -> list[Ending]:
         """Return how the jobs with these numbers ended, in order of number."""
@@ -345,7 +345,7 @@ class Journal:
                 raise
 
 
-def _record(outcome: Outcome, finished_at: float) -> Record:
+def _record(outcome: JobResult, finished_at: float) -> Record:
     said = outcome.record or {}
     return Record(
         number=outcome.number,

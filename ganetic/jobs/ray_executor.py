@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import ray
 
 from ganetic.errors import UserError
-from ganetic.jobs.executor import ContextT, Executor, Outcome, Payload, Status, Work, run_caught
+from ganetic.jobs.executor import ContextT, Executor, JobResult, Payload, Status, Work, run_caught
 from ganetic.jobs.ray_session import connect, nodes, room_for_jobs
 
 MAX_CRASHES = 3
@@ -123,7 +123,7 @@ class RayExecutor(Executor):
         self._queue: list[tuple[int, _Job]] = []  # a heap: the first submitted first, tried again or not
         self._submitted = 0
         self._suspects: list[_Job] = []
-        self._outcomes: list[Outcome] = []
+        self._outcomes: list[JobResult] = []
         self._slots: list[_Slot] = []
         try:
             count = _count(workers, room_for_jobs(gpus_per_job), gpus_per_job, self._session.started)
@@ -153,7 +153,7 @@ class RayExecutor(Executor):
         self._enqueue(job)
         self._fill()
 
-    def wait(self, timeout: float | None = None) -> list[Outcome]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         """Wait for jobs to end; see `Executor.wait`.
 
         Raises:
@@ -252,7 +252,7 @@ class RayExecutor(Executor):
         self._report(job, status, record, error)
 
     def _report(self, job: _Job, status: Status, record: dict[str, Any] | None, error: str | None) -> None:
-        self._outcomes.append(Outcome(job.number, status, record, error, job.attempts, job.seconds, job.node))
+        self._outcomes.append(JobResult(job.number, status, record, error, job.attempts, job.seconds, job.node))
         del self._jobs[job.number]
 
     def _lost(self, slot: _Slot, error: Exception) -> None:

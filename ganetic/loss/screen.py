@@ -48,7 +48,7 @@ class Rejection(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ScreenVerdict:
     """The screen's answer.
 
     Attributes:
@@ -74,7 +74,7 @@ class Forces:
     generator: Array
 
 
-def screen(formula: Formula, vanishing_bound: float = VANISHING_BOUND) -> Verdict:
+def screen(formula: Formula, vanishing_bound: float = VANISHING_BOUND) -> ScreenVerdict:
     """Ask the five questions in turn; under half a millisecond.
 
     Is it finite out to |d| = 20; does each label, and G, have a gradient; does d_real' - d_fake' keep one sign (D
@@ -89,18 +89,18 @@ def screen(formula: Formula, vanishing_bound: float = VANISHING_BOUND) -> Verdic
     return judge(*responses(formula), vanishing_bound)
 
 
-def judge(points: Grid, slots: dict[Slot, Response], vanishing_bound: float = VANISHING_BOUND) -> Verdict:
+def judge(points: Grid, slots: dict[Slot, Response], vanishing_bound: float = VANISHING_BOUND) -> ScreenVerdict:
     """`screen` on responses that are known already."""
     if not all(_bounded(response) for response in {id(response): response for response in slots.values()}.values()):
-        return Verdict(False, Rejection.NON_FINITE, None)
+        return ScreenVerdict(False, Rejection.NON_FINITE, None)
     felt = forces(points, slots, points.axis, points.cross)
     if any(np.abs(force).max() <= SMALLEST_GRADIENT for force in (felt.real, felt.fake, felt.generator)):
-        return Verdict(False, Rejection.NO_GRADIENT, None)
+        return ScreenVerdict(False, Rejection.NO_GRADIENT, None)
     orientation = _orientation(felt.real - felt.fake)
     if orientation is None:
-        return Verdict(False, Rejection.NO_SEPARATION, None)
+        return ScreenVerdict(False, Rejection.NO_SEPARATION, None)
     reason = _generator_fault(felt.generator, orientation, vanishing_bound)
-    return Verdict(reason is None, reason, orientation)
+    return ScreenVerdict(reason is None, reason, orientation)
 
 
 def forces(points: Grid, slots: dict[Slot, Response], axis: Places, cross: Places) -> Forces:

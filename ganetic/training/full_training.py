@@ -14,11 +14,11 @@ from ganetic.training.diagnosis import has_failed
 from ganetic.training.logger import NullLogger, TrainingLogger
 from ganetic.training.loop import Callback, Schedule, fit
 from ganetic.training.parallel import any_of
-from ganetic.training.setup import Work
+from ganetic.training.setup import TrainingSetup
 from ganetic.training.trainer import NonFiniteError, StoppedError, Trainer
 
 
-def go_on(run: Path, work: Work, cpu_threads: int, progress: ProgressCallback[TrainingProgress]) -> None:
+def go_on(run: Path, work: TrainingSetup, cpu_threads: int, progress: ProgressCallback[TrainingProgress]) -> None:
     """Train from the last checkpoint, or from the start, to the end; how it ended stands in the run's directory.
 
     Args:
@@ -59,7 +59,7 @@ class FullTraining(Callback):
         restored: how the training stood at the checkpoint where it goes on; None where it begins.
     """
 
-    def __init__(self, work: Work, logger: TrainingLogger, restored: TrainState | None) -> None:
+    def __init__(self, work: TrainingSetup, logger: TrainingLogger, restored: TrainState | None) -> None:
         self._work, self._training_logger = work, logger
         self._begins = restored is None
         self._standing = restored or TrainState(step=0, trace=())
@@ -128,7 +128,9 @@ class FullTraining(Callback):
             self._training_logger.measured(self._standing)
 
 
-def _training_logger(run: Path, work: Work, new: bool, progress: ProgressCallback[TrainingProgress]) -> TrainingLogger:
+def _training_logger(
+    run: Path, work: TrainingSetup, new: bool, progress: ProgressCallback[TrainingProgress]
+) -> TrainingLogger:
     if work.trainer.share.rank > 0:
         return NullLogger()
     return TrainingLogger(run, work.config, work.trainer, work.subject.training_images, new, progress)

@@ -16,7 +16,7 @@ from ganetic.training.failure_modes import FailureMode
 from ganetic.training.outcome import Training
 from ganetic.training.record import seconds_of
 from ganetic.training.result import TrialResult, TrialState
-from ganetic.training.setup import Work, prepare, with_prepared
+from ganetic.training.setup import TrainingSetup, prepare, with_prepared
 from ganetic.training.train import check_start, train_in
 
 TRAININGS = "trainings"
@@ -63,7 +63,7 @@ def prepare_for(config: TrainConfig, formula: Formula, download: bool = False) -
         UserError: something in the configuration does not fit together, there are no such images, or an untrained
             generator's cannot be told from them.
     """
-    work: Work = prepare(config, formula, download)
+    work: TrainingSetup = prepare(config, formula, download)
     return Prepared(work.subject, work.monitor.reference_statistics, check_start(work))
 
 

@@ -14,7 +14,7 @@ from ganetic.gan.step import StepLosses
 from ganetic.reproducible import random_stream
 from ganetic.training.checkpoint import TrainState, prune, write_checkpoint
 from ganetic.training.config import TrainConfig
-from ganetic.training.record import Record, seconds_of
+from ganetic.training.record import MetricsLog, seconds_of
 from ganetic.training.samples import SAMPLES, beside, scales_grid, write_png
 from ganetic.training.tensorboard import Board
 from ganetic.training.trainer import Trainer
@@ -51,7 +51,7 @@ class TrainingLogger:
         self._real = torch.tensor(real[chosen.numpy()])
         self._first, self._began = trainer.step, time.monotonic()
         kept = -1 if new else self._first  # a kill may have come after the first line, and before its checkpoint
-        self._record = Record(run, kept)
+        self._record = MetricsLog(run, kept)
         self._spent = seconds_of(run)
         self._board = Board(run, kept) if config.tensorboard else None
         shape = (SAMPLES, config.model.latent)

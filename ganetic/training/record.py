@@ -11,7 +11,7 @@ from ganetic.files import not_written, write_whole
 METRICS = "metrics.jsonl"
 
 
-class Record:
+class MetricsLog:
     """The lines of a run's ``metrics.jsonl``.
 
     Lines after the given step are deleted first, which a resumed training writes again, and those that say why it

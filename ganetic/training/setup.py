@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class TrainingSetup:
     """What a process trains with.
 
     Attributes:
@@ -43,7 +43,7 @@ class Work:
 @reproducible()
 def prepare(
     config: TrainConfig, formula: Formula, download: bool = False, share: DistributedContext = SINGLE_PROCESS
-) -> Work:
+) -> TrainingSetup:
     """Load the images, build the nets, and train the net that measures.
 
     Raises:
@@ -63,7 +63,7 @@ def prepare(
 @reproducible()
 def with_prepared(
     config: TrainConfig, formula: Formula, subject: TrainingData, reference_statistics: ReferenceStatistics
-) -> Work:
+) -> TrainingSetup:
     """Build the nets of a training whose images are loaded, and whose net that measures is trained.
 
     Raises:
@@ -118,6 +118,6 @@ def _work(
     subject: TrainingData,
     reference_statistics: ReferenceStatistics,
     trainer: Trainer,
-) -> Work:
+) -> TrainingSetup:
     evaluator = Evaluator(reference_statistics, config.model.latent, config.seed, device_for_trials())
-    return Work(config, formula, subject, trainer, Monitor(evaluator, config.steps))
+    return TrainingSetup(config, formula, subject, trainer, Monitor(evaluator, config.steps))

@@ -28,7 +28,7 @@ from ganetic.training.outcome import Training, training_in
 from ganetic.training.parallel import check_workers
 from ganetic.training.rates import Rates
 from ganetic.training.run_files import RunMetadata, is_training, read_page, write_page
-from ganetic.training.setup import Work, prepare
+from ganetic.training.setup import TrainingSetup, prepare
 
 ORPHAN_SECONDS = 60.0
 """A training whose driver was killed may go on for so long before its process is ended, too."""
@@ -104,7 +104,7 @@ def resume_training(
     return training_in(run)
 
 
-def train_in(run: Path, name: str, work: Work) -> Training:
+def train_in(run: Path, name: str, work: TrainingSetup) -> Training:
     """Train in a directory of one's own, from its last checkpoint where the training was begun there.
 
     It is trained on one CPU thread, so that the same comes out wherever it runs beside others.
@@ -166,7 +166,7 @@ def _rates(optimizer: OptimizerSpec) -> list[Rates]:
 
 
 def _go_on(
-    run: Path, work: Work, workers: int, page: RunMetadata, callback: ProgressCallback[TrainingProgress]
+    run: Path, work: TrainingSetup, workers: int, page: RunMetadata, callback: ProgressCallback[TrainingProgress]
 ) -> None:
     if workers == 1:
         go_on(run, work, int(page.made_with["cpu_threads"]), callback)
@@ -176,7 +176,7 @@ def _go_on(
     train_on_workers(run, workers, callback)
 
 
-def check_start(work: Work) -> float:
+def check_start(work: TrainingSetup) -> float:
     """Refuse images that an untrained generator's cannot be told from; of few images it is said instead.
 
     Returns:
@@ -206,7 +206,7 @@ def check_start(work: Work) -> float:
     return start
 
 
-def _page(name: str, work: Work, workers: int, cpu_threads: int | None = None) -> RunMetadata:
+def _page(name: str, work: TrainingSetup, workers: int, cpu_threads: int | None = None) -> RunMetadata:
     measure = work.monitor.reference_statistics
     size, channels = work.subject.training_images.shape[2:]
     # Resumed and evaluated from wherever, and with the window that its training images decided.
@@ -224,7 +224,7 @@ def _page(name: str, work: Work, workers: int, cpu_threads: int | None = None) -
     )
 
 
-def _threads(work: Work) -> int:
+def _threads(work: TrainingSetup) -> int:
     """On how many CPU threads to train: in small steps two wait for each other as long as they work.
 
     Measured with `msg-sagan` on two idle cores, two threads against one: 1.3 times as long at 32 pixels and batches of

@@ -12,7 +12,7 @@ from ganetic.config import Config
 from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
 from ganetic.gan.models import Nets, pyramid
-from ganetic.gan.order import Order
+from ganetic.gan.order import ImageOrder
 from ganetic.gan.profiles import PROFILES, ProfileName
 from ganetic.gan.regulariser import Regulariser, RegulariserSpec
 from ganetic.gan.step import Augment, Images, Loss, Optimizer, StepLosses, adam, gan_step
@@ -117,7 +117,7 @@ class Trainer:
         self._streams = _streams(spec)
         self._images = _images(images, device, spec.real_changes)
         self._scales = (images.shape[1],) if scales is None else scales
-        self._order = Order(len(images), spec.batch, self._streams["order"])
+        self._order = ImageOrder(len(images), spec.batch, self._streams["order"])
         self._profile = PROFILES.get(spec.profile)
         self.loss: Loss = GanLoss(formula)
         self._stepping: tuple[Optimizer, Optimizer] = self.optimizers

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.pulled import USUAL_NOISE, USUAL_WEIGHT, Pulled, shrunk
-from ganetic.evolution.neighbours import NEIGHBOURS, Result
+from ganetic.evolution.neighbours import NEIGHBOURS, ToldTrial
 from tests.evolution.test_neighbours import at, reference, reference_cap, tellings
 
 
-def after(results: Sequence[Result]) -> Pulled:
+def after(results: Sequence[ToldTrial]) -> Pulled:
     known = Pulled()
     for one in results:
         known.tell(one)
@@ -20,7 +20,7 @@ def after(results: Sequence[Result]) -> Pulled:
 
 @given(tellings(least=NEIGHBOURS + 1))
 @settings(max_examples=50)
-def test_noise_error_and_estimates_are_those_of_plain_python(results: list[Result]) -> None:
+def test_noise_error_and_estimates_are_those_of_plain_python(results: list[ToldTrial]) -> None:
     known, cap = after(results), reference_cap(results)
     capped = {one.number: [min(end, cap) for end in one.ends] for one in results}
     squares = math.fsum((end - fmean(own)) ** 2 for own in capped.values() for end in own)
@@ -41,8 +41,8 @@ def test_noise_error_and_estimates_are_those_of_plain_python(results: list[Resul
 
 
 def test_an_estimate_does_not_look_at_itself_twice() -> None:
-    others = [Result(number, at(number / 8), (4 + number / 100,)) for number in range(12)]
-    own = Result(3, others[3].curve, (3.9,))
+    others = [ToldTrial(number, at(number / 8), (4 + number / 100,)) for number in range(12)]
+    own = ToldTrial(3, others[3].curve, (3.9,))
     known = after([*others[:3], own, *others[4:]])
     expected = shrunk(3.9, 1, known.predict([own.curve], [3])[0].mean, known.noise, known.error)
     assert known.shrunk([own]) == [expected]
@@ -61,7 +61,7 @@ def test_estimates_lie_between_and_follow_the_evidence(
 
 
 def test_what_is_known_of_few_and_what_is_hopeless_stays_as_it_is() -> None:
-    assert Pulled().shrunk([Result(0, at(0.0), (4.0, 5.0))]) == [4.5]
-    hopeless = Result(5, at(9.0), (9.0,), failed=1)
-    known = after([*(Result(number, at(number), (4 + number / 10,)) for number in range(5)), hopeless])
+    assert Pulled().shrunk([ToldTrial(0, at(0.0), (4.0, 5.0))]) == [4.5]
+    hopeless = ToldTrial(5, at(9.0), (9.0,), failed=1)
+    known = after([*(ToldTrial(number, at(number), (4 + number / 10,)) for number in range(5)), hopeless])
     assert known.shrunk([hopeless]) == [9.0]

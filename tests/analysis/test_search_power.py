@@ -9,7 +9,7 @@ from analysis.search_power import REFERENCE, arm_space, arms, final_ratio, main,
 from ganetic.errors import UserError
 from ganetic.evolution.results import open_run
 from ganetic.evolution.space import load_space
-from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
+from ganetic.jobs.executor import Executor, JobResult, SerialExecutor
 from tests.evolution.fakes import SPACE, runtime, searched, serial, work
 
 ANALYSIS = Path(__file__).parents[2] / "analysis"
@@ -74,7 +74,7 @@ class Impatient(SerialExecutor):
 
     ended = 0
 
-    def wait(self, timeout: float | None = None) -> list[Outcome]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         outcomes = super().wait(timeout)
         self.ended += len(outcomes)
         if self.ended == 20:

@@ -5,7 +5,7 @@ import pytest
 
 from ganetic.cli import run_command
 from ganetic.evolution.resources import Context, Runtime
-from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
+from ganetic.jobs.executor import Executor, JobResult, SerialExecutor
 from ganetic.loss.card import read_card
 from tests.evolution.fakes import MATERIALS
 from tests.small_run import new_small_run, pretend
@@ -126,9 +126,9 @@ def test_a_confirmation_without_any_trace_is_written_down_and_drawn(
     in_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(SerialExecutor):
-        def wait(self, timeout: float | None = None) -> list[Outcome]:
+        def wait(self, timeout: float | None = None) -> list[JobResult]:
             ended = super().wait(timeout)
-            return [Outcome(one.number, "timed_out", None, "it ran too long", 2, 9.0, one.node) for one in ended]
+            return [JobResult(one.number, "timed_out", None, "it ran too long", 2, 9.0, one.node) for one in ended]
 
     run = new_small_run(in_folder / "run")
     monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: Slow(pretend, context))

@@ -16,7 +16,7 @@ from ganetic.evolution.individual import Scale
 from ganetic.evolution.resources import Context, MakeExecutor, Runtime
 from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, Stop, Trees
-from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
+from ganetic.jobs.executor import Executor, JobResult, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal
 from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.frechet import FeatureStatistics
@@ -109,7 +109,7 @@ class Mishaps(Executor):
         self._payloads[number] = payload
         self.inner.submit(number, payload)
 
-    def wait(self, timeout: float | None = None) -> list[Outcome]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         return [self._befall(outcome) for outcome in self.inner.wait(timeout)]
 
     def outstanding(self) -> int:
@@ -118,12 +118,12 @@ class Mishaps(Executor):
     def close(self) -> None:
         self.inner.close()
 
-    def _befall(self, outcome: Outcome) -> Outcome:
+    def _befall(self, outcome: JobResult) -> JobResult:
         what = mishap(self._payloads[outcome.number])
         if what == "timed_out":
-            return Outcome(outcome.number, "timed_out", None, "it ran too long", 2, 9.0, outcome.node)
+            return JobResult(outcome.number, "timed_out", None, "it ran too long", 2, 9.0, outcome.node)
         if what == "crashed":
-            return Outcome(outcome.number, "crashed", None, "it killed three workers", 3, 0.1, outcome.node)
+            return JobResult(outcome.number, "crashed", None, "it killed three workers", 3, 0.1, outcome.node)
         return outcome
 
 

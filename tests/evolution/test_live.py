@@ -12,7 +12,7 @@ from ganetic.evolution.results import Run
 from ganetic.evolution.search import search
 from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, SpaceProxy, Stop, Trees
 from ganetic.jobs import ray_session
-from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
+from ganetic.jobs.executor import Executor, JobResult, Payload, SerialExecutor
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.training.trial import work
 from tests.evolution.fakes import journal_of
@@ -89,7 +89,7 @@ def test_the_same_search_when_a_node_is_killed(cluster: Any, serial_run: Run, tm
         def submit(self, number: int, payload: Payload) -> None:
             self._inner.submit(number, payload)
 
-        def wait(self, timeout: float | None = None) -> list[Outcome]:
+        def wait(self, timeout: float | None = None) -> list[JobResult]:
             # Before the next results are taken: the node that ended a trial last has another one again.
             if self._ended >= 5 and cluster.worker_nodes and self._inner.outstanding() >= 2:
                 assert self._inner.slots == 2

@@ -20,7 +20,7 @@ from ganetic.evolution.neighbours import (
     UNIT_OF_BETA1,
     Neighbours,
     Prediction,
-    Result,
+    ToldTrial,
     curve,
 )
 from ganetic.loss.formula import Formula
@@ -59,7 +59,7 @@ def knowing(*values: float, capacity: int = 500) -> Neighbours:
     """Losses with a training each, in a row, a unit apart."""
     known = Neighbours(capacity)
     for number, value in enumerate(values):
-        known.tell(Result(number, at(number), (value,)))
+        known.tell(ToldTrial(number, at(number), (value,)))
     return known
 
 
@@ -130,7 +130,7 @@ def test_rates_add_to_the_distance() -> None:
     assert apart(first, hinge) == pytest.approx(math.hypot(plain, FACTOR_OF_TWO), abs=1e-3)
 
 
-def reference(known: Sequence[Result], own: Array, cap: float, without: int = -1) -> Prediction:
+def reference(known: Sequence[ToldTrial], own: Array, cap: float, without: int = -1) -> Prediction:
     """The regression in plain Python."""
     rows = []
     for one in known:
@@ -145,7 +145,7 @@ def reference(known: Sequence[Result], own: Array, cap: float, without: int = -1
     return Prediction(mean, math.sqrt(math.fsum(squares) / math.fsum(weights)))
 
 
-def reference_cap(known: Sequence[Result]) -> float:
+def reference_cap(known: Sequence[ToldTrial]) -> float:
     trained = [fmean(one.ends) for one in known if not one.failed]
     return 2 * median(trained) - min(trained) if len(trained) >= LEAST_TRAINED else math.inf
 
@@ -155,17 +155,17 @@ ends = st.lists(st.sampled_from([4.0, 4.1, 4.25, 4.5, 5.0, 6.3]), min_size=1, ma
 
 
 @st.composite
-def tellings(draw: st.DrawFn, least: int = 1) -> list[Result]:
+def tellings(draw: st.DrawFn, least: int = 1) -> list[ToldTrial]:
     """Results in places of which many are equal, in any order of their numbers."""
     rows = draw(st.lists(st.tuples(places, ends), min_size=least, max_size=25))
     numbers = draw(st.permutations(range(len(rows))))
     return [
-        Result(number, at(*place), own, failed=own.count(6.3))
+        ToldTrial(number, at(*place), own, failed=own.count(6.3))
         for number, (place, own) in zip(numbers, rows, strict=True)
     ]
 
 
-def after(results: Sequence[Result], capacity: int = 500) -> Neighbours:
+def after(results: Sequence[ToldTrial], capacity: int = 500) -> Neighbours:
     known = Neighbours(capacity)
     for one in results:
         known.tell(one)
@@ -173,7 +173,7 @@ def after(results: Sequence[Result], capacity: int = 500) -> Neighbours:
 
 
 @given(tellings(), st.lists(places, min_size=1, max_size=5))
-def test_predictions_are_those_of_plain_python(results: list[Result], asked: list[tuple[float, ...]]) -> None:
+def test_predictions_are_those_of_plain_python(results: list[ToldTrial], asked: list[tuple[float, ...]]) -> None:
     known, cap = after(results), reference_cap(results)
     assert known.cap == pytest.approx(cap)
     curves = [at(*place) for place in asked]
@@ -185,7 +185,7 @@ def test_predictions_are_those_of_plain_python(results: list[Result], asked: lis
 
 @given(tellings(), st.lists(places, min_size=1, max_size=6), st.randoms())
 def test_the_order_of_telling_and_asking_changes_no_bit(
-    results: list[Result], asked: list[tuple[float, ...]], stream: random.Random
+    results: list[ToldTrial], asked: list[tuple[float, ...]], stream: random.Random
 ) -> None:
     curves = [at(*place) for place in asked]
     found = after(results).predict(curves)
@@ -199,7 +199,7 @@ def test_the_order_of_telling_and_asking_changes_no_bit(
 def test_equal_distances_go_by_number() -> None:
     known = Neighbours()
     for number in (7, 3, 9, 1, 8, 5, 2):
-        known.tell(Result(number, at(1.0), (float(number),), failed=1))
+        known.tell(ToldTrial(number, at(1.0), (float(number),), failed=1))
     assert known.predict([at(0.0)])[0].mean == pytest.approx(fmean([1, 2, 3, 5, 7]))
 
 
@@ -226,22 +226,22 @@ def test_one_alone_predicts_others_but_not_itself() -> None:
 
 def test_the_latest_are_kept_and_a_new_result_of_a_number_counts_as_told_now() -> None:
     known = knowing(1.0, 2.0, 3.0, capacity=3)
-    known.tell(Result(0, at(0.0), (1.5, 1.7)))
-    known.tell(Result(9, at(9.0), (9.0,)))
+    known.tell(ToldTrial(0, at(0.0), (1.5, 1.7)))
+    known.tell(ToldTrial(9, at(9.0), (9.0,)))
     assert len(known) == 3
     kept = [one.mean for one in known.predict([at(0.0), at(1.0)])]
     expected = [
-        Result(0, at(0.0), (1.5, 1.7)),
-        Result(2, at(2.0), (3.0,)),
-        Result(9, at(9.0), (9.0,)),
+        ToldTrial(0, at(0.0), (1.5, 1.7)),
+        ToldTrial(2, at(2.0), (3.0,)),
+        ToldTrial(9, at(9.0), (9.0,)),
     ]
     assert kept == pytest.approx([reference(expected, at(place), math.inf).mean for place in (0.0, 1.0)])
 
 
 def test_bad_and_hopeless_are_one() -> None:
-    good = [Result(number, at(number), (4 + number / 10,)) for number in range(5)]
-    bad = after([*good, Result(5, at(9.0), (4.5,))])
-    hopeless = after([*good, Result(5, at(9.0), (9.0,), failed=1)])
+    good = [ToldTrial(number, at(number), (4 + number / 10,)) for number in range(5)]
+    bad = after([*good, ToldTrial(5, at(9.0), (4.5,))])
+    hopeless = after([*good, ToldTrial(5, at(9.0), (9.0,), failed=1)])
     assert hopeless.cap == pytest.approx(4.4)
     assert hopeless.predict([at(9.0)])[0].mean < bad.predict([at(9.0)])[0].mean < 4.5
 
@@ -249,13 +249,13 @@ def test_bad_and_hopeless_are_one() -> None:
 @pytest.mark.parametrize(
     ("result", "fault"),
     [
-        (Result(0, np.zeros(3), (4.0,)), "curve of individual 0"),
-        (Result(0, np.full(COORDINATES, np.nan), (4.0,)), "curve of individual 0"),
-        (Result(0, np.zeros(COORDINATES), ()), "individual 0 has the ln fd"),
-        (Result(0, np.zeros(COORDINATES), (4.0, math.nan)), "individual 0 has the ln fd"),
+        (ToldTrial(0, np.zeros(3), (4.0,)), "curve of individual 0"),
+        (ToldTrial(0, np.full(COORDINATES, np.nan), (4.0,)), "curve of individual 0"),
+        (ToldTrial(0, np.zeros(COORDINATES), ()), "individual 0 has the ln fd"),
+        (ToldTrial(0, np.zeros(COORDINATES), (4.0, math.nan)), "individual 0 has the ln fd"),
     ],
 )
-def test_what_is_not_finite_is_refused_at_the_door(result: Result, fault: str) -> None:
+def test_what_is_not_finite_is_refused_at_the_door(result: ToldTrial, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         Neighbours().tell(result)
 

@@ -23,7 +23,7 @@ from ganetic.evolution.results import Run, latest_run, open_run
 from ganetic.evolution.search import resume, search
 from ganetic.evolution.space import Rung
 from ganetic.evolution.trial_queue import results_of
-from ganetic.jobs.journal import Entry, Journal, Record
+from ganetic.jobs.journal import JobSummary, Journal, Record
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
 from ganetic.report.renderers.markdown import markdown
@@ -307,7 +307,7 @@ def test_a_run_is_not_called_finished_before_all_its_finals_are_read(
     read = Journal.entries
     resumed: list[bool] = []
 
-    def entries(journal: Journal) -> list[Entry]:
+    def entries(journal: Journal) -> list[JobSummary]:
         if not resumed:
             resumed.append(True)
             resume(directory, runtime(serial_with_mishaps))

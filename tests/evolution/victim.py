@@ -11,7 +11,7 @@ from typing import Any
 from ganetic.evolution.resources import MakeExecutor
 from ganetic.evolution.search import resume, search
 from ganetic.evolution.space import SearchSpace
-from ganetic.jobs.executor import Executor, Outcome, Payload
+from ganetic.jobs.executor import Executor, JobResult, Payload
 from tests.evolution.fakes import SPACE, runtime, serial_with_mishaps
 
 Moment = tuple[str, int]
@@ -34,7 +34,7 @@ class Fatal(Executor):
         self._reach("submitted", number)
         self._inner.submit(number, payload)
 
-    def wait(self, timeout: float | None = None) -> list[Outcome]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         self._reach("recorded", self._ended)
         outcomes = self._inner.wait(timeout)
         self._ended += len(outcomes)

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganetic.jobs.executor import Executor, Outcome
+from ganetic.jobs.executor import Executor, JobResult
 
 CONTEXT = {"factor": 3, "array": np.arange(100_000.0)}
 
 
-def drain(executor: Executor) -> list[Outcome]:
-    outcomes: list[Outcome] = []
+def drain(executor: Executor) -> list[JobResult]:
+    outcomes: list[JobResult] = []
     while executor.outstanding():
         outcomes += executor.wait()
     return outcomes

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ganetic.jobs.executor import Executor, Outcome, Payload, run_caught
+from ganetic.jobs.executor import Executor, JobResult, Payload, run_caught
 
 
 class SimulatedExecutor(Executor):
@@ -43,7 +43,7 @@ class SimulatedExecutor(Executor):
         self._queue.append((number, copy.deepcopy(payload)))
         self._fill()
 
-    def wait(self, timeout: float | None = None) -> list[Outcome]:
+    def wait(self, timeout: float | None = None) -> list[JobResult]:
         if not self._running:
             return []
         limit = math.inf if timeout is None else self.now + timeout
@@ -78,8 +78,8 @@ class SimulatedExecutor(Executor):
             heapq.heappush(self._running, (end, number, self.now, payload))
             self.started.append(number)
 
-    def _finish(self) -> Outcome:
+    def _finish(self) -> JobResult:
         end, number, start, payload = heapq.heappop(self._running)
         self._finished_seconds += end - start
         record, error = run_caught(self._work, payload)
-        return Outcome(number, "raised" if error else "done", record, error, 1, end - start, "simulated")
+        return JobResult(number, "raised" if error else "done", record, error, 1, end - start, "simulated")

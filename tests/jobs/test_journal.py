@@ -19,13 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ganetic.errors import UserError
-from ganetic.jobs.executor import Outcome
+from ganetic.jobs.executor import JobResult
 from ganetic.jobs.journal import Journal, Submission
 
 PAYLOAD = {"formula": "sqrt(p)", "seed": 3, "steps": 800, "kill": [{"step": 100, "above": 0.5}]}
 RECORD = {"state": "pruned", "reason": "mode_collapse", "steps": 200, "trace": [[0, 900.5], [100, 400.25]]}
-DONE = Outcome(0, "done", RECORD, None, 1, 7.5, "laptop")
-CRASHED = Outcome(1, "crashed", None, "it died", 3, 0.5, "laptop")
+DONE = JobResult(0, "done", RECORD, None, 1, 7.5, "laptop")
+CRASHED = JobResult(1, "crashed", None, "it died", 3, 0.5, "laptop")
 
 
 @pytest.fixture

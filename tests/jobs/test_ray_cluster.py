@@ -5,7 +5,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from ganetic.jobs.executor import Outcome
+from ganetic.jobs.executor import JobResult
 from ganetic.jobs.ray_executor import RayExecutor
 from tests.jobs.contract import drain
 from tests.jobs.works import work
@@ -34,7 +34,7 @@ def test_a_node_is_killed_while_jobs_run(cluster: Any) -> None:
 
         for number in range(8):
             executor.submit(number, {"do": "scale", "value": number, "seconds": 0.6})
-        outcomes: list[Outcome] = []
+        outcomes: list[JobResult] = []
         while len(outcomes) < 3:
             outcomes += executor.wait()
         (node,) = cluster.worker_nodes

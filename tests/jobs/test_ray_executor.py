@@ -7,7 +7,7 @@ import ray
 
 from ganetic.errors import UserError
 from ganetic.jobs import ray_executor, ray_session
-from ganetic.jobs.executor import Executor, Outcome
+from ganetic.jobs.executor import Executor, JobResult
 from ganetic.jobs.ray_executor import RayExecutor
 from tests.jobs.contract import CONTEXT, ExecutorContract, drain
 from tests.jobs.works import work
@@ -37,7 +37,7 @@ def pair(local_ray: None) -> Iterator[RayExecutor]:
         yield executor
 
 
-def outcomes_of(executor: RayExecutor, payloads: list[dict[str, Any]]) -> list[Outcome]:
+def outcomes_of(executor: RayExecutor, payloads: list[dict[str, Any]]) -> list[JobResult]:
     for number, payload in enumerate(payloads):
         executor.submit(number, payload)
     return sorted(drain(executor), key=lambda outcome: outcome.number)

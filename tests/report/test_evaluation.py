@@ -1,7 +1,7 @@
 import json
 
 from ganetic.evaluation.metric import METRICS
-from ganetic.evaluation.results import Copy, Evaluation, Fault, Flag, Measure
+from ganetic.evaluation.results import Copy, Evaluation, Fault, Flag, MetricResult
 from ganetic.metrics.resampling import SCHEME
 from ganetic.report.evaluation import evaluation_page, evaluation_record
 from tests.report import printed
@@ -10,7 +10,7 @@ WORST = Evaluation(
     data="chest-xray-of-children-128:0123456789ab",
     generated=100_000,
     measures=tuple(
-        Measure(
+        MetricResult(
             name=name, protocol=f"{name}@chest/50k", value=-1234.5678, low=-2345.678, high=2345.678, floor=0.1, n=50_000
         )
         for name in METRICS.names()

@@ -13,7 +13,7 @@ from ganetic.errors import UserError
 from ganetic.evolution.resources import Context, Runtime
 from ganetic.evolution.results import latest_run, open_run
 from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
-from ganetic.jobs.executor import Executor, Outcome, Payload, SerialExecutor
+from ganetic.jobs.executor import Executor, JobResult, Payload, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.formula import Formula
@@ -132,9 +132,9 @@ def test_what_crashed_timed_out_or_raised_is_a_row_with_its_reason(tmp_path: Pat
         def submit(self, number: int, payload: Payload) -> None:
             self.inner.submit(number, payload)
 
-        def wait(self, timeout: float | None = None) -> list[Outcome]:
+        def wait(self, timeout: float | None = None) -> list[JobResult]:
             return [
-                Outcome(0, "raised", None, "Traceback:\n  somewhere\nValueError: our bug", 1, 0.1, "here")
+                JobResult(0, "raised", None, "Traceback:\n  somewhere\nValueError: our bug", 1, 0.1, "here")
                 if outcome.number == 0
                 else outcome
                 for outcome in self.inner.wait(timeout)

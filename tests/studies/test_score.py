@@ -7,7 +7,7 @@ import pytest
 from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
 from ganetic.evolution.resources import Context
-from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
+from ganetic.jobs.executor import Executor, JobResult, SerialExecutor
 from ganetic.loss.card import LossCard, Training, write_card
 from ganetic.loss.library import LIBRARY
 from ganetic.studies.score import score
@@ -96,9 +96,9 @@ def test_a_card_that_was_found_at_other_rates_is_named(tmp_path: Path, caplog: p
 
 def test_a_training_that_raised_is_our_own_bug() -> None:
     class Broken(SerialExecutor):
-        def wait(self, timeout: float | None = None) -> list[Outcome]:
+        def wait(self, timeout: float | None = None) -> list[JobResult]:
             super().wait(timeout)
-            return [Outcome(0, "raised", None, "our own bug", 1, 0.0, "here")]
+            return [JobResult(0, "raised", None, "our own bug", 1, 0.0, "here")]
 
     def broken(materials: Context) -> Executor:
         return Broken(work, materials)

@@ -12,7 +12,7 @@ from ganetic.callbacks import Progress, ProgressCallback
 from ganetic.errors import UserError
 from ganetic.evolution.resources import Context
 from ganetic.evolution.space import SpaceProxy
-from ganetic.jobs.executor import Executor, Outcome, SerialExecutor
+from ganetic.jobs.executor import Executor, JobResult, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.loss.card import LossCard, Training, write_card
 from ganetic.loss.library import LIBRARY
@@ -239,10 +239,10 @@ def test_a_comparison_is_not_there_while_rates_are_chosen(begun: Path) -> None:
 
 def test_a_training_that_raised_chooses_nothing(tmp_path: Path) -> None:
     class Faulty(SerialExecutor):
-        def wait(self, timeout: float | None = None) -> list[Outcome]:
+        def wait(self, timeout: float | None = None) -> list[JobResult]:
             error = "Traceback:\n  somewhere\nValueError: our bug"
             return [
-                Outcome(3, "raised", None, error, 1, 0.1, "here") if outcome.number == 3 else outcome
+                JobResult(3, "raised", None, error, 1, 0.1, "here") if outcome.number == 3 else outcome
                 for outcome in super().wait(timeout)
             ]
 

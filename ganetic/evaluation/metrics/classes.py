@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ganetic.evaluation.measures import measured, net_name, protocol_of
 from ganetic.evaluation.metric import METRICS, Evidence, Metric
-from ganetic.evaluation.results import Measure
+from ganetic.evaluation.results import MetricResult
 from ganetic.metrics.diversity import covered, divergence
 
 Comparison = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
@@ -26,7 +26,7 @@ class ClassCoverage(Metric):
     better = "higher"
     reading = "share of classes"
 
-    def measure(self, evidence: Evidence) -> Measure:
+    def measure(self, evidence: Evidence) -> MetricResult:
         """Take it; nothing more is needed."""
         return _compared(self, evidence, covered, most=1.0)
 
@@ -40,12 +40,12 @@ class ClassDivergence(Metric):
     better = "lower"
     reading = "nats; 0 is equal"
 
-    def measure(self, evidence: Evidence) -> Measure:
+    def measure(self, evidence: Evidence) -> MetricResult:
         """Take it; nothing more is needed."""
         return _compared(self, evidence, divergence, most=np.inf)
 
 
-def _compared(metric: Metric, evidence: Evidence, comparison: Comparison, most: float) -> Measure:
+def _compared(metric: Metric, evidence: Evidence, comparison: Comparison, most: float) -> MetricResult:
     own, sides = evidence.reference_statistics, evidence.sides
     real = own.diversity.shares
     assert real is not None

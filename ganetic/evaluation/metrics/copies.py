@@ -5,7 +5,7 @@ from torch import Tensor
 from ganetic.evaluation.measures import measured
 from ganetic.evaluation.memorization import Distances
 from ganetic.evaluation.metric import METRICS, Evidence, Metric
-from ganetic.evaluation.results import Measure
+from ganetic.evaluation.results import MetricResult
 from ganetic.metrics.memorization import COPY_RATIO
 from ganetic.metrics.reference import budget
 
@@ -19,7 +19,7 @@ class NearerInFeatures(Metric):
     better = "between"
     reading = "0.5; more: copying"
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take it; needs the training images."""
         found = evidence.memorization
         return None if found is None else _nearer(self.name, found.data, found.in_features)
@@ -34,7 +34,7 @@ class NearerInPixels(Metric):
     better = "between"
     reading = "0.5; more: copying"
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take it; needs the training images."""
         found = evidence.memorization
         return None if found is None else _nearer(self.name, found.data, found.in_pixels)
@@ -49,7 +49,7 @@ class Copies(Metric):
     better = "lower"
     reading = "share of copies"
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take it; needs the training images."""
         if evidence.memorization is None:
             return None
@@ -65,7 +65,7 @@ class Copies(Metric):
         return measured(self.name, protocol, (of, of_the_floor), len(ratios))
 
 
-def _nearer(name: str, data: str, distances: Distances) -> Measure:
+def _nearer(name: str, data: str, distances: Distances) -> MetricResult:
     count = len(distances.made)
     protocol = f"{name}@{data}-{distances.space}/{budget(count)}"
     return measured(name, protocol, (distances.nearer, distances.nearer_of_unseen), count)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ganetic.evaluation.measures import frechet, frechet_text, measured
 from ganetic.evaluation.metric import METRICS, Evidence, Metric
-from ganetic.evaluation.results import Measure
+from ganetic.evaluation.results import MetricResult
 
 
 @METRICS.register("fd")
@@ -17,7 +17,7 @@ class FrechetDistance(Metric):
     better = "lower"
     reading = "lower is better"
 
-    def measure(self, evidence: Evidence) -> Measure:
+    def measure(self, evidence: Evidence) -> MetricResult:
         """Take it; nothing more is needed."""
         own, sides = evidence.reference_statistics, evidence.sides
         generated, floor = (partial(frechet, own.reference, side.features) for side in (sides.generated, sides.floor))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ganetic.evaluation.measures import frechet, frechet_text, measured, protocol_of
 from ganetic.evaluation.metric import METRICS, Evidence, Metric
-from ganetic.evaluation.results import Measure
+from ganetic.evaluation.results import MetricResult
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.metrics.inception import build_inception, inception_features
 from ganetic.metrics.kernel_distance import KernelParts, kernel_distance
@@ -42,7 +42,7 @@ class _Frechet(Metric):
         """Write it with one decimal below a thousand."""
         return frechet_text(value)
 
-    def _take(self, evidence: Evidence) -> Measure:
+    def _take(self, evidence: Evidence) -> MetricResult:
         generated, real, floor = evidence.once(_features)
         statistics = FeatureStatistics.of(real)
         assert evidence.inception is not None
@@ -66,14 +66,14 @@ class _Kernel(Metric):
         """Write it with five decimals."""
         return f"{value:.5f}"
 
-    def _take(self, evidence: Evidence) -> Measure:
+    def _take(self, evidence: Evidence) -> MetricResult:
         generated, real, floor = evidence.once(_features)
         assert evidence.inception is not None
         n = len(evidence.sides)
         error = half_sample_error(KernelParts(generated, real).distance, n, self.name)
         value = kernel_distance(generated, real)
         low, high = interval(value, error, REPLICATES, -np.inf, np.inf)
-        return Measure(
+        return MetricResult(
             name=self.name,
             protocol=protocol_of(self.head, evidence.reference_statistics, evidence.inception.protocol),
             value=value,
@@ -91,7 +91,7 @@ class Fid(_Frechet):
     row = 7
     head = "fid"
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take it; needs the weights of 2015-12-05."""
         return self._take(evidence) if _is_fid(evidence) else None
 
@@ -103,7 +103,7 @@ class Kid(_Kernel):
     row = 8
     head = "kid"
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take it; needs the weights of 2015-12-05."""
         return self._take(evidence) if _is_fid(evidence) else None
 
@@ -115,7 +115,7 @@ class InceptionFd(_Frechet):
     row = 7
     head = "fd"
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take it; needs weights that are not those of 2015-12-05."""
         return self._take(evidence) if _is_fid(evidence) is False else None
 
@@ -127,6 +127,6 @@ class InceptionKd(_Kernel):
     row = 8
     head = "kd"
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take it; needs weights that are not those of 2015-12-05."""
         return self._take(evidence) if _is_fid(evidence) is False else None

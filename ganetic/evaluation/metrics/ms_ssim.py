@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ganetic.evaluation.measures import measured, protocol_of
 from ganetic.evaluation.metric import METRICS, Evidence, Metric
-from ganetic.evaluation.results import Measure
+from ganetic.evaluation.results import MetricResult
 from ganetic.metrics.ms_ssim import WINDOW, scales_for
 from ganetic.metrics.pairs import PairSimilarity
 
@@ -18,7 +18,7 @@ class SimilarityDifference(Metric):
     better = "lower"
     reading = "above 0: too alike"
 
-    def measure(self, evidence: Evidence) -> Measure | None:
+    def measure(self, evidence: Evidence) -> MetricResult | None:
         """Take it; needs images as large as the window of MS-SSIM."""
         sides, labelled = evidence.sides, evidence.labelled
         side = sides.real.images.shape[1]

@@ -2,7 +2,7 @@
 
 from ganetic.evaluation.measures import measured, net_name, protocol_of
 from ganetic.evaluation.metric import METRICS, Evidence, Metric
-from ganetic.evaluation.results import Measure
+from ganetic.evaluation.results import MetricResult
 from ganetic.metrics.layers import standardised
 from ganetic.metrics.precision import PrecisionRecall
 
@@ -31,7 +31,7 @@ class Precision(Metric):
     better = "higher"
     reading = "share that looks real"
 
-    def measure(self, evidence: Evidence) -> Measure:
+    def measure(self, evidence: Evidence) -> MetricResult:
         """Take it; nothing more is needed."""
         generated, floor = evidence.once(_both_sides)
         both = (generated.precision, floor.precision)
@@ -47,7 +47,7 @@ class Recall(Metric):
     better = "higher"
     reading = "share of real reached"
 
-    def measure(self, evidence: Evidence) -> Measure:
+    def measure(self, evidence: Evidence) -> MetricResult:
         """Take it; nothing more is needed."""
         generated, floor = evidence.once(_both_sides)
         return measured(self.name, _protocol(self, evidence), (generated.recall, floor.recall), len(evidence.sides))
