@@ -272,8 +272,8 @@ def peak_memory(pid: int) -> int:
 def search_rows(name: str, workers: int, minutes: float) -> list[Row]:
     """What a search gets done, beside the naive one."""
     space = load_space(name)
-    materials = Runtime().materials(space.data, space.proxies[0].spec)
-    naive = NaiveSearch(space, materials)
+    proxy_data = Runtime().proxy_data(space.data, space.proxies[0].spec)
+    naive = NaiveSearch(space, proxy_data)
     naive.run(30 * minutes)
     with tempfile.TemporaryDirectory(prefix="ganetic-") as folder:
         ours = watch(name, Path(folder) / "run", workers, 60 * minutes)

@@ -149,9 +149,9 @@ def values(path: Path) -> list[float]:
     return found
 
 
-def search(folder: Path, count: int, materials: ProxyData, executor: Executor) -> None:
+def search(folder: Path, count: int, proxy_data: ProxyData, executor: Executor) -> None:
     """Make generations until there are so many."""
-    meta = {"kind": "curves", "metric": materials.protocol, "data": materials.data, "made_with": versions()}
+    meta = {"kind": "curves", "metric": proxy_data.protocol, "data": proxy_data.data, "made_with": versions()}
     for generation, strategy in generations(folder):
         if generation == count:
             return
@@ -279,12 +279,12 @@ def main() -> None:
     if not os.environ.get("GANETIC_DATA"):
         raise UserError("GANETIC_DATA is not set; expected the folder of pneumoniamnist28")
     given.folder.mkdir(parents=True, exist_ok=True)
-    materials = prepare(load_images(DATA.format(os.environ["GANETIC_DATA"])), PROXY)
+    proxy_data = prepare(load_images(DATA.format(os.environ["GANETIC_DATA"])), PROXY)
     with (
         run_lock(given.folder),
-        RayExecutor(work, materials, workers=given.workers, wall_seconds=WALL_SECONDS) as executor,
+        RayExecutor(work, proxy_data, workers=given.workers, wall_seconds=WALL_SECONDS) as executor,
     ):
-        search(given.folder, given.generations, materials, executor)
+        search(given.folder, given.generations, proxy_data, executor)
 
 
 if __name__ == "__main__":

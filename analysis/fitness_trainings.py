@@ -91,19 +91,19 @@ class Metrics:
 
     def __init__(self, name: str) -> None:
         images = load_images(place(name))
-        self.materials = prepare(images, SPEC)
-        self._extractor = Extractor(self.materials.weights, None, "cpu")
+        self.proxy_data = prepare(images, SPEC)
+        self._extractor = Extractor(self.proxy_data.weights, None, "cpu")
         self._nets = {key: net.build("cpu") for key, net in NETS.items()}
         real = torch.tensor(images.images[partition(images, IMAGES).reference])
         self.statistics = {key: FeatureStatistics.of(net(real)) for key, net in self._nets.items()}
-        floor = torch.tensor(self.materials.images[: len(real)])
-        self.floors = {"cnn": self.materials.floor_fd} | {
+        floor = torch.tensor(self.proxy_data.images[: len(real)])
+        self.floors = {"cnn": self.proxy_data.floor_fd} | {
             key: self.statistics[key].distance_to(net(floor)) for key, net in self._nets.items()
         }
 
     def fd(self, images: torch.Tensor, nets: tuple[str, ...]) -> dict[str, float]:
         """Distances of uint8 images, by the name of the features."""
-        found = {"cnn": self.materials.reference.distance_to(self._extractor.distance_features(images))}
+        found = {"cnn": self.proxy_data.reference.distance_to(self._extractor.distance_features(images))}
         return found | {key: self.statistics[key].distance_to(self._nets[key](images)) for key in nets}
 
     def diversity(self, images: torch.Tensor) -> list[Any]:
@@ -128,7 +128,7 @@ def train(name: str, loss: str, seed: int, metrics: Metrics, folder: Path) -> di
     row: dict[str, Any] = {"set": name, "loss": loss, "seed": seed, "floors": metrics.floors, "fd": {}}
     training_seconds = 0.0
     with reproducible():
-        trainer = trial_trainer(spec, metrics.materials.images, "cpu")
+        trainer = trial_trainer(spec, metrics.proxy_data.images, "cpu")
         watch = Watch(trainer, loss == SWINGING)
         try:
             for step in (0, *range(EVERY, STEPS + 1, EVERY)):

@@ -116,7 +116,7 @@ def finals(name: str, folder: Path) -> Iterator[tuple[tuple[str, int], NDArray[n
 
 def diagnosed(rows: Rows, name: str, folder: Path) -> tuple[list[str | None], list[str | None]]:
     """What is wrong with each training of a set, by the first fitness and by the present one."""
-    materials = prepare(load_images(place(name)), SPEC.model_copy(update={"features": "auto"}))
+    proxy_data = prepare(load_images(place(name)), SPEC.model_copy(update={"features": "auto"}))
     first = prepare(load_images(place(name)), SPEC)
     before, after = [], []
     images = dict(finals(name, folder))
@@ -132,8 +132,8 @@ def diagnosed(rows: Rows, name: str, folder: Path) -> tuple[list[str | None], li
             spread, shares = row["diversity"]["raw"]
             raw = Diversity(np.array(shares), spread)
             before.append(_ill(row, "cnn raw", "cnn", collapsed(raw, first.diversity)))
-            assert materials.modes is not None
-            gone = materials.modes.collapsed(torch.tensor(images[loss, seed]), "cpu")
+            assert proxy_data.modes is not None
+            gone = proxy_data.modes.collapsed(torch.tensor(images[loss, seed]), "cpu")
             after.append(_ill(row, f"i32 {WATCHED_DECAY:g}", "i32", gone))
     return before, after
 

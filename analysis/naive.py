@@ -79,8 +79,8 @@ class NaiveSearch:
         seconds: that this took.
     """
 
-    def __init__(self, space: SearchSpace, materials: ProxyData, seed: int = 0) -> None:
-        self._space, self._materials = space, materials
+    def __init__(self, space: SearchSpace, proxy_data: ProxyData, seed: int = 0) -> None:
+        self._space, self._proxy_data = space, proxy_data
         self._genome, self._stream = Genome(space), random.Random(seed)
         self._population: list[tuple[Trees, float]] = []
         self._offspring: list[tuple[Trees, float]] = []
@@ -149,12 +149,12 @@ class NaiveSearch:
 
     def _evaluate(self, formula: Formula) -> Fitness:
         """The fitness of the package, of one training of full length; what went wrong counts as untrained."""
-        proxy, materials = self._space.proxies[0].spec, self._materials
-        size, channels = materials.images.shape[2:]
+        proxy, proxy_data = self._space.proxies[0].spec, self._proxy_data
+        size, channels = proxy_data.images.shape[2:]
         gan = NaiveGan(proxy, size, channels, seed=0)
-        extractor = Extractor(materials.weights, materials.inception, "cpu")
-        loss, images = GanLoss(formula), torch.tensor(materials.images)
-        latents = torch.randn(materials.sample_size, proxy.latent)
+        extractor = Extractor(proxy_data.weights, proxy_data.inception, "cpu")
+        loss, images = GanLoss(formula), torch.tensor(proxy_data.images)
+        latents = torch.randn(proxy_data.sample_size, proxy.latent)
         points: list[tuple[int, float]] = []
         checkpoints = set(self._space.checkpoints(STEPS)) | {0, STEPS}
         for step in range(STEPS + 1):
@@ -163,6 +163,6 @@ class NaiveSearch:
                 gan.step(loss, real, torch.randn(proxy.batch, proxy.latent))
             if step in checkpoints:
                 generated = extractor.distance_features(generate(gan.generator, latents, "cpu")[-1])
-                points.append((step, materials.reference.distance_to(generated)))
+                points.append((step, proxy_data.reference.distance_to(generated)))
         failed = not all(0 < fd < math.inf for _, fd in points)
-        return fitness([SeedTrace(failed, tuple(points))], materials.start_fd, materials.floor_fd)
+        return fitness([SeedTrace(failed, tuple(points))], proxy_data.start_fd, proxy_data.floor_fd)

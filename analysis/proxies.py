@@ -238,11 +238,11 @@ def _rows(calibration: Calibration, losses: list[str], step: int) -> NDArray[np.
 def _trained(
     folder: Path, size: int, proxy: ProxySpec, runtime: Runtime, callback: ProgressCallback[Progress]
 ) -> Calibration:
-    materials = runtime.materials(data_of(folder, size), proxy)
+    proxy_data = runtime.proxy_data(data_of(folder, size), proxy)
     conditions = Conditions(
-        metric=materials.protocol, data=materials.data, proxy=proxy, checkpoints=CHECKPOINTS, losses=LOSSES
+        metric=proxy_data.protocol, data=proxy_data.data, proxy=proxy, checkpoints=CHECKPOINTS, losses=LOSSES
     )
-    return train_references(conditions, SEEDS, materials, runtime, callback, folder / label(size, proxy))
+    return train_references(conditions, SEEDS, proxy_data, runtime, callback, folder / label(size, proxy))
 
 
 if __name__ == "__main__":

@@ -174,16 +174,16 @@ def that_train(recipe: Recipe, losses: Sequence[Entry], first: Sequence[Record])
     return [loss for place, loss in enumerate(losses) if trains(recipe, first[recipe.first_seeds * place])]
 
 
-def record(recipe: Recipe, directory: Path, losses: Sequence[Entry], materials: ProxyData, executor: Executor) -> None:
+def record(recipe: Recipe, directory: Path, losses: Sequence[Entry], proxy_data: ProxyData, executor: Executor) -> None:
     """Train all blocks, one after the other."""
     made_with = versions()
     meta = {
-        "metric": materials.protocol,
-        "data": materials.data,
-        "features": materials.features_hash,
-        "start_fd": materials.start_fd,
-        "floor_fd": materials.floor_fd,
-        "model": f"dcgan{materials.images.shape[1]}-w{recipe.proxy.width}",
+        "metric": proxy_data.protocol,
+        "data": proxy_data.data,
+        "features": proxy_data.features_hash,
+        "start_fd": proxy_data.start_fd,
+        "floor_fd": proxy_data.floor_fd,
+        "model": f"dcgan{proxy_data.images.shape[1]}-w{recipe.proxy.width}",
         "made_with": {key: made_with[key] for key in ("torch", "machine", "processor", "device")},
     }
     for number, block in blocks(losses):
@@ -310,12 +310,12 @@ def main() -> None:
         export(recipe, arguments.directory, losses)
         return
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    materials = prepare(recipe.load(), recipe.proxy)
+    proxy_data = prepare(recipe.load(), recipe.proxy)
     with (
         run_lock(arguments.directory),
-        RayExecutor(work, materials, workers=arguments.workers, wall_seconds=WALL_SECONDS) as executor,
+        RayExecutor(work, proxy_data, workers=arguments.workers, wall_seconds=WALL_SECONDS) as executor,
     ):
-        record(recipe, arguments.directory, losses, materials, executor)
+        record(recipe, arguments.directory, losses, proxy_data, executor)
 
 
 def export(recipe: Recipe, directory: Path, losses: Sequence[Entry]) -> None:

@@ -27,11 +27,11 @@ class AsRecorded(Runtime):
 
     measures: tuple[Measure, ...] = ()
 
-    def materials_of(self, space: SearchSpace, data: str) -> dict[str, Any]:
-        return {measure.proxy: _materials(measure) for measure in self.measures}
+    def proxy_data_of(self, space: SearchSpace, data: str) -> dict[str, Any]:
+        return {measure.proxy: _proxy_data(measure) for measure in self.measures}
 
 
-def _materials(measure: Measure) -> SimpleNamespace:
+def _proxy_data(measure: Measure) -> SimpleNamespace:
     side = int(measure.model.partition("-")[0].removeprefix("dcgan"))
     return SimpleNamespace(
         data=measure.images,

@@ -42,8 +42,8 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
-    def executor(self: Runtime, materials: ProxyData, steps: int) -> Executor:
-        return SerialExecutor(pretend, materials)
+    def executor(self: Runtime, proxy_data: ProxyData, steps: int) -> Executor:
+        return SerialExecutor(pretend, proxy_data)
 
     monkeypatch.setattr(Runtime, "executor", executor)
 

@@ -20,11 +20,11 @@ from ganetic.cli import run_command
 from ganetic.evolution.resources import Runtime
 from ganetic.jobs.executor import SerialExecutor
 from ganetic.loss.formula import Formula
-from tests.evolution.fakes import MATERIALS
+from tests.evolution.fakes import PROXY_DATA
 from tests.small_run import pretend
 
 Runtime.executor = lambda self, context, steps: SerialExecutor(pretend, context)
-Runtime.materials = lambda self, data, proxy: MATERIALS
+Runtime.proxy_data = lambda self, data, proxy: PROXY_DATA
 Path("spread.toml").write_text('losses = ["bce", "lsgan"]')
 for _ in range(2):  # the second time nothing is left to train
     assert run_command(["study", "spread", "spread.toml", "-o", "spread"]) == 0

@@ -10,7 +10,7 @@ import ganetic
 from ganetic.evolution import calibration_store
 from ganetic.evolution.resources import Context, Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
-from tests.evolution.fakes import MATERIALS
+from tests.evolution.fakes import PROXY_DATA
 from tests.small_run import pretend
 from tests.training.full.conftest import tiny
 from tests.training.full.test_train import as_toml
@@ -34,7 +34,7 @@ def _made_up_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return SerialExecutor(pretend, context)
 
     monkeypatch.setattr(Runtime, "executor", executor)
-    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy: MATERIALS)
+    monkeypatch.setattr(Runtime, "proxy_data", lambda self, data, proxy: PROXY_DATA)
     monkeypatch.setattr(calibration_store, "shipped_folder", lambda: tmp_path / "package")
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
 

@@ -78,15 +78,15 @@ def calibrate(
     space, data = as_known(space, data or space.data, runtime)
     found = {}
     for proxy in space.proxies:
-        materials = runtime.materials(proxy.data or data, proxy.spec)
+        proxy_data = runtime.proxy_data(proxy.data or data, proxy.spec)
         found[proxy.name] = calibration_for(
-            materials, proxy.spec, space, runtime, callback, seeds, steps, directory, made_with=SEEDS
+            proxy_data, proxy.spec, space, runtime, callback, seeds, steps, directory, made_with=SEEDS
         )
     return found
 
 
 def kill_rules(
-    materials: ProxyData,
+    proxy_data: ProxyData,
     data: str,
     proxy: ProxySpec,
     space: SearchSpace,
@@ -96,14 +96,14 @@ def kill_rules(
     """The kill rules of a proxy for a search whose space leaves them to calibration.
 
     Args:
-        materials: of the proxy's data.
+        proxy_data: the images, prepared.
         data: its name, for what is logged.
         proxy: the proxy.
         space: whose first rung ranks.
         runtime: where to train the published losses if there is no calibration.
         callback: is told where the trainings stand.
     """
-    calibration, first = calibration_for(materials, proxy, space, runtime, callback).calibration, space.rungs[0].steps
+    calibration, first = calibration_for(proxy_data, proxy, space, runtime, callback).calibration, space.rungs[0].steps
     thresholds = calibration.kill_thresholds(space.checkpoints(first))
     said = ", ".join(f"above {one.rule.above:g} of the start at step {one.rule.step}" for one in thresholds)
     _logger.info(f"{data}: a trial is stopped {said}" if said else f"{data}: the references allow no kill rule")
@@ -113,7 +113,7 @@ def kill_rules(
 
 
 def calibration_for(
-    materials: ProxyData,
+    proxy_data: ProxyData,
     proxy: ProxySpec,
     space: SearchSpace,
     runtime: Runtime,
@@ -126,7 +126,7 @@ def calibration_for(
     """Find the calibration of one proxy, or make it and keep it in the cache, if that can be written.
 
     Args:
-        materials: of the proxy's data.
+        proxy_data: the images, prepared.
         proxy: the proxy.
         space: its rungs say how long to train, and where to measure.
         runtime: where.
@@ -141,7 +141,7 @@ def calibration_for(
     """
     steps = steps or space.rungs[-1].steps
     losses = {name: loss.formula.text for name, loss in LIBRARY.items()}
-    conditions = _conditions(materials, proxy, checkpoints_of(space, steps), losses)
+    conditions = _conditions(proxy_data, proxy, checkpoints_of(space, steps), losses)
     if kept := find(conditions, seeds or 1, directory):
         _logger.info(f"calibration {kept.place}: {len(kept.calibration.seeds)} seeds")
         return kept
@@ -154,9 +154,9 @@ def calibration_for(
     if directory is None and not is_writable(place):
         _logger.warning(f"{place}: cannot be written: this calibration is not kept; GANETIC_CACHE names another place")
         with TemporaryDirectory(prefix="ganetic-") as vanishing:
-            return Kept(train_references(conditions, numbers, materials, runtime, callback, Path(vanishing)), None)
+            return Kept(train_references(conditions, numbers, proxy_data, runtime, callback, Path(vanishing)), None)
     folder = place / conditions.name
-    calibration = train_references(conditions, numbers, materials, runtime, callback, folder)
+    calibration = train_references(conditions, numbers, proxy_data, runtime, callback, folder)
     kept = keep(calibration, folder / FILE)
     (folder / _journal(numbers)).unlink()
     return kept
@@ -172,7 +172,7 @@ def checkpoints_of(space: SearchSpace, steps: int) -> tuple[int, ...]:
 def train_references(
     conditions: Conditions,
     seeds: Sequence[int],
-    materials: ProxyData,
+    proxy_data: ProxyData,
     runtime: Runtime,
     callback: ProgressCallback[Progress],
     folder: Path,
@@ -184,7 +184,7 @@ def train_references(
     Args:
         conditions: losses, proxy and checkpoints.
         seeds: of the trainings.
-        materials: the images.
+        proxy_data: the images, prepared.
         runtime: where.
         callback: is told where the trainings stand.
         folder: of the journal; made where there is none.
@@ -197,7 +197,7 @@ def train_references(
     cells = [Cell(names.index(loss), loss, trial.model_dump(mode="json")) for loss, trial in trials]
     path = folder / _journal(seeds)
     make_directory(folder)
-    with run_lock(folder), runtime.executor(materials, conditions.steps) as executor:
+    with run_lock(folder), runtime.executor(proxy_data, conditions.steps) as executor:
         records = run_grid(
             path,
             {"calibration": conditions.key},
@@ -207,9 +207,9 @@ def train_references(
         )
     return Calibration(
         conditions=conditions,
-        features=materials.features_hash,
-        start_fd=materials.start_fd,
-        floor_fd=materials.floor_fd,
+        features=proxy_data.features_hash,
+        start_fd=proxy_data.start_fd,
+        floor_fd=proxy_data.floor_fd,
         made_with=versions(),
         trainings=tuple(
             _training(loss, trial.seed, record, path) for (loss, trial), record in zip(trials, records, strict=True)
@@ -246,10 +246,10 @@ def _warnings(calibration: Calibration, first_rung: int) -> list[str]:
 
 
 def _conditions(
-    materials: ProxyData, proxy: ProxySpec, checkpoints: tuple[int, ...], losses: Mapping[str, str]
+    proxy_data: ProxyData, proxy: ProxySpec, checkpoints: tuple[int, ...], losses: Mapping[str, str]
 ) -> Conditions:
     return Conditions(
-        metric=materials.protocol, data=materials.data, proxy=proxy, checkpoints=checkpoints, losses=dict(losses)
+        metric=proxy_data.protocol, data=proxy_data.data, proxy=proxy, checkpoints=checkpoints, losses=dict(losses)
     )
 
 

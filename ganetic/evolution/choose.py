@@ -139,13 +139,13 @@ def _made(
     advice: str,
 ) -> Choice:
     """The choice, which stands in the folder then, in the place of the journals."""
-    materials = _materials(conditions, data, runtime)
+    proxy_data = _proxy_data(conditions, data, runtime)
     make_directory(folder)
     journals = [folder / _journal(number) for number in range(len(conditions.schedule.seeds))]
     with run_lock(folder):
         if (folder / FILE).is_file():  # another process has made it while this one prepared
             return read_choice(folder / FILE)
-        with runtime.executor(materials, conditions.schedule.steps) as executor:
+        with runtime.executor(proxy_data, conditions.schedule.steps) as executor:
             payload = _payload(conditions, 0, conditions.schedule.gap_loss, 0)
             _logger.info(cost_sentence(conditions, payload, executor, journals, advice))
             sifting = _sifted(conditions, executor, callback, folder)
@@ -153,7 +153,7 @@ def _made(
             raise UserError(refusal)
         choice = Choice(
             conditions=conditions,
-            metrics=tuple(dict.fromkeys(one.protocol for one in materials.values())),
+            metrics=tuple(dict.fromkeys(one.protocol for one in proxy_data.values())),
             made_with=versions(),
             trainings=sifting.trainings,
         )
@@ -163,12 +163,12 @@ def _made(
     return choice
 
 
-def _materials(conditions: ChoiceConditions, data: str, runtime: Runtime) -> Mapping[str, ProxyData]:
+def _proxy_data(conditions: ChoiceConditions, data: str, runtime: Runtime) -> Mapping[str, ProxyData]:
     """By the name under which trials ask for them: all settings of one size share one."""
     found: dict[str, ProxyData] = {}
     for setting in conditions.settings:
         if _name(setting) not in found:
-            found[_name(setting)] = runtime.materials(with_size(data, setting.size), setting.proxy)
+            found[_name(setting)] = runtime.proxy_data(with_size(data, setting.size), setting.proxy)
     return found
 
 

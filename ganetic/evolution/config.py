@@ -44,16 +44,16 @@ class Measure(Config):
     kill: tuple[PruningRule, ...]
 
     @staticmethod
-    def of(proxy: SpaceProxy, materials: "ProxyData", kill: tuple[PruningRule, ...]) -> "Measure":
+    def of(proxy: SpaceProxy, proxy_data: "ProxyData", kill: tuple[PruningRule, ...]) -> "Measure":
         """The measure of a proxy on prepared data."""
         return Measure(
             proxy=proxy.name,
-            images=materials.data,
-            features=materials.features_hash,
-            metric=materials.protocol,
-            start_fd=materials.start_fd,
-            floor_fd=materials.floor_fd,
-            model=model_name(proxy, materials),
+            images=proxy_data.data,
+            features=proxy_data.features_hash,
+            metric=proxy_data.protocol,
+            start_fd=proxy_data.start_fd,
+            floor_fd=proxy_data.floor_fd,
+            model=model_name(proxy, proxy_data),
             kill=kill,
         )
 
@@ -148,13 +148,13 @@ class RunMeta(Config):
     made_with: dict[str, str] = Field(default_factory=dict)
 
 
-def model_name(proxy: ProxySpec, materials: "ProxyData") -> str:
+def model_name(proxy: ProxySpec, proxy_data: "ProxyData") -> str:
     """The proxy net, such as ``dcgan28-w16``, and behind it what is not the default, as in ``…-nobn-resize-xray-ema``.
 
     That is: no batch norm, resized, augmented by a profile, R1 and its weight, averaged.
     """
     parts = [
-        f"dcgan{materials.images.shape[1]}",
+        f"dcgan{proxy_data.images.shape[1]}",
         f"w{proxy.width}",
         *([] if proxy.batch_norm else ["nobn"]),
         *([] if proxy.upsampling == "transposed" else [proxy.upsampling]),

@@ -18,9 +18,9 @@ WALL_SECONDS_A_STEP = 1.0
 """A net under a trial, not a budget: a hundred times what a step of the shipped spaces takes."""
 
 Context = ProxyData | Mapping[str, ProxyData]
-"""What trials are run on; where it is several materials, a trial names its own."""
+"""What trials are run on: the data of one proxy, or of several by name, of which a trial names its own."""
 MakeExecutor = Callable[[Context], Executor]
-"""Makes an executor for trials on given materials."""
+"""Makes an executor for trials on the data of proxies."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Runtime:
     inception_weights: Path | str | None = None
     make_executor: MakeExecutor | None = None
 
-    def materials(self, data: str, proxy: ProxySpec) -> ProxyData:
-        """Load and prepare a data set for a proxy.
+    def proxy_data(self, data: str, proxy: ProxySpec) -> ProxyData:
+        """Load a data set and prepare it for a proxy.
 
         Raises:
             UserError: it cannot be loaded or is not fit for a search.
@@ -58,20 +58,20 @@ class Runtime:
             _logger.info(note)
         _logger.info(f"preparing {data}: feature net and reference statistics, once for each data set")
         weights = None if self.inception_weights is None else Path(self.inception_weights)
-        materials = prepare(images, proxy, weights)
-        for note in materials.notes:
+        proxy_data = prepare(images, proxy, weights)
+        for note in proxy_data.notes:
             _logger.info(f"{data}: {note}")
         _logger.info(
-            f"{materials.protocol}: untrained generator {materials.start_fd:.4g}, "
-            f"real images against real ones {materials.floor_fd:.3g}. {materials.shared}".rstrip()
+            f"{proxy_data.protocol}: untrained generator {proxy_data.start_fd:.4g}, "
+            f"real images against real ones {proxy_data.floor_fd:.3g}. {proxy_data.shared}".rstrip()
         )
-        if materials.modes is not None:
-            _logger.info(f"{data}: {materials.modes.note}")
-        return materials
+        if proxy_data.modes is not None:
+            _logger.info(f"{data}: {proxy_data.modes.note}")
+        return proxy_data
 
-    def materials_of(self, space: SearchSpace, data: str) -> dict[str, ProxyData]:
-        """Load and prepare the data of each proxy of a space, by the proxy's name; see `materials`."""
-        return {proxy.name: self.materials(proxy.data or data, proxy.spec) for proxy in space.proxies}
+    def proxy_data_of(self, space: SearchSpace, data: str) -> dict[str, ProxyData]:
+        """Load and prepare the data of each proxy of a space, by the proxy's name; see `proxy_data`."""
+        return {proxy.name: self.proxy_data(proxy.data or data, proxy.spec) for proxy in space.proxies}
 
     def executor(self, context: Context, steps: int) -> Executor:
         """An executor for trials of at most so many steps."""

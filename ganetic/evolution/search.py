@@ -68,8 +68,8 @@ def search(
     directory = Path(run) if run is not None else _new_directory(space, data, seed)
     _refuse_other_content(directory)
     space, data = on_data(space, data, runtime, callback)
-    materials, config = _prepare(space, data, seed, runtime, callback)
-    with interruptible() as interrupt, runtime.executor(materials, _longest(space)) as executor:
+    proxy_data, config = _prepare(space, data, seed, runtime, callback)
+    with interruptible() as interrupt, runtime.executor(proxy_data, _longest(space)) as executor:
         make_directory(directory)  # not before all that can be wrong has been tried
         with run_lock(directory):
             _refuse_other_content(directory)  # another search may have come first
@@ -104,7 +104,7 @@ def resume(
         limit = _limited(space, asked).stop.max_trials
         _refuse_finished(run, runtime, limit)
         _refuse_retired(run)
-        materials, config = _prepare(space, run.config.data, run.config.seed, runtime, callback, run.config)
+        proxy_data, config = _prepare(space, run.config.data, run.config.seed, runtime, callback, run.config)
         if changes := differences(run.config, config):
             more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
             raise UserError(
@@ -114,7 +114,7 @@ def resume(
         _warn_of_versions(run)
         with (
             interruptible() as interrupt,
-            runtime.executor(materials, _longest(space)) as executor,
+            runtime.executor(proxy_data, _longest(space)) as executor,
             Journal.open(directory / JOURNAL) as journal,
         ):
             _warn_of_window(config, executor)
@@ -165,29 +165,29 @@ def _prepare(
     callback: ProgressCallback[Progress],
     begun: RunConfig | None = None,
 ) -> tuple[dict[str, ProxyData], RunConfig]:
-    """The materials and the configuration of a search, or of one that was begun."""
-    materials = runtime.materials_of(space, data)
+    """The data of its proxies and the configuration of a search, or of one that was begun."""
+    proxy_data = runtime.proxy_data_of(space, data)
     # A calibration may have been made anew since the run was begun; the run keeps to its own rules.
     kept = {measure.proxy: measure.kill for measure in begun.measures} if begun else {}
     measures = []
     for proxy in space.proxies:
-        own = materials[proxy.name]
+        own = proxy_data[proxy.name]
         rules = kept[proxy.name] if proxy.name in kept else _kill_rules(space, proxy, own, data, runtime, callback)
         measures.append(Measure.of(proxy, own, rules))
-    return materials, RunConfig(space=space, data=data, measures=tuple(measures), seed=seed)
+    return proxy_data, RunConfig(space=space, data=data, measures=tuple(measures), seed=seed)
 
 
 def _kill_rules(
     space: SearchSpace,
     proxy: SpaceProxy,
-    materials: ProxyData,
+    proxy_data: ProxyData,
     data: str,
     runtime: Runtime,
     callback: ProgressCallback[Progress],
 ) -> tuple[PruningRule, ...]:
     if space.kill != "calibrated":
         return space.kill
-    return kill_rules(materials, proxy.data or data, proxy.spec, space, runtime, callback)
+    return kill_rules(proxy_data, proxy.data or data, proxy.spec, space, runtime, callback)
 
 
 def _warn_of_window(config: RunConfig, executor: Executor) -> None:

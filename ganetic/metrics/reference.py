@@ -55,7 +55,7 @@ class ReferenceStatistics:
 
 
 class Extractor:
-    """Measures images with the nets of some materials.
+    """Measures images with the nets of reference statistics.
 
     Args:
         weights: the feature net.

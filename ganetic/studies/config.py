@@ -200,6 +200,6 @@ def settings_in(meta: Mapping[str, Any], kind: Kind, path: Path) -> StudyConfig:
     return STUDY.read(settings, StudyConfig, where=str(path))
 
 
-def measures_of(proxies: Sequence[SpaceProxy], materials: Mapping[str, "ProxyData"]) -> tuple[Measure, ...]:
+def measures_of(proxies: Sequence[SpaceProxy], proxy_data: Mapping[str, "ProxyData"]) -> tuple[Measure, ...]:
     """How losses are measured on proxies whose data is prepared."""
-    return tuple(Measure.of(proxy, materials[proxy.name], ()) for proxy in proxies)
+    return tuple(Measure.of(proxy, proxy_data[proxy.name], ()) for proxy in proxies)

@@ -126,12 +126,12 @@ def confirm(
     card, space = pick_card(run, pick), run.config.space
     folder = run.directory / FOLDER / f"{card.name}-{seeds}-seeds"
     refuse_impossible_directory(folder)
-    materials = runtime.materials_of(space, run.config.data)
-    measures = measures_of(space.proxies, materials)
+    proxy_data = runtime.proxy_data_of(space, run.config.data)
+    measures = measures_of(space.proxies, proxy_data)
     _refuse_other_measures(run, measures)
     settings = _settings(run, card, measures, seeds)
     if not is_complete(folder / JOURNAL, settings):
-        with runtime.executor(materials, settings.steps) as executor:
+        with runtime.executor(proxy_data, settings.steps) as executor:
             make_directory(folder)
             with run_lock(folder):
                 _logger.info(f"confirming {card.name} beside {listed(space.finals.references) or 'nothing'}")

@@ -126,15 +126,15 @@ class ProxyPlan:
 
     def prepare(self) -> Grounds:
         """Prepare the data of all proxies; see `Plan.prepare`."""
-        materials = self.runtime.materials_of(self.space, self.data)
+        proxy_data = self.runtime.proxy_data_of(self.space, self.data)
         return Grounds(
             space=self.space.name,
             data=self.data,
             setups=self.space.proxies,
-            measures=measures_of(self.space.proxies, materials),
+            measures=measures_of(self.space.proxies, proxy_data),
             steps=self.steps,
             checkpoints=self.space.checkpoints(self.steps),
-            executor=lambda _: self.runtime.executor(materials, self.steps),
+            executor=lambda _: self.runtime.executor(proxy_data, self.steps),
         )
 
 

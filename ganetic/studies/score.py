@@ -97,24 +97,24 @@ def score(
         )
     if said := found_at_other_rates(loss, [rates_of(proxy)], "trained here at"):
         _logger.warning(f"{said}; `ganetic compare --rates` chooses each loss's own")
-    materials = runtime.materials(proxy.data or data, proxy.spec)
+    proxy_data = runtime.proxy_data(proxy.data or data, proxy.spec)
     trials = _trials(formula, space, seeds)
-    with runtime.executor(materials, space.finals.steps) as executor:
+    with runtime.executor(proxy_data, space.finals.steps) as executor:
         results = _train(trials, executor, callback)
     traces = [seed_trace(result) for result in results]
-    ends = [materials.start_fd if trace.failed else trace.points[-1][1] for trace in traces]
+    ends = [proxy_data.start_fd if trace.failed else trace.points[-1][1] for trace in traces]
     interval = mean_interval([math.log(fd) for fd in ends])
     return Score(
         name=name,
         readable=formula.readable,
-        metric=materials.protocol,
-        floor_fd=materials.floor_fd,
+        metric=proxy_data.protocol,
+        floor_fd=proxy_data.floor_fd,
         steps=space.finals.steps,
         seeds=pd.DataFrame(
             [_row(trial, result) for trial, result in zip(trials, results, strict=True)],
             columns=("seed", "state", "reason", "fd", "seconds"),
         ),
-        fitness=fitness(traces, materials.start_fd, materials.floor_fd),
+        fitness=fitness(traces, proxy_data.start_fd, proxy_data.floor_fd),
         fd_low=math.exp(interval.low),
         fd_high=math.exp(interval.high),
     )

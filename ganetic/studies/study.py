@@ -110,8 +110,8 @@ class GridStudy(Study[GridConfigT, ResultsT]):
         jobs = self.jobs(config, space)
         texts = [*dict.fromkeys(job.formula for job in jobs)]
         cells = [Cell(texts.index(job.formula), job.formula, job.model_dump(mode="json")) for job in jobs]
-        materials = runtime.materials_of(space, data)
-        with runtime.executor(materials, max(job.steps for job in jobs)) as executor:
+        proxy_data = runtime.proxy_data_of(space, data)
+        with runtime.executor(proxy_data, max(job.steps for job in jobs)) as executor:
             make_directory(folder)  # not before all that can be wrong has been tried
             with run_lock(folder):
                 records = run_grid(

@@ -104,7 +104,7 @@ class TrialSpec(Config):
     proxy: ProxySpec = ProxySpec()
     """The nets and the optimizer."""
     materials: str | None = None
-    """On which of a worker's materials, by name; None where it has but one."""
+    """Which of the data of several proxies it is run on, by the proxy's name; None where there is but one."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

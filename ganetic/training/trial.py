@@ -57,17 +57,17 @@ def trial_trainer(spec: TrialSpec, images: NDArray[np.uint8], device: str) -> Tr
     return Trainer(nets, settings, Formula.from_text(spec.formula), images, device)
 
 
-def run_trial(spec: TrialSpec, materials: ProxyData) -> TrialResult:
+def run_trial(spec: TrialSpec, proxy_data: ProxyData) -> TrialResult:
     """Train one loss and measure it; a bad loss is a result, not an exception.
 
-    The same spec and materials give the same result, bit for bit, on one kind of hardware, except for seconds and
+    The same spec and data give the same result, bit for bit, on one kind of hardware, except for seconds and
     memory.
     """
     began = time.perf_counter()
     device = device_for_trials()
     reset_peak_memory(device)
     with reproducible():
-        trainer, trial = trial_trainer(spec, materials.images, device), Trial(spec, materials, device)
+        trainer, trial = trial_trainer(spec, proxy_data.images, device), Trial(spec, proxy_data, device)
         try:
             fit(trainer, schedule_of(spec), trial)
         except NonFiniteError:
@@ -95,7 +95,7 @@ class Trial(FiniteCheck):
 
     Args:
         spec: of the trial.
-        materials: what it is measured with.
+        proxy_data: what it is measured with.
         device: where.
 
     Attributes:
@@ -105,9 +105,9 @@ class Trial(FiniteCheck):
         reason: why it failed or was pruned.
     """
 
-    def __init__(self, spec: TrialSpec, materials: ProxyData, device: str) -> None:
-        self._spec, self._materials, self._device = spec, materials, device
-        self._evaluator = Evaluator(materials, spec.proxy.latent, spec.seed, device)
+    def __init__(self, spec: TrialSpec, proxy_data: ProxyData, device: str) -> None:
+        self._spec, self._proxy_data, self._device = spec, proxy_data, device
+        self._evaluator = Evaluator(proxy_data, spec.proxy.latent, spec.seed, device)
         self._kill = {rule.step: rule.above for rule in spec.kill}
         self._updates: list[tuple[int, float]] = []
         self.trace: list[tuple[int, float]] = []
@@ -117,7 +117,7 @@ class Trial(FiniteCheck):
 
     def on_start(self, trainer: Trainer) -> None:
         """The distance before the first step is the seed's, not the loss's, and is measured once a process."""
-        known, key = _untrained.setdefault(self._materials, {}), (self._spec.proxy, self._spec.seed)
+        known, key = _untrained.setdefault(self._proxy_data, {}), (self._spec.proxy, self._spec.seed)
         if key not in known:
             known[key] = self._evaluator.fd(self._evaluator.images(trainer), trainer.step)
         self._add(trainer, known[key], known[key])
@@ -152,13 +152,13 @@ class Trial(FiniteCheck):
 
     def _ill(self, step: int, images: Tensor) -> FailureMode | None:
         late = [update for at, update in self._updates if at > step / 2]
-        return diagnose(self.trace, self._materials.floor_fd, late, self._is_collapsed(images))
+        return diagnose(self.trace, self._proxy_data.floor_fd, late, self._is_collapsed(images))
 
     def _is_collapsed(self, images: Tensor) -> bool:
         """Whether uint8 images ``(N, H, W, C)`` are all alike, or leave modes of the real ones out."""
-        if self._materials.modes is None:
-            return collapsed(self._evaluator.diversity(images), self._materials.diversity)
-        return self._materials.modes.collapsed(images, self._device)
+        if self._proxy_data.modes is None:
+            return collapsed(self._evaluator.diversity(images), self._proxy_data.diversity)
+        return self._proxy_data.modes.collapsed(images, self._device)
 
 
 def sample_images(spec: TrialSpec, images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
@@ -183,12 +183,12 @@ def work(context: ProxyData | Mapping[str, ProxyData], payload: dict[str, Any]) 
     """Run the trial that a plain payload describes and return its result as plain data: the job of an executor.
 
     Args:
-        context: the materials, or several by the name under which a payload asks for them.
+        context: the data of a proxy, or of several by the name under which a payload asks for them.
         payload: a `TrialSpec`.
     """
     spec = TrialSpec.model_validate(payload)
-    materials = context if isinstance(context, ProxyData) else context[str(spec.materials)]
-    return run_trial(spec, materials).model_dump(mode="json")
+    proxy_data = context if isinstance(context, ProxyData) else context[str(spec.materials)]
+    return run_trial(spec, proxy_data).model_dump(mode="json")
 
 
 def _ended(pruned: bool, ill: FailureMode | None) -> tuple[TrialState, FailureMode | None]:

@@ -13,7 +13,7 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.studies.bank import bank
 from tests.analysis.scripts import script
-from tests.evolution.fakes import MATERIALS
+from tests.evolution.fakes import PROXY_DATA
 
 record_bank: Any = script("record_bank")
 DIGITS, X_RAYS = record_bank.RECIPES["mnist5k"], record_bank.RECIPES["pneumonia"]
@@ -50,7 +50,7 @@ def record(directory: Path, jobs: int | None = None, recipe: Any = DIGITS) -> No
     TRAINED.clear()
     with SerialExecutor(work, None) as executor:
         try:
-            record_bank.record(recipe, directory, LOSSES, MATERIALS, executor)
+            record_bank.record(recipe, directory, LOSSES, PROXY_DATA, executor)
         except KeyboardInterrupt:
             raise Killed from None
 
@@ -98,7 +98,7 @@ def test_an_export_is_a_bank_and_says_what_it_holds(tmp_path: Path, monkeypatch:
     assert exported.losses["text"].tolist() == [loss.text for loss in LOSSES]
     assert exported.losses["viable"].tolist() == [loss.number % 2 == 0 for loss in LOSSES]
     np.testing.assert_allclose(exported.fd[2, :, -1], [72, 73, 74, 75, 76, 77])
-    assert exported.metric == MATERIALS.protocol
+    assert exported.metric == PROXY_DATA.protocol
 
 
 def test_distances_of_the_trained_generator_are_exported_where_it_was_averaged(tmp_path: Path) -> None:

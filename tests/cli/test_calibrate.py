@@ -14,7 +14,7 @@ from ganetic.metrics.faults import FAULTS
 from ganetic.metrics.self_test import FaultSeen, SelfTest
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.spec import ProxySpec
-from tests.evolution.fakes import MATERIALS
+from tests.evolution.fakes import PROXY_DATA
 from tests.small_run import pretend
 
 SPACE = """
@@ -54,8 +54,8 @@ Capture = pytest.CaptureFixture[str]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory and a cache, where nothing is trained."""
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
-        return MATERIALS
+    def proxy_data(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
+        return PROXY_DATA
 
     def executor(self: Runtime, context: Context, steps: int) -> Executor:
         return SerialExecutor(pretend, context)
@@ -63,7 +63,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def tests_of(space: SearchSpace, *given: object) -> dict[str, SetTests]:
         return {proxy.name: TESTED for proxy in space.proxies}
 
-    monkeypatch.setattr(Runtime, "materials", materials)
+    monkeypatch.setattr(Runtime, "proxy_data", proxy_data)
     monkeypatch.setattr(self_tests, "self_tests_of", tests_of)
     monkeypatch.setattr(Runtime, "executor", executor)
     monkeypatch.setattr(calibration_store, "shipped_folder", lambda: tmp_path / "package")

@@ -13,7 +13,7 @@ from ganetic.evolution.space import SearchSpace
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.spec import ProxySpec
-from tests.evolution.fakes import MATERIALS
+from tests.evolution.fakes import PROXY_DATA
 from tests.evolution.test_choose import Trainings
 
 SPACE = """
@@ -37,13 +37,13 @@ def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     """A working directory and a cache, where trainings are made up."""
     made_up = Trainings()
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
-        return MATERIALS
+    def proxy_data(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
+        return PROXY_DATA
 
     def executor(self: Runtime, context: Context, steps: int) -> Executor:
         return SerialExecutor(made_up, context)
 
-    monkeypatch.setattr(Runtime, "materials", materials)
+    monkeypatch.setattr(Runtime, "proxy_data", proxy_data)
     monkeypatch.setattr(Runtime, "executor", executor)
     monkeypatch.setattr(self_tests, "self_tests_of", lambda *given: {})
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))

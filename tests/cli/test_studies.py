@@ -7,7 +7,7 @@ from ganetic.cli import run_command
 from ganetic.evolution.resources import Context, Runtime
 from ganetic.jobs.executor import Executor, JobResult, SerialExecutor
 from ganetic.loss.card import read_card
-from tests.evolution.fakes import MATERIALS
+from tests.evolution.fakes import PROXY_DATA
 from tests.small_run import new_small_run, pretend
 from tests.studies.tunable import tunable
 
@@ -23,7 +23,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
         return SerialExecutor(pretend, context)
 
     monkeypatch.setattr(Runtime, "executor", executor)
-    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy: MATERIALS)
+    monkeypatch.setattr(Runtime, "proxy_data", lambda self, data, proxy: PROXY_DATA)
 
 
 def complaint(capsys: Capture, *arguments: str) -> str:
@@ -55,7 +55,7 @@ def test_compare_prints_tables_and_writes_files(in_folder: Path, capsys: Capture
 
 def test_compare_at_rates_of_their_own(in_folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Runtime, "executor", lambda self, context, steps: tunable(context))
-    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy: MATERIALS)
+    monkeypatch.setattr(Runtime, "proxy_data", lambda self, data, proxy: PROXY_DATA)
     command = ["compare", "bce", "hinge", "--seeds", "2", "--steps", "60", "-o", "out", "--tuning-seeds", "2"]
     tried = ["--rates", "5e-4, 1e-3,2e-3,4e-3", "--beta1s", "0,0.5"]
     assert run_command([*command, *tried]) == 0

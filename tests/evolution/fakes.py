@@ -43,7 +43,7 @@ SPACE = SearchSpace(
     stop=Stop(max_trials=40),
 )
 
-MATERIALS = ProxyData(
+PROXY_DATA = ProxyData(
     images=np.zeros((4, 8, 8, 1), dtype=np.uint8),
     weights={},
     inception=None,
@@ -131,17 +131,17 @@ class Mishaps(Executor):
 class FakeRuntime(Runtime):
     """Where nothing is trained."""
 
-    def materials(self, data: str, proxy: ProxySpec) -> ProxyData:
+    def proxy_data(self, data: str, proxy: ProxySpec) -> ProxyData:
         logging.getLogger(Runtime.__module__).info(f"preparing {data}")
-        return MATERIALS
+        return PROXY_DATA
 
 
-def serial(materials: Context) -> Executor:
-    return SerialExecutor(work, materials)
+def serial(proxy_data: Context) -> Executor:
+    return SerialExecutor(work, proxy_data)
 
 
-def serial_with_mishaps(materials: Context) -> Executor:
-    return Mishaps(SerialExecutor(work, materials))
+def serial_with_mishaps(proxy_data: Context) -> Executor:
+    return Mishaps(SerialExecutor(work, proxy_data))
 
 
 class Counting:
@@ -165,7 +165,7 @@ def eightfold(number: int, payload: Payload) -> float:
 
 def simulated(slots: int, duration: Callable[[int, Payload], float] = eightfold) -> MakeExecutor:
     """Makes executors on a virtual clock, with mishaps."""
-    return lambda materials: Mishaps(SimulatedExecutor(slots, duration, partial(work, materials)))
+    return lambda proxy_data: Mishaps(SimulatedExecutor(slots, duration, partial(work, proxy_data)))
 
 
 def runtime(make_executor: MakeExecutor = serial, **options: Any) -> FakeRuntime:

@@ -21,7 +21,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.training.result import TrialState
 from ganetic.training.spec import ProxySpec, PruningRule
 from ganetic.training.trial import work
-from tests.evolution.fakes import MATERIALS, SPACE, mishap, noise, runtime, serial_with_mishaps
+from tests.evolution.fakes import PROXY_DATA, SPACE, mishap, noise, runtime, serial_with_mishaps
 
 LONGER = SPACE.model_copy(update={"rungs": (Rung(steps=80, seeds=1), Rung(steps=160, seeds=3))})
 
@@ -84,7 +84,7 @@ def test_trains_the_library_without_rules_on_seeds_of_its_own() -> None:
     assert len(trainer.trained) == 4 * len(LIBRARY)
     assert all(payload["kill"] == [] and payload["steps"] == 160 for payload in trainer.payloads)
     assert calibration.conditions.checkpoints == (5, *range(10, 170, 10))
-    assert (calibration.start_fd, calibration.floor_fd) == (MATERIALS.start_fd, MATERIALS.floor_fd)
+    assert (calibration.start_fd, calibration.floor_fd) == (PROXY_DATA.start_fd, PROXY_DATA.floor_fd)
     assert calibration.failures["bce-minimax"] == 4
     assert "bce-minimax" not in calibration.viable
 
@@ -192,7 +192,7 @@ def test_measures_early_and_at_rungs(every: int, steps: int, marks: tuple[int, .
 def test_a_search_gets_its_rules(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "ganetic")
     trainer = Trainer()
-    rules = kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, trainer.runtime(), NullProgressCallback())
+    rules = kill_rules(PROXY_DATA, "nothing", ProxySpec(), LONGER, trainer.runtime(), NullProgressCallback())
     calibration = read_calibration(next(cache.rglob(FILE)))
     assert len(calibration.seeds) == 3
     assert rules == tuple(one.rule for one in calibration.kill_thresholds(LONGER.checkpoints(80)))
@@ -200,7 +200,7 @@ def test_a_search_gets_its_rules(cache: Path, caplog: pytest.LogCaptureFixture) 
     assert all(isinstance(rule, PruningRule) and rule.above < 1 for rule in rules)
     assert "nothing: a trial is stopped above" in caplog.text
     again = Trainer()
-    assert kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, again.runtime(), NullProgressCallback()) == rules
+    assert kill_rules(PROXY_DATA, "nothing", ProxySpec(), LONGER, again.runtime(), NullProgressCallback()) == rules
     assert again.trained == []
 
 
@@ -210,7 +210,7 @@ def test_a_search_is_warned_of_a_proxy_on_which_nothing_trains(caplog: pytest.Lo
 
     caplog.set_level(logging.INFO, "ganetic")
     where = runtime(lambda context: SerialExecutor(failing, context))
-    rules = kill_rules(MATERIALS, "nothing", ProxySpec(), LONGER, where, NullProgressCallback())
+    rules = kill_rules(PROXY_DATA, "nothing", ProxySpec(), LONGER, where, NullProgressCallback())
     assert rules == ()
     assert "nothing: the references allow no kill rule" in caplog.messages
     assert "only 0 of 10 published losses train on this proxy" in caplog.text
@@ -227,7 +227,7 @@ def test_real_trainings_from_images_to_rules(tmp_path: Path) -> None:
             "proxies": (SpaceProxy(width=2, batch=8, latent=4, images=64),),
         }
     )
-    machine = Runtime(make_executor=lambda materials: SerialExecutor(work, materials))
+    machine = Runtime(make_executor=lambda proxy_data: SerialExecutor(work, proxy_data))
     (kept,) = calibrate(space, seeds=1, runtime=machine).values()
     calibration = kept.calibration
     assert calibration.conditions.metric == "fd@some-cnn64/64"

@@ -26,7 +26,7 @@ from ganetic.studies.score import score
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.spec import ProxySpec
 from ganetic.training.trial import work
-from tests.evolution.fakes import MATERIALS
+from tests.evolution.fakes import PROXY_DATA
 from tests.small_run import SPACE as SMALL
 
 SPACE = SMALL.model_copy(
@@ -87,10 +87,10 @@ class Told(ProgressCallback[Progress]):
 def trainings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     """A cache of its own, where nothing is prepared."""
 
-    def materials(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
-        return MATERIALS
+    def proxy_data(self: Runtime, data: str, proxy: ProxySpec) -> ProxyData:
+        return PROXY_DATA
 
-    monkeypatch.setattr(Runtime, "materials", materials)
+    monkeypatch.setattr(Runtime, "proxy_data", proxy_data)
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return Trainings()
@@ -271,7 +271,7 @@ def test_real_trainings_choose_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_rays_workers_choose_as_one_process_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainings: Trainings
 ) -> None:
-    """Several materials by name travel to the workers; of equal failures and distances the same setting wins."""
+    """The data of several proxies travels to the workers by name; of equal failures and distances the same setting wins."""
     schedule = Schedule(losses=("bce", "hinge"), seeds=(2, 1))
     here = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=schedule)
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "other"))

@@ -189,8 +189,8 @@ def test_a_search_in_which_nothing_trained_and_that_has_no_references_ends(tmp_p
     finals = SPACE.finals.model_copy(update={"references": ()})
     space = WITH_GENES.model_copy(update={"finals": finals})
 
-    def dead(materials: Context) -> Executor:
-        return SerialExecutor(_dies, materials)
+    def dead(proxy_data: Context) -> Executor:
+        return SerialExecutor(_dies, proxy_data)
 
     run = search(space, run=tmp_path / "run", seed=7, runtime=runtime(dead, max_trials=5))
     assert run.status == "finished"

@@ -38,7 +38,7 @@ SPACE = SearchSpace(
 @pytest.fixture(scope="module")
 def serial_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The search in this process, without Ray."""
-    where = Runtime(make_executor=lambda materials: SerialExecutor(work, materials))
+    where = Runtime(make_executor=lambda proxy_data: SerialExecutor(work, proxy_data))
     return search(SPACE, run=tmp_path_factory.mktemp("serial") / "run", runtime=where)
 
 
@@ -77,8 +77,8 @@ def test_the_same_search_when_a_node_is_killed(cluster: Any, serial_run: Run, tm
     class Saboteur(Executor):
         """Kills a node when some trials have ended, while the others run."""
 
-        def __init__(self, materials: Context) -> None:
-            self._inner = RayExecutor(work, materials, address=cluster.address, wall_seconds=120.0)
+        def __init__(self, proxy_data: Context) -> None:
+            self._inner = RayExecutor(work, proxy_data, address=cluster.address, wall_seconds=120.0)
             self._ended = 0
             self.attempts = 0
 
@@ -108,8 +108,8 @@ def test_the_same_search_when_a_node_is_killed(cluster: Any, serial_run: Run, tm
 
     executors: list[Saboteur] = []
 
-    def make_executor(materials: Context) -> Executor:
-        executors.append(Saboteur(materials))
+    def make_executor(proxy_data: Context) -> Executor:
+        executors.append(Saboteur(proxy_data))
         return executors[0]
 
     began = time.monotonic()

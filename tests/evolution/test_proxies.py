@@ -24,7 +24,7 @@ from ganetic.report.finals import finals_table
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.result import TrialResult, TrialState
 from ganetic.training.spec import ProxySpec
-from tests.evolution.fakes import MATERIALS, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
+from tests.evolution.fakes import PROXY_DATA, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
 
 TWO = SPACE.model_copy(
     update={"proxies": (SpaceProxy(name="main"), SpaceProxy(name="plain", batch_norm=False, width=8, data="other"))}
@@ -140,9 +140,9 @@ def test_every_proxy_has_materials_and_a_measure_of_its_own(tmp_path: Path) -> N
     asked: list[tuple[str, bool]] = []
 
     class Asked(FakeRuntime):
-        def materials(self, data: str, proxy: ProxySpec) -> ProxyData:
+        def proxy_data(self, data: str, proxy: ProxySpec) -> ProxyData:
             asked.append((data, proxy.batch_norm))
-            return MATERIALS
+            return PROXY_DATA
 
     where = Asked(make_executor=lambda context: SerialExecutor(work, context), max_trials=4)
     run = search(TWO, run=tmp_path / "run", runtime=where)

@@ -71,9 +71,9 @@ def test_of_two_searches_for_one_directory_the_later_leaves_the_other_alone(tmp_
     class Second(FakeRuntime):
         """While it prepares its data, the first search begins."""
 
-        def materials(self, data: str, proxy: ProxySpec) -> ProxyData:
+        def proxy_data(self, data: str, proxy: ProxySpec) -> ProxyData:
             search(SPACE, run=directory, seed=1, runtime=runtime(serial_with_mishaps, max_trials=10))
-            return super().materials(data, proxy)
+            return super().proxy_data(data, proxy)
 
     other = SPACE.model_copy(update={"name": "other", "checkpoint_every": 20})
     with pytest.raises(UserError, match="exists already"):
@@ -114,8 +114,8 @@ def test_64_workers_are_kept_busy_by_a_window_of_256(tmp_path: Path) -> None:
     space = SPACE.model_copy(update={"evolution": evolution, "stop": stop})
     executors: list[SimulatedExecutor] = []
 
-    def make_executor(materials: Context) -> Executor:
-        executors.append(SimulatedExecutor(64, eightfold, partial(work, materials)))
+    def make_executor(proxy_data: Context) -> Executor:
+        executors.append(SimulatedExecutor(64, eightfold, partial(work, proxy_data)))
         return executors[0]
 
     class Busy(Notes):
@@ -257,13 +257,13 @@ def test_ctrl_c_in_the_last_finals_leaves_a_finished_run(tmp_path: Path) -> None
 
 
 def test_a_trial_that_raised_stops_the_search_and_loses_nothing(tmp_path: Path) -> None:
-    def broken(materials: Context, payload: Payload) -> dict[str, object]:
+    def broken(proxy_data: Context, payload: Payload) -> dict[str, object]:
         if payload["formula"] == sixth:
             raise ZeroDivisionError("our own bug")
-        return work(materials, payload)
+        return work(proxy_data, payload)
 
     sixth = journal_of(uninterrupted())["submissions"][6][3]
-    where = runtime(lambda materials: Mishaps(SerialExecutor(broken, materials)))
+    where = runtime(lambda proxy_data: Mishaps(SerialExecutor(broken, proxy_data)))
     with pytest.raises(RuntimeError, match=r"(?s)trial 6 raised:.*our own bug"):
         search(SPACE, run=tmp_path / "run", seed=7, runtime=where)
     run = open_run(tmp_path / "run")
@@ -373,7 +373,7 @@ def test_bad_seeds_leave_no_directory(options: dict[str, int], message: str, tmp
 
 
 def test_no_workers_leave_no_directory(tmp_path: Path) -> None:
-    def make_executor(materials: Context) -> Executor:
+    def make_executor(proxy_data: Context) -> Executor:
         raise UserError("no cluster there")
 
     with pytest.raises(UserError, match="no cluster there"):

@@ -16,7 +16,7 @@ from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.loss.card import LossCard, read_card, write_card
 from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
-from tests.evolution.fakes import MATERIALS, SPACE, runtime, serial_with_mishaps, work
+from tests.evolution.fakes import PROXY_DATA, SPACE, runtime, serial_with_mishaps, work
 from tests.evolution.victim import drive_until
 
 MISHAPS = runtime(serial_with_mishaps)
@@ -107,8 +107,8 @@ def test_the_card_of_a_finalist(tmp_path: Path) -> None:
     assert card.provenance.individual == best["individual"]
     (result,) = card.results
     assert (result.role, result.steps, result.seeds) == ("final", SPACE.finals.steps, FINAL_SEEDS)
-    assert (result.metric, result.data, result.model) == (MATERIALS.protocol, MATERIALS.data, "dcgan8-w16")
-    assert (result.failed, result.floor) == (best["failed"], MATERIALS.floor_fd)
+    assert (result.metric, result.data, result.model) == (PROXY_DATA.protocol, PROXY_DATA.data, "dcgan8-w16")
+    assert (result.failed, result.floor) == (best["failed"], PROXY_DATA.floor_fd)
     assert result.instability == pytest.approx(best["instability"], abs=1e-4)
     values = run.final_values()
     fds = values[values["individual"] == best["individual"]]["fd"].tolist()
@@ -144,7 +144,7 @@ def test_the_card_of_one_who_was_in_no_finals(tmp_path: Path) -> None:
         assert result.role == "search"
         assert result.seeds == tuple(7000 + seed for seed in range(SPACE.rungs[rung].seeds))
         assert len(result.values) == len(result.seeds)
-        assert result.failed == result.values.count(MATERIALS.start_fd)
+        assert result.failed == result.values.count(PROXY_DATA.start_fd)
         assert card.references == ()  # theirs are finals: other seeds, other steps
     never_trained = int(table[table["rung"] < 0]["individual"].iloc[0])
     assert pick_card(run, str(never_trained)).results == ()
@@ -174,8 +174,8 @@ def test_the_front_decides_until_the_finals_are_over(tmp_path: Path) -> None:
 
 
 def test_who_did_not_survive_the_finals_is_not_picked(tmp_path: Path) -> None:
-    def deadly(materials: Context, payload: Payload) -> dict[str, Any]:
-        record = work(materials, payload)
+    def deadly(proxy_data: Context, payload: Payload) -> dict[str, Any]:
+        record = work(proxy_data, payload)
         if payload["seed"] % 1000 >= 100 and payload["formula"] in doomed:
             return {**record, "state": "failed", "reason": "mode_collapse"}
         return record
@@ -183,7 +183,7 @@ def test_who_did_not_survive_the_finals_is_not_picked(tmp_path: Path) -> None:
     finals = finished().finals()
     finalists = finals[~finals["reference"].astype(bool)]["formula"].tolist()
     for doomed in (finalists[:1], finalists):
-        where = runtime(lambda materials: SerialExecutor(deadly, materials))
+        where = runtime(lambda proxy_data: SerialExecutor(deadly, proxy_data))
         run = search(SPACE, run=tmp_path / f"run{len(doomed)}", seed=7, runtime=where)
         assert set(run.finals()["formula"]) >= set(doomed)
         if len(doomed) < len(finalists):

@@ -53,7 +53,7 @@ class Fatal(Executor):
 
 
 def fatal(moments: dict[Moment, int]) -> MakeExecutor:
-    return lambda materials: Fatal(serial_with_mishaps(materials), moments)
+    return lambda proxy_data: Fatal(serial_with_mishaps(proxy_data), moments)
 
 
 def _drive(directory: Path, moments: dict[Moment, int], space: SearchSpace, options: dict[str, Any]) -> None:

@@ -57,12 +57,12 @@ def test_a_trial_with_inception(weights_file: Path, tmp_path: Path, monkeypatch:
     digits = load_images("digits")
     np.savez(tmp_path / "few.npz", images=digits.images[:128], labels=digits.labels[:128])  # type: ignore[index]
     proxy = ProxySpec(width=2, images=64)
-    materials = prepare(load_images(f"npz:{tmp_path / 'few.npz'}"), proxy, weights_file)
-    assert materials.inception is not None
-    assert materials.protocol == f"fd@few-inception-{materials.inception.sha256[:8]}/64"
-    assert materials.features_hash == materials.inception.sha256[:16]
-    assert materials.reference.mean.shape == (2048,)
-    result = run_trial(TrialSpec(formula="sub(p, y)", seed=0, steps=1, proxy=proxy), materials)
+    proxy_data = prepare(load_images(f"npz:{tmp_path / 'few.npz'}"), proxy, weights_file)
+    assert proxy_data.inception is not None
+    assert proxy_data.protocol == f"fd@few-inception-{proxy_data.inception.sha256[:8]}/64"
+    assert proxy_data.features_hash == proxy_data.inception.sha256[:16]
+    assert proxy_data.reference.mean.shape == (2048,)
+    result = run_trial(TrialSpec(formula="sub(p, y)", seed=0, steps=1, proxy=proxy), proxy_data)
     assert [step for step, _ in result.trace] == [0, 1]
 
 

@@ -16,7 +16,7 @@ from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.loss.card import read_card, write_card
 from ganetic.studies.confirm import Confirmation, confirm
 from ganetic.studies.formatting import claim
-from tests.evolution.fakes import MATERIALS, SCALE, SPACE, runtime, serial, work
+from tests.evolution.fakes import PROXY_DATA, SCALE, SPACE, runtime, serial, work
 from tests.evolution.victim import Fatal, Moment, in_process
 
 TWO = SPACE.model_copy(
@@ -61,7 +61,7 @@ def test_the_card_has_the_confirmation_behind_the_finals(tmp_path: Path) -> None
     own = confirmation.comparison.runs().query("loss == @card.name")
     assert list(result.seeds) == own["seed"].tolist() and len(result.seeds) == 20
     assert list(result.values) == [round(fd, 4) for fd in own["counted_fd"]]
-    assert (result.metric, result.floor, result.data) == (MATERIALS.protocol, SCALE.floor_fd, MATERIALS.data)
+    assert (result.metric, result.floor, result.data) == (PROXY_DATA.protocol, SCALE.floor_fd, PROXY_DATA.data)
     assert result.failed == (own["state"] != "completed").sum()
     assert result.model.startswith("dcgan") and result.instability is not None
     assert [reference.name for reference in card.references] == ["bce", "ganetic"]
@@ -104,7 +104,7 @@ def test_claims_say_what_was_measured() -> None:
         assert (ratio.first, ratio.pairs) == (confirmation.card.name, 20)
     spread = next(line for line in lines if "worst/best over seeds" in line)
     assert all(f"{name} " in spread for name in confirmation.comparison.settings.names)
-    assert lines[-1].startswith(f"May be claimed of {MATERIALS.protocol} and dcgan")
+    assert lines[-1].startswith(f"May be claimed of {PROXY_DATA.protocol} and dcgan")
 
 
 def test_each_proxy_has_its_own_result(tmp_path: Path) -> None:

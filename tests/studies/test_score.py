@@ -11,12 +11,12 @@ from ganetic.jobs.executor import Executor, JobResult, SerialExecutor
 from ganetic.loss.card import LossCard, Training, write_card
 from ganetic.loss.library import LIBRARY
 from ganetic.studies.score import score
-from tests.evolution.fakes import MATERIALS, SCALE, SPACE, runtime, serial_with_mishaps, work
+from tests.evolution.fakes import PROXY_DATA, SCALE, SPACE, runtime, serial_with_mishaps, work
 
 
 def test_a_score_is_that_of_its_trainings() -> None:
     result = score("bce", seeds=5, space=SPACE, runtime=runtime())
-    assert (result.name, result.metric, result.floor_fd) == ("bce", MATERIALS.protocol, SCALE.floor_fd)
+    assert (result.name, result.metric, result.floor_fd) == ("bce", PROXY_DATA.protocol, SCALE.floor_fd)
     assert result.steps == SPACE.finals.steps
     table = result.seeds
     assert list(table.columns) == ["seed", "state", "reason", "fd", "seconds"]
@@ -100,8 +100,8 @@ def test_a_training_that_raised_is_our_own_bug() -> None:
             super().wait(timeout)
             return [JobResult(0, "raised", None, "our own bug", 1, 0.0, "here")]
 
-    def broken(materials: Context) -> Executor:
-        return Broken(work, materials)
+    def broken(proxy_data: Context) -> Executor:
+        return Broken(work, proxy_data)
 
     with pytest.raises(RuntimeError, match="our own bug"):
         score("bce", seeds=1, space=SPACE, runtime=runtime(broken))

@@ -11,7 +11,7 @@ from ganetic.evolution.resources import Context, Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.studies.compare import compare, open_comparison
 from ganetic.studies.study import STUDIES
-from tests.evolution.fakes import MATERIALS
+from tests.evolution.fakes import PROXY_DATA
 from tests.small_run import new_small_run, pretend
 
 Capture = pytest.CaptureFixture[str]
@@ -23,7 +23,7 @@ def _pretended(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return SerialExecutor(pretend, context)
 
     monkeypatch.setattr(Runtime, "executor", executor)
-    monkeypatch.setattr(Runtime, "materials", lambda self, data, proxy: MATERIALS)
+    monkeypatch.setattr(Runtime, "proxy_data", lambda self, data, proxy: PROXY_DATA)
 
 
 def study(name: str, config: str, *more: str) -> int:

@@ -27,8 +27,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Searches train nothing, in this process."""
 
-    def executor(self: Runtime, materials: ProxyData, steps: int) -> Executor:
-        return SerialExecutor(pretend, materials)
+    def executor(self: Runtime, proxy_data: ProxyData, steps: int) -> Executor:
+        return SerialExecutor(pretend, proxy_data)
 
     monkeypatch.setattr(Runtime, "executor", executor)
 

@@ -37,9 +37,9 @@ def defaults() -> Iterator[Callable[[str], None]]:
 
 
 def trial() -> list[object]:
-    materials = prepare(load_images("digits"), PROXY)
-    result = run_trial(TRIAL, materials)
-    return [materials.start_fd, result.trace, sample_images(TRIAL, materials.images, 4).tolist()]
+    proxy_data = prepare(load_images("digits"), PROXY)
+    result = run_trial(TRIAL, proxy_data)
+    return [proxy_data.start_fd, result.trace, sample_images(TRIAL, proxy_data.images, 4).tolist()]
 
 
 def training(model: str, run: Path) -> list[object]:

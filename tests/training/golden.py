@@ -65,12 +65,12 @@ def trial_numbers(images: ImageSet, name: str) -> dict[str, Any]:
     """What comes of a trial on images, and how bright a few samples are."""
     loss, changes = PROXIES[name]
     proxy = ProxySpec.model_validate({**SIZE, **changes})
-    materials = prepare(images, proxy)
+    proxy_data = prepare(images, proxy)
     spec = TrialSpec(formula=LIBRARY[loss].formula.text, seed=3, steps=12, checkpoints=(5,), proxy=proxy)
-    result = run_trial(spec, materials)
-    samples = sample_images(spec, materials.images, 60).mean((1, 2, 3))
+    result = run_trial(spec, proxy_data)
+    samples = sample_images(spec, proxy_data.images, 60).mean((1, 2, 3))
     return {
-        "start": materials.start_fd,
+        "start": proxy_data.start_fd,
         "trace": [fd for _, fd in result.trace],
         "raw": [fd for _, fd in result.raw_trace],
         "samples": samples[::20].tolist(),

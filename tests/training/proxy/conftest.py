@@ -31,5 +31,5 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def materials(tiny_images: ImageSet, cache: Path) -> ProxyData:
+def proxy_data(tiny_images: ImageSet, cache: Path) -> ProxyData:
     return prepare(tiny_images, TINY)

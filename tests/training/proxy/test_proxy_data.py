@@ -12,34 +12,34 @@ from ganetic.training.spec import ProxySpec
 from tests.training.proxy.conftest import TINY
 
 
-def test_numbers_carry_their_protocol(materials: ProxyData, tiny_images: ImageSet) -> None:
-    assert materials.protocol == "fd@tiny-cnn64/64"
-    assert materials.data == f"tiny:{tiny_images.fingerprint[:12]}"
-    assert materials.sample_size == 64
-    assert 0 < materials.floor_fd < materials.start_fd
-    assert materials.accuracy is not None
-    assert materials.accuracy > 0.6
-    assert "the set is too small" in materials.shared
-    assert len(materials.features_hash) == 16
+def test_numbers_carry_their_protocol(proxy_data: ProxyData, tiny_images: ImageSet) -> None:
+    assert proxy_data.protocol == "fd@tiny-cnn64/64"
+    assert proxy_data.data == f"tiny:{tiny_images.fingerprint[:12]}"
+    assert proxy_data.sample_size == 64
+    assert 0 < proxy_data.floor_fd < proxy_data.start_fd
+    assert proxy_data.accuracy is not None
+    assert proxy_data.accuracy > 0.6
+    assert "the set is too small" in proxy_data.shared
+    assert len(proxy_data.features_hash) == 16
 
 
-def test_reference_images_train_nothing(materials: ProxyData, tiny_images: ImageSet) -> None:
-    assert len(materials.images) == len(tiny_images.images) - 64
-    reference = Extractor(materials.weights, None, "cpu").distance_features(torch.tensor(tiny_images.images))
+def test_reference_images_train_nothing(proxy_data: ProxyData, tiny_images: ImageSet) -> None:
+    assert len(proxy_data.images) == len(tiny_images.images) - 64
+    reference = Extractor(proxy_data.weights, None, "cpu").distance_features(torch.tensor(tiny_images.images))
     # The mean over all images is that of both parts: the reference is exactly what is not among the GAN's images.
-    others = Extractor(materials.weights, None, "cpu").distance_features(torch.tensor(materials.images))
+    others = Extractor(proxy_data.weights, None, "cpu").distance_features(torch.tensor(proxy_data.images))
     rest = (reference.double().sum(0) - others.double().sum(0)) / 64
-    assert np.allclose(rest.numpy(), materials.reference.mean, rtol=1e-4, atol=1e-4)
+    assert np.allclose(rest.numpy(), proxy_data.reference.mean, rtol=1e-4, atol=1e-4)
 
 
-def test_prepared_twice_is_the_same(materials: ProxyData, tiny_images: ImageSet, cache: Path) -> None:
+def test_prepared_twice_is_the_same(proxy_data: ProxyData, tiny_images: ImageSet, cache: Path) -> None:
     cached = prepare(tiny_images, TINY)
     for file in (cache / "features").iterdir():
         file.unlink()
     fresh = prepare(tiny_images, TINY)
     for other in (cached, fresh):
-        assert other.features_hash == materials.features_hash
-        assert (other.floor_fd, other.start_fd) == (materials.floor_fd, materials.start_fd)
+        assert other.features_hash == proxy_data.features_hash
+        assert (other.floor_fd, other.start_fd) == (proxy_data.floor_fd, proxy_data.start_fd)
 
 
 def test_without_labels(tiny_images: ImageSet, cache: Path, tmp_path: Path) -> None:
@@ -76,10 +76,10 @@ def test_thousands_are_written_as_k(cache: Path) -> None:
     assert prepare(load_images("digits"), ProxySpec(images=2000, width=2)).protocol == "fd@digits-cnn64/898"
 
 
-def test_distances_can_be_measured_in_imagenet_features(tiny_images: ImageSet, materials: ProxyData) -> None:
+def test_distances_can_be_measured_in_imagenet_features(tiny_images: ImageSet, proxy_data: ProxyData) -> None:
     own = prepare(tiny_images, TINY.model_copy(update={"features": "imagenet"}))
-    assert own.protocol == materials.protocol.replace("cnn64", "efflite0-b4b10@32")
-    assert own.features_hash != materials.features_hash
+    assert own.protocol == proxy_data.protocol.replace("cnn64", "efflite0-b4b10@32")
+    assert own.features_hash != proxy_data.features_hash
     assert own.reference.mean.shape == (152,)
     assert 0 < own.floor_fd < own.start_fd
     with pytest.raises(UserError, match="are two metrics; expected one of them"):
