@@ -34,7 +34,7 @@ from ganetic.studies.compare import compare
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.formatting import ratio_number
 from ganetic.studies.ratios import Pair, Ratio, default_reference, ratios
-from ganetic.training.checkpoint import checkpoints_in, read_standing
+from ganetic.training.checkpoint import checkpoints_in, read_train_state
 from ganetic.training.config import TrainConfig, load_config, overridden
 from ganetic.training.job import TRAININGS
 
@@ -93,7 +93,7 @@ def _trained(directory: Path, seed: int, row: Mapping[str, Any]) -> Row:
     run = directory / TRAININGS / f"{row['proxy']}-{row['loss']}-s{seed}"
     raised = row["state"] == "raised"
     found = checkpoints_in(run)
-    ills = read_standing(found[-1]).ills if found else ()
+    ills = read_train_state(found[-1]).ills if found else ()
     measures = _measures(run, found[-1]) if row["state"] == "completed" else {}
     fd, failed = None if raised else row["counted_fd"], row["state"] != "completed"
     return Row(row["proxy"], row["loss"], seed, fd, failed, bool(ills and ills[-1]), row["seconds"], measures)

@@ -66,7 +66,7 @@ def work(context: str, payload: dict[str, Any]) -> dict[str, Any]:
     run = Path(context) / payload["name"]
     config = TrainConfig.model_validate(payload["config"])
     training = resume_training(run) if is_training(run) else train(config, LOSS, run)
-    return {"trace": training.standing.trace, "ills": training.standing.ills, "status": training.status}
+    return {"trace": training.train_state.trace, "ills": training.train_state.ills, "status": training.status}
 
 
 def ignore(progress: GridProgress) -> None:

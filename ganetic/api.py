@@ -139,7 +139,7 @@ def train(
         batch: images a step, over all workers.
         seed: of everything random.
         run: the directory to make; None makes one under ``runs/``.
-        stop_when_failed: whether to stop when three measurements in a row find the training ill.
+        stop_when_failed: whether to stop when three measurements in a row find a failure.
         workers: processes that share every batch, through Ray Train.
         download: whether a missing data set may be downloaded.
         callback: is told where the training stands, after every step; sentences go to `logging`, see

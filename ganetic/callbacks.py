@@ -76,7 +76,7 @@ class TrainingProgress:
         elapsed_seconds: since this process made its first step.
         fd: the last Fréchet distance, or None before the first.
         best_fd: the lowest one.
-        ill: what is wrong with the training, as of the last measurement.
+        failure: what is wrong with the training, as of the last measurement.
     """
 
     step: int
@@ -86,7 +86,7 @@ class TrainingProgress:
     elapsed_seconds: float
     fd: float | None
     best_fd: float | None
-    ill: str | None
+    failure: str | None
 
 
 ProgressT_contra = TypeVar("ProgressT_contra", contravariant=True)

@@ -115,11 +115,11 @@ def test_train_takes_a_preset_a_file_or_a_configuration(kind: type[str] | type[P
         "steps = 10\neval_images = 48\n[data]\nname = 'digits'\n[model]\nname = 'mlp'\nlatent = 8\n"
     )
     training = ganetic.train("hinge", kind("my.toml"), classes="3, 8", batch=8, seed=4, run=kind("run"))
-    assert (training.status, training.directory, training.standing.step) == ("finished", Path("run"), 10)
+    assert (training.status, training.directory, training.train_state.step) == ("finished", Path("run"), 10)
     again = ganetic.train(
         "hinge", ganetic.load_config(kind("my.toml")), classes=("3", "8"), batch=8, seed=4, run=kind("again")
     )
-    assert again.standing == training.standing
+    assert again.train_state == training.train_state
     with pytest.raises(ganetic.UserError, match="run: is there already; `ganetic resume run` goes on with it"):
         ganetic.train("hinge", run=kind("run"))
 
@@ -192,7 +192,7 @@ def test_a_training_that_was_stopped_is_resumed_and_watched(in_folder: Path) -> 
     assert ganetic.resume("run", train_callback=Steps()) == ganetic.resume(stopped)
     assert Steps.seen[-1] == 10
     assert Steps.seen[0] > 3
-    assert ganetic.resume(stopped).standing == ganetic.train("hinge", config, run="whole").standing
+    assert ganetic.resume(stopped).train_state == ganetic.train("hinge", config, run="whole").train_state
 
 
 def test_generate_gives_the_images_of_the_seed(finished: ganetic.Training) -> None:

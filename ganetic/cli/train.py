@@ -31,7 +31,7 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Of everything random.")] = None,
     run: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to make; by default in runs/.")] = None,
     stop_when_failed: Annotated[
-        bool, typer.Option("--stop-when-failed", help="Stop when three measurements in a row find the training ill.")
+        bool, typer.Option("--stop-when-failed", help="Stop when three measurements in a row find a failure.")
     ] = False,
     workers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes that share every batch, through Ray Train.")

@@ -169,15 +169,15 @@ class Bank:
             at = dict(points).get(rule.step)
             if rule.step < last and at is not None and at > rule.above * points[0][1]:
                 stopped = [point for point in points if point[0] <= rule.step]
-                reason = self._ill(stopped) or FailureMode.NON_CONVERGENCE
+                reason = self._failure(stopped) or FailureMode.NON_CONVERGENCE
                 return self._result(row, seed, TrialState.PRUNED, reason, stopped)
         if last == self.steps[-1] or not points or points[-1][0] < last:
             outcome = str(self.outcomes[row, seed])
             if outcome in set(TrialState):
                 return self._result(row, seed, TrialState(outcome), None, points)
             return self._result(row, seed, TrialState.FAILED, outcome, points)
-        ill = self._ill(points)
-        return self._result(row, seed, TrialState.FAILED if ill else TrialState.COMPLETED, ill, points)
+        failure = self._failure(points)
+        return self._result(row, seed, TrialState.FAILED if failure else TrialState.COMPLETED, failure, points)
 
     def fitness(self, loss: int | str, seeds: Iterable[int], steps: int | None = None) -> Fitness:
         """A loss's fitness over some of its seeds, as a search computes it.
@@ -214,7 +214,7 @@ class Bank:
             if step not in known:
                 raise UserError(f"bank: nothing was measured at step {step}; expected one of {known}")
 
-    def _ill(self, points: Sequence[tuple[int, float]]) -> FailureMode | None:
+    def _failure(self, points: Sequence[tuple[int, float]]) -> FailureMode | None:
         """What a trace alone says is wrong."""
         return diagnose(points, self.floor_fd, (), is_collapsed=False)
 

@@ -78,8 +78,8 @@ def compare(
         seed: all seeds follow from it; those of one seed are no others'.
         config: of full training, in which losses are trained then, and not on proxies: the name of a preset, the path
             of a TOML file, or a configuration. Its seed has no say. Trainings lie under the directory, each with its
-            samples and checkpoints, and go on from the last of these. One that its last three measurements find ill
-            has failed.
+            samples and checkpoints, and go on from the last of these. One whose last three
+            measurements each found a failure has failed.
 
     Raises:
         UserError: something given is wrong, and no directory was made then; or a training that was to choose rates

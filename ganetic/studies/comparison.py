@@ -121,7 +121,7 @@ class Comparison:
     def runs(self) -> pd.DataFrame:
         """A row a training that has ended, in order.
 
-        Columns: proxy, loss, seed, state, reason (of a failure: an ill, or None), fd (as measured last; NaN where
+        Columns: proxy, loss, seed, state, reason (of a failure: its mode, or None), fd (as measured last; NaN where
         nothing was), counted_fd (the untrained generator's for a failure, NaN for an error), steps, seconds, node,
         error (the last line of a traceback, or why there is no record). Where losses have rates of their own,
         learning_rate and beta1 stand behind loss.
@@ -237,7 +237,7 @@ class Comparison:
         fd = summarise([self._counted_fd(number) for number in counted]) if counted else NOTHING
         traces = [self._seed_trace(number) for number in counted]
         known = fitness(traces, measure.start_fd, measure.floor_fd) if counted else None
-        ills = Counter(record.reason or record.state for record in records if record.state != TrialState.COMPLETED)
+        reasons = Counter(record.reason or record.state for record in records if record.state != TrialState.COMPLETED)
         learning_rate, beta1 = _rates_of(loss, proxy)
         return LossSummary(
             proxy=proxy.name,
@@ -252,7 +252,7 @@ class Comparison:
             sd=fd.sd,
             worst_over_best=fd.worst_over_best,
             failed=known.failed if known else 0,
-            ills=", ".join(f"{count} {ill}" for ill, count in ills.most_common()),
+            ills=", ".join(f"{count} {reason}" for reason, count in reasons.most_common()),
             instability=known.instability if known else math.nan,
             seconds=median(record.seconds for record in records),
         )

@@ -46,7 +46,7 @@ class Tuning:
         Raises:
             UserError: a journal is of another tuning, or a training raised an error.
         """
-        return self._standing().study
+        return self._state().study
 
     def run(self, executor: Executor, callback: ProgressCallback[Progress]) -> StudyConfig:
         """Run the trainings that have not ended yet, and return the study with each loss's own rates.
@@ -60,26 +60,26 @@ class Tuning:
         Raises:
             UserError: a journal is of another tuning, or a training raised an error.
         """
-        while (standing := self._standing()).study is None:
-            rates, asked = standing.rates, standing.missing
+        while (state := self._state()).study is None:
+            rates, asked = state.rates, state.missing
             learning_rates = [f"{rate:g}" for rate in dict.fromkeys(pair.learning_rate for pair in asked)]
             several = "s" if len(learning_rates) > 1 else ""
             beyond = "" if rates == self.given else ", beyond an end of the list at which one was best"
             _logger.info(f"tuning: all losses at learning rate{several} {listed(learning_rates)}{beyond}")
-            train(standing.journal, self._round(rates, asked), executor, callback, "tuning")
-        return standing.study
+            train(state.journal, self._round(rates, asked), executor, callback, "tuning")
+        return state.study
 
-    def _standing(self) -> "_Standing":
+    def _state(self) -> "_TuningState":
         """Go through the rounds that have ended."""
         fds: dict[str, dict[Rates, list[float]]] = {loss.name: {} for loss in self.study.losses}
         for number in count():
             rates, best = chosen_rates(self.given, fds)
             journal = tuning_journal(self.directory, number)
             if best is not None:
-                return _Standing(rates, journal, (), self._with(rates, best))
+                return _TuningState(rates, journal, (), self._with(rates, best))
             asked = tuple(pair for pair in rates.pairs if any(pair not in own for own in fds.values()))
             if not is_complete(journal, self._round(rates, asked)):
-                return _Standing(rates, journal, asked, None)
+                return _TuningState(rates, journal, asked, None)
             for name, found in _fds(Comparison(journal, "tuning").runs(), journal).items():
                 fds[name].update(found)
         raise AssertionError("chosen_rates extends a list a few times only")
@@ -102,7 +102,7 @@ class Tuning:
 
 
 @dataclass(frozen=True)
-class _Standing:
+class _TuningState:
     """Where a tuning stands: its list by now, and what that still needs in which journal, or what came of it."""
 
     rates: RateList

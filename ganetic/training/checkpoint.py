@@ -33,9 +33,9 @@ class TrainState(Config):
     updates: tuple[tuple[int, FiniteFloat], ...] = ()
     """(step, the generator's ‖Δθ‖ as a share of one learning rate for every parameter) since the last measurement."""
     ills: tuple[str | None, ...] = ()
-    """What was wrong at each measurement of the trace but the first."""
+    """What was wrong at each measurement of the trace but the first, as a `FailureMode`; checkpoints call it so."""
 
-    def watched(self, step: int, update: float) -> "TrainState":
+    def with_update(self, step: int, update: float) -> "TrainState":
         """Take an update of the generator into account."""
         return self.model_copy(update={"updates": (*self.updates, (step, update))})
 
@@ -46,7 +46,7 @@ class TrainState(Config):
         return min(trained, key=lambda point: point[1])[0]
 
 
-def write_checkpoint(run: Path, state: State, standing: TrainState) -> Path:
+def write_checkpoint(run: Path, state: State, train_state: TrainState) -> Path:
     """Write a checkpoint aside and rename it into place.
 
     Returns:
@@ -55,13 +55,13 @@ def write_checkpoint(run: Path, state: State, standing: TrainState) -> Path:
     Raises:
         UserError: the place cannot be written.
     """
-    place = directory_of(run, standing.step)
+    place = directory_of(run, train_state.step)
     aside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         aside.mkdir(parents=True)
         for part in PARTS:
             save_file({name: tensor.detach().contiguous() for name, tensor in state[part].items()}, _file(aside, part))
-        stored = json.dumps(CHECKPOINT.stamped(standing.model_dump(mode="json")), indent=1)
+        stored = json.dumps(CHECKPOINT.stamped(train_state.model_dump(mode="json")), indent=1)
         (aside / _STATE).write_text(stored + "\n", encoding="utf-8")
         aside.rename(place)
     except OSError as error:
@@ -79,7 +79,7 @@ def read_checkpoint(directory: Path, device: str = "cpu") -> tuple[State, TrainS
     Raises:
         UserError: it is no checkpoint, or damaged.
     """
-    return {part: read_part(directory, part, device) for part in PARTS}, read_standing(directory)
+    return {part: read_part(directory, part, device) for part in PARTS}, read_train_state(directory)
 
 
 def read_part(directory: Path, part: str, device: str = "cpu") -> dict[str, Any]:
@@ -98,7 +98,7 @@ def read_part(directory: Path, part: str, device: str = "cpu") -> dict[str, Any]
         raise UserError(f"{path}: not a readable checkpoint ({reason}); choose another one") from None
 
 
-def read_standing(directory: Path) -> TrainState:
+def read_train_state(directory: Path) -> TrainState:
     """Read the page beside the tensors.
 
     Raises:
@@ -126,7 +126,7 @@ def checkpoints_in(run: Path) -> list[Path]:
 def prune(run: Path, keep: int) -> None:
     """Delete what a kill left half-written, and all checkpoints but the last few and the best one."""
     found = checkpoints_in(run)
-    best = directory_of(run, read_standing(found[-1]).best_step) if found else None
+    best = directory_of(run, read_train_state(found[-1]).best_step) if found else None
     for path in [path for path in found[:-keep] if path != best]:
         shutil.rmtree(path)
     for path in (run / CHECKPOINTS).glob(".step-*"):

@@ -101,7 +101,7 @@ class TrainConfig(Config):
     """Images that a Fréchet distance compares with as many held-out ones; fewer where the data has not five times as
     many."""
     stop_when_failed: bool = False
-    """Stop when three measurements in a row find the training ill."""
+    """Stop when three measurements in a row find a failure."""
     tensorboard: bool = False
     """Also write TensorBoard files."""
 
@@ -163,7 +163,7 @@ def configured(
         steps: updates of each player.
         batch: images a step.
         seed: of everything random.
-        stop_when_failed: whether to stop when the training is found ill again and again.
+        stop_when_failed: whether to stop when three measurements in a row find a failure.
 
     Raises:
         UserError: there is no such configuration, or a value is not allowed.

@@ -93,7 +93,7 @@ def _work(settings: dict[str, Any]) -> None:
     os.chdir(settings["folder"])  # Ray Train has changed it; data may lie at a relative path
     run, context, events = Path(settings["run"]), get_context(), settings["events"]
     share = DistributedContext(context.get_world_rank(), context.get_world_size())
-    callback: ProgressCallback[TrainingProgress] = _watched_by(events) if share.rank == 0 else NullProgressCallback()
+    callback: ProgressCallback[TrainingProgress] = _reporting_to(events) if share.rank == 0 else NullProgressCallback()
     try:
         page = read_page(run)
         work = prepare(page.config, Formula.from_text(page.formula), share=share)
@@ -103,7 +103,7 @@ def _work(settings: dict[str, Any]) -> None:
         raise
 
 
-def _watched_by(events: Queue) -> ProgressCallback[TrainingProgress]:
+def _reporting_to(events: Queue) -> ProgressCallback[TrainingProgress]:
     """Send this process's sentences to the driver from now on, and return what sends its progress."""
     logger = logging.getLogger("ganetic")
     logger.addHandler(_SentenceSender(events))

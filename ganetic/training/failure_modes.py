@@ -12,7 +12,7 @@ WORSE_THAN_BEST = 2.0
 STILL = 1e-6
 """Share of a full Adam step, one learning rate for every parameter, below which the generator does not move."""
 STILL_SHARE = 0.2
-"""Share of the watched steps of the second half in which a generator with a gradient may stand still."""
+"""Share of the logged steps of the second half in which a generator with a gradient may stand still."""
 FEEBLE = 0.01
 """Share of a full Adam step, in the median, below which a generator that learnt nothing had no gradient for it."""
 
@@ -34,7 +34,7 @@ class FailureMode(StrEnum):
 
 
 def vanished(updates: Sequence[float]) -> bool:
-    """Return whether the generator stood still in a fifth of the watched steps."""
+    """Return whether the generator stood still in a fifth of the logged steps."""
     still = sum(not update >= STILL for update in updates)
     return bool(updates) and still >= STILL_SHARE * len(updates)
 
@@ -55,7 +55,7 @@ def diagnose(
     Args:
         trace: (step, fd) from step 0 to the last, finite and positive.
         floor_fd: the distance between two samples of real images.
-        updates: the generator's in the watched steps of the second half, in shares of a full Adam step.
+        updates: the generator's in the logged steps of the second half, in shares of a full Adam step.
         is_collapsed: whether the last images are all alike, or leave modes of the real ones out.
     """
     start, end, best = trace[0][1], trace[-1][1], min(fd for _, fd in trace)

@@ -38,7 +38,7 @@ def go_on(run: Path, work: TrainingSetup, cpu_threads: int, progress: ProgressCa
         try:
             fit(trainer, schedule_of(work.config), callback, lambda: interrupt.requested)
         except StoppedError as stop:
-            logger.stopped(trainer.step, str(stop))
+            logger.log_stop(trainer.step, str(stop))
         finally:
             logger.close()
 
@@ -62,7 +62,7 @@ class FullTraining(Callback):
     def __init__(self, work: TrainingSetup, logger: TrainingLogger, restored: TrainState | None) -> None:
         self._work, self._training_logger = work, logger
         self._begins = restored is None
-        self._standing = restored or TrainState(step=0, trace=())
+        self._train_state = restored or TrainState(step=0, trace=())
 
     def on_start(self, trainer: Trainer) -> None:
         """Measure the untrained generator.
@@ -81,8 +81,8 @@ class FullTraining(Callback):
         """
         if not math.isfinite(update):
             trainer.check_state()
-        self._standing = self._standing.watched(trainer.step, update)
-        self._training_logger.watched(trainer.step, losses, update)
+        self._train_state = self._train_state.with_update(trainer.step, update)
+        self._training_logger.log_step(trainer.step, losses, update)
 
     def on_measure(self, trainer: Trainer) -> None:
         """Measure, and write a checkpoint.
@@ -92,15 +92,15 @@ class FullTraining(Callback):
             StoppedError: the training has failed, and was to stop then.
         """
         self._measure(trainer)
-        config, ills = self._work.config, self._standing.ills
-        failed = config.stop_when_failed and trainer.step < config.steps and has_failed(ills)
+        config, failures = self._work.config, self._train_state.ills
+        failed = config.stop_when_failed and trainer.step < config.steps and has_failed(failures)
         if any_of(failed, trainer.share):
-            ill = ills[-1] if failed else "an ill"
-            raise StoppedError(f"step {trainer.step}: {ill} at three measurements in a row")
+            failure = failures[-1] if failed else "a failure"
+            raise StoppedError(f"step {trainer.step}: {failure} at three measurements in a row")
 
     def on_step(self, trainer: Trainer) -> None:
         """Say where the training stands."""
-        self._training_logger.progress(trainer.step, self._standing)
+        self._training_logger.progress(trainer.step, self._train_state)
 
     def on_end(self, trainer: Trainer) -> None:
         """Write a checkpoint, if the training was asked to stop between two measurements.
@@ -108,24 +108,24 @@ class FullTraining(Callback):
         Raises:
             NonFiniteError: something is not finite.
         """
-        if self._standing.step < trainer.step:
+        if self._train_state.step < trainer.step:
             trainer.check_state()
-            self._training_logger.checkpoint(self._standing.model_copy(update={"step": trainer.step}))
+            self._training_logger.checkpoint(self._train_state.model_copy(update={"step": trainer.step}))
 
     def _measure(self, trainer: Trainer) -> None:
         problem = None
         try:
             trainer.check_state()
             if trainer.share.rank == 0:
-                self._standing = self._work.monitor.measure(trainer, self._standing)
+                self._train_state = self._work.monitor.measure(trainer, self._train_state)
         except NonFiniteError as error:
             problem = error
         if any_of(problem is not None, trainer.share):
             raise problem or NonFiniteError(f"step {trainer.step}: another process found something that is not finite")
         if trainer.share.rank > 0:
-            self._standing = self._standing.model_copy(update={"step": trainer.step})
+            self._train_state = self._train_state.model_copy(update={"step": trainer.step})
         else:
-            self._training_logger.measured(self._standing)
+            self._training_logger.log_measurement(self._train_state)
 
 
 def _training_logger(
@@ -140,10 +140,10 @@ def _restored(run: Path, trainer: Trainer) -> TrainState | None:
     found = checkpoints_in(run)
     if not found:
         return None
-    state, standing = read_checkpoint(found[-1])
+    state, train_state = read_checkpoint(found[-1])
     try:
-        trainer.load_state(state, standing.step)
+        trainer.load_state(state, train_state.step)
     except (KeyError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:100]
         raise UserError(f"{found[-1]}: does not fit the training ({reason}); delete it to go on before it") from None
-    return standing
+    return train_state

@@ -13,7 +13,7 @@ from ganetic.errors import UserError, typed
 from ganetic.files import refuse_impossible_directory
 from ganetic.gan.models import build
 from ganetic.reproducible import random_stream, reproducible
-from ganetic.training.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_standing
+from ganetic.training.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_train_state
 from ganetic.training.device import device_for_trials
 from ganetic.training.run_files import RunMetadata, is_training, read_page
 from ganetic.training.samples import grid, write_png
@@ -45,12 +45,12 @@ def find_checkpoint(path: Path) -> Checkpoint:
         found = checkpoints_in(path)
         if not found:
             raise UserError(f"{path}: has no checkpoint yet; `{typed('ganetic', 'resume', path)}` goes on with it")
-        directory = directory_of(path, read_standing(found[-1]).best_step)
-        return Checkpoint(directory, read_page(path), read_standing(directory).step)
+        directory = directory_of(path, read_train_state(found[-1]).best_step)
+        return Checkpoint(directory, read_page(path), read_train_state(directory).step)
     run = path.resolve().parent.parent
     if path.resolve().parent.name != CHECKPOINTS or not is_training(run):
         raise UserError(f"{path}: neither a training nor one of its checkpoints; expected a directory in runs/")
-    return Checkpoint(path, read_page(run), read_standing(path).step)
+    return Checkpoint(path, read_page(run), read_train_state(path).step)
 
 
 def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:

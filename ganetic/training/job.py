@@ -94,19 +94,19 @@ def train_job(context: TrainingContext, payload: dict[str, Any]) -> dict[str, An
 def result_of(training: Training) -> TrialResult:
     """What came out of a full training, as of a trial.
 
-    One that did not stay finite has failed, and so has one that its last three measurements find ill.
+    One that did not stay finite has failed, and so has one whose last three measurements each found a failure.
     """
-    standing = training.standing
+    train_state = training.train_state
     reason: str | None = None
-    if has_failed(standing.ills):
-        reason = standing.ills[-1]
+    if has_failed(train_state.ills):
+        reason = train_state.ills[-1]
     elif training.status == "failed":
         reason = FailureMode.NON_FINITE
     return TrialResult(
         state=TrialState.COMPLETED if reason is None else TrialState.FAILED,
         reason=reason,
-        trace=standing.trace,
-        steps=standing.step,
+        trace=train_state.trace,
+        steps=train_state.step,
         seconds=seconds_of(training.directory),
         peak_memory_bytes=peak_memory(device_for_trials()),
     )

@@ -57,34 +57,34 @@ class TrainingLogger:
         shape = (SAMPLES, config.model.latent)
         self._latents = torch.randn(shape, generator=random_stream(config.seed, "samples"))
 
-    def watched(self, step: int, losses: StepLosses, update: float) -> None:
+    def log_step(self, step: int, losses: StepLosses, update: float) -> None:
         """Record the losses of a step."""
         d_loss, g_loss = float(losses.discriminator), float(losses.generator)
         self._write({"step": step, "d_loss": d_loss, "g_loss": g_loss, "update": update})
 
-    def measured(self, standing: TrainState) -> None:
+    def log_measurement(self, train_state: TrainState) -> None:
         """Record a measurement, draw samples, write a checkpoint."""
-        step, fd = standing.trace[-1]
-        ill = standing.ills[-1] if standing.ills else None
+        step, fd = train_state.trace[-1]
+        failure = train_state.ills[-1] if train_state.ills else None
         seconds = round(self._spent + time.monotonic() - self._began, 2)
-        self._write({"step": step, "fd": fd, "ill": ill, "seconds": seconds})
+        self._write({"step": step, "fd": fd, "ill": failure, "seconds": seconds})
         self._draw(step)
-        self.checkpoint(standing)
-        note = f"; {ill.replace('_', ' ')}" if ill else ""
-        _logger.info(f"step {step}: fd {fd:.1f}, best {min(point[1] for point in standing.trace):.1f}{note}")
+        self.checkpoint(train_state)
+        note = f"; {failure.replace('_', ' ')}" if failure else ""
+        _logger.info(f"step {step}: fd {fd:.1f}, best {min(point[1] for point in train_state.trace):.1f}{note}")
 
-    def checkpoint(self, standing: TrainState) -> None:
+    def checkpoint(self, train_state: TrainState) -> None:
         """Write a checkpoint, and delete those that need not stay."""
         if self._board is not None:
             self._board.flush()  # a resumed training writes nothing again that came before its checkpoint
-        write_checkpoint(self._run, self._trainer.state(), standing)
+        write_checkpoint(self._run, self._trainer.state(), train_state)
         prune(self._run, self._config.keep_last)
 
-    def stopped(self, step: int, reason: str) -> None:
+    def log_stop(self, step: int, reason: str) -> None:
         """Record why the training ends before its last step."""
         self._write({"step": step, "stopped": reason})
 
-    def progress(self, step: int, standing: TrainState) -> None:
+    def progress(self, step: int, train_state: TrainState) -> None:
         """Tell the callback where the training stands."""
         self._callback.update(
             TrainingProgress(
@@ -93,9 +93,9 @@ class TrainingLogger:
                 first=self._first,
                 images=self._config.batch,
                 elapsed_seconds=time.monotonic() - self._began,
-                fd=standing.trace[-1][1],
-                best_fd=min(point[1] for point in standing.trace),
-                ill=standing.ills[-1] if standing.ills else None,
+                fd=train_state.trace[-1][1],
+                best_fd=min(point[1] for point in train_state.trace),
+                failure=train_state.ills[-1] if train_state.ills else None,
             )
         )
 
@@ -125,19 +125,19 @@ class NullLogger(TrainingLogger):
     def __init__(self) -> None:
         pass
 
-    def watched(self, step: int, losses: StepLosses, update: float) -> None:
+    def log_step(self, step: int, losses: StepLosses, update: float) -> None:
         """Ignore it."""
 
-    def measured(self, standing: TrainState) -> None:
+    def log_measurement(self, train_state: TrainState) -> None:
         """Ignore it."""
 
-    def checkpoint(self, standing: TrainState) -> None:
+    def checkpoint(self, train_state: TrainState) -> None:
         """Ignore it."""
 
-    def stopped(self, step: int, reason: str) -> None:
+    def log_stop(self, step: int, reason: str) -> None:
         """Ignore it."""
 
-    def progress(self, step: int, standing: TrainState) -> None:
+    def progress(self, step: int, train_state: TrainState) -> None:
         """Ignore it."""
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.training.checkpoint import TrainState
-from ganetic.training.diagnosis import ill_so_far
+from ganetic.training.diagnosis import failure_so_far
 from ganetic.training.evaluator import Evaluator
 from ganetic.training.failure_modes import FailureMode
 from ganetic.training.trainer import Trainer
@@ -26,22 +26,24 @@ class Monitor:
         """What images are measured with."""
         return self._evaluator.reference_statistics
 
-    def measure(self, trainer: Trainer, standing: TrainState) -> TrainState:
+    def measure(self, trainer: Trainer, train_state: TrainState) -> TrainState:
         """Measure the averaged generator, and say what is wrong with the training.
 
         Returns:
-            The standing with one more point in its trace; the updates watched since the last one are used up.
+            The state with one more point in its trace; the updates logged since the last one are used up.
 
         Raises:
             NonFiniteError: an image or the distance is not finite.
         """
         images = self._evaluator.images(trainer)
-        trace = (*standing.trace, (trainer.step, self._evaluator.fd(images, trainer.step)))
+        trace = (*train_state.trace, (trainer.step, self._evaluator.fd(images, trainer.step)))
         if trainer.step == 0:
-            return standing.model_copy(update={"trace": trace})
-        ill = self._ill(trace, [size for _, size in standing.updates], images)
-        return TrainState(step=trainer.step, trace=trace, ills=(*standing.ills, ill))
+            return train_state.model_copy(update={"trace": trace})
+        failure = self._failure(trace, [size for _, size in train_state.updates], images)
+        return TrainState(step=trainer.step, trace=trace, ills=(*train_state.ills, failure))
 
-    def _ill(self, trace: tuple[tuple[int, float], ...], updates: list[float], images: Tensor) -> FailureMode | None:
+    def _failure(
+        self, trace: tuple[tuple[int, float], ...], updates: list[float], images: Tensor
+    ) -> FailureMode | None:
         own, generated = self.reference_statistics, self._evaluator.diversity(images)
-        return ill_so_far(trace, self._steps, own.floor_fd, updates, generated, own.diversity)
+        return failure_so_far(trace, self._steps, own.floor_fd, updates, generated, own.diversity)

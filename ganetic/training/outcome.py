@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from ganetic.errors import UserError, typed
-from ganetic.training.checkpoint import TrainState, checkpoints_in, directory_of, read_standing
+from ganetic.training.checkpoint import TrainState, checkpoints_in, directory_of, read_train_state
 from ganetic.training.record import read_record
 from ganetic.training.run_files import read_page
 
@@ -19,14 +19,14 @@ class Training:
         status: whether all steps were made; it stopped because something was not finite or, if that was asked for,
             because it had failed; or it can be resumed.
         reason: why it stopped; empty unless it failed.
-        standing: at the last checkpoint.
+        train_state: at the last checkpoint.
         best: the checkpoint with the lowest fd.
     """
 
     directory: Path
     status: Literal["finished", "failed", "stopped"]
     reason: str
-    standing: TrainState
+    train_state: TrainState
     best: Path
 
 
@@ -40,19 +40,19 @@ def training_in(run: Path) -> Training:
     found = checkpoints_in(run)
     if not found:
         raise UserError(f"{run}: has no checkpoint yet; `{typed('ganetic', 'resume', run)}` begins anew")
-    standing, lines = read_standing(found[-1]), read_record(run)
+    train_state, lines = read_train_state(found[-1]), read_record(run)
     reason = str(lines[-1].get("stopped", "")) if lines else ""
-    status: Literal["finished", "failed", "stopped"] = "finished" if standing.step == steps else "stopped"
-    return Training(run, "failed" if reason else status, reason, standing, directory_of(run, standing.best_step))
+    status: Literal["finished", "failed", "stopped"] = "finished" if train_state.step == steps else "stopped"
+    return Training(run, "failed" if reason else status, reason, train_state, directory_of(run, train_state.best_step))
 
 
 def outcome(training: Training) -> list[str]:
     """Say in lines how a training ended, and what can be done with it."""
-    run, standing = training.directory, training.standing
-    best = min(standing.trace[1:] or standing.trace, key=lambda point: point[1])
-    lines = [f"{training.status} at step {standing.step}: fd {standing.trace[-1][1]:.1f}"]
+    run, train_state = training.directory, training.train_state
+    best = min(train_state.trace[1:] or train_state.trace, key=lambda point: point[1])
+    lines = [f"{training.status} at step {train_state.step}: fd {train_state.trace[-1][1]:.1f}"]
     if training.reason:
-        lines = [f"failed: {training.reason}", f"last good checkpoint {directory_of(run, standing.step)}"]
+        lines = [f"failed: {training.reason}", f"last good checkpoint {directory_of(run, train_state.step)}"]
     lines.append(f"best fd {best[1]:.1f} at step {best[0]}: {training.best}")
     if training.status == "stopped":
         return [*lines, f"go on: {typed('ganetic', 'resume', run)}"]

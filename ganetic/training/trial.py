@@ -140,8 +140,8 @@ class Trial(FiniteCheck):
         self._add(trainer, fd, raw)
         pruned = step in self._kill and fd > self._kill[step] * self.trace[0][1]
         if pruned or step == self._spec.steps:
-            ill = self._ill(step, images)
-            self.state, self.reason = _ended(pruned, ill)
+            failure = self._failure(step, images)
+            self.state, self.reason = _ended(pruned, failure)
         if pruned:
             raise StoppedError(f"step {step}: pruned")
 
@@ -150,7 +150,7 @@ class Trial(FiniteCheck):
         if trainer.is_averaged:
             self.raw_trace.append((trainer.step, raw))
 
-    def _ill(self, step: int, images: Tensor) -> FailureMode | None:
+    def _failure(self, step: int, images: Tensor) -> FailureMode | None:
         late = [update for at, update in self._updates if at > step / 2]
         return diagnose(self.trace, self._proxy_data.floor_fd, late, self._is_collapsed(images))
 
@@ -191,7 +191,7 @@ def work(context: ProxyData | Mapping[str, ProxyData], payload: dict[str, Any]) 
     return run_trial(spec, proxy_data).model_dump(mode="json")
 
 
-def _ended(pruned: bool, ill: FailureMode | None) -> tuple[TrialState, FailureMode | None]:
+def _ended(pruned: bool, failure: FailureMode | None) -> tuple[TrialState, FailureMode | None]:
     if pruned:
-        return TrialState.PRUNED, ill or FailureMode.NON_CONVERGENCE
-    return (TrialState.COMPLETED, None) if ill is None else (TrialState.FAILED, ill)
+        return TrialState.PRUNED, failure or FailureMode.NON_CONVERGENCE
+    return (TrialState.COMPLETED, None) if failure is None else (TrialState.FAILED, failure)

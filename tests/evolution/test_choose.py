@@ -271,7 +271,7 @@ def test_real_trainings_choose_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_rays_workers_choose_as_one_process_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trainings: Trainings
 ) -> None:
-    """The data of several proxies travels to the workers by name; of equal failures and distances the same setting wins."""
+    """Each proxy's data travels to the workers by name; of equal failures and distances the same setting wins."""
     schedule = Schedule(losses=("bce", "hinge"), seeds=(2, 1))
     here = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=schedule)
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "other"))

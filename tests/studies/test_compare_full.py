@@ -72,8 +72,8 @@ def test_every_training_is_the_full_training_of_its_loss_and_seed(whole: Compari
     assert runs["proxy"].unique().tolist() == ["mlp"]
     own = train(tiny("mlp", steps=20, seed=201), "bce", tmp_path / "own")
     kept = training_in(whole.directory / TRAININGS / "mlp-bce-s1")
-    assert kept.standing == own.standing
-    assert runs["fd"][2] == own.standing.trace[-1][1]
+    assert kept.train_state == own.train_state
+    assert runs["fd"][2] == own.train_state.trace[-1][1]
     assert read_page(kept.directory).config == read_page(own.directory).config
 
 
@@ -106,10 +106,10 @@ def test_killed_within_a_training_it_goes_on_from_its_checkpoint(
 ) -> None:
     progress, made = TrainingLogger.progress, 0
 
-    def counted(chronicle: TrainingLogger, step: int, standing: Any) -> None:
+    def counted(logger: TrainingLogger, step: int, train_state: Any) -> None:
         nonlocal made
         made += 1
-        progress(chronicle, step, standing)
+        progress(logger, step, train_state)
         if made == 35:  # the second training, after its checkpoint at step 10
             raise Killed
 

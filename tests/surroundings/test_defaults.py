@@ -50,7 +50,7 @@ def training(model: str, run: Path) -> list[object]:
     images = generate_images(find_checkpoint(run), 4)
     write_images(images, run / "many")
     write_images(images, run / "grid.png")
-    return [planned, trained.standing, images.tolist(), judge(run, count=32)]
+    return [planned, trained.train_state, images.tolist(), judge(run, count=32)]
 
 
 def test_a_trial(defaults: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def training_numbers(name: str, run: Path) -> dict[str, Any]:
     watched = next(line for line in read_record(run) if "d_loss" in line)
     streams = [state["streams"][stream] for stream in sorted(state["streams"])]
     return {
-        "trace": [fd for _, fd in training.standing.trace],
+        "trace": [fd for _, fd in training.train_state.trace],
         "watched": [watched[key] for key in ("d_loss", "g_loss", "update")],
         "weights": [_size(state[part]) for part in ("generator", "discriminator", "average")],
         "streams": hashlib.sha256(b"".join(stream.numpy().tobytes() for stream in streams)).hexdigest()[:16],

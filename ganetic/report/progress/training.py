@@ -34,8 +34,8 @@ def standing_line(progress: TrainingProgress) -> str:
         parts.append(f"{duration((progress.steps - progress.step) / a_second)} left")
     if progress.fd is not None and progress.best_fd is not None:
         parts.append(f"fd {progress.fd:.1f}, best {progress.best_fd:.1f}")
-    if progress.ill is not None:
-        parts.append(progress.ill.replace("_", " "))
+    if progress.failure is not None:
+        parts.append(progress.failure.replace("_", " "))
     return ", ".join(parts)
 
 

@@ -9,9 +9,16 @@ from ganetic.report.progress.sentences import sentences_on
 from ganetic.report.progress.training import LiveTraining, PlainTraining, bar, standing_line, training_progress_on
 
 
-def progress(step: int, ill: str | None = None, fd: float | None = 88.84) -> TrainingProgress:
+def progress(step: int, failure: str | None = None, fd: float | None = 88.84) -> TrainingProgress:
     return TrainingProgress(
-        step=step, steps=1000, first=100, images=16, elapsed_seconds=(step - 100) / 4, fd=fd, best_fd=fd, ill=ill
+        step=step,
+        steps=1000,
+        first=100,
+        images=16,
+        elapsed_seconds=(step - 100) / 4,
+        fd=fd,
+        best_fd=fd,
+        failure=failure,
     )
 
 

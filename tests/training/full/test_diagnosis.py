@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ganetic.metrics.diversity import Diversity
-from ganetic.training.diagnosis import PATIENCE, has_failed, ill_so_far
+from ganetic.training.diagnosis import PATIENCE, failure_so_far, has_failed
 from ganetic.training.failure_modes import FailureMode
 
 REAL = Diversity(np.full(10, 0.1), 20.0)
@@ -12,7 +12,7 @@ MOVING, STILL = [0.5] * 10, [1e-9] * 10
 
 
 @pytest.mark.parametrize(
-    ("trace", "updates", "generated", "ill"),
+    ("trace", "updates", "generated", "failure"),
     [
         ([900, 300, 100], MOVING, GOOD, None),
         ([900, 300, 100], MOVING, ONE_CLASS, FailureMode.MODE_COLLAPSE),
@@ -22,23 +22,25 @@ MOVING, STILL = [0.5] * 10, [1e-9] * 10
     ],
 )
 def test_each_ill_is_named(
-    trace: list[float], updates: list[float], generated: Diversity, ill: FailureMode | None
+    trace: list[float], updates: list[float], generated: Diversity, failure: FailureMode | None
 ) -> None:
     points = [(100 * place, fd) for place, fd in enumerate(trace)]
-    assert ill_so_far(points, 1000, 2.0, updates, generated, REAL) is ill
+    assert failure_so_far(points, 1000, 2.0, updates, generated, REAL) is failure
 
 
-@pytest.mark.parametrize(("updates", "ill"), [(MOVING, None), (STILL, FailureMode.VANISHING_GRADIENT)])
-def test_in_the_first_tenth_only_a_vanished_gradient_is_an_ill(updates: list[float], ill: FailureMode | None) -> None:
-    assert ill_so_far([(0, 900.0), (100, 890.0)], 1000, 2.0, updates, ONE_CLASS, REAL) is ill
-
-
-@pytest.mark.parametrize(("updates", "ill"), [(MOVING, None), (STILL, FailureMode.VANISHING_GRADIENT)])
-@pytest.mark.parametrize("floor_fd", [900.0, 1000.0])
-def test_where_distances_tell_nothing_only_a_vanished_gradient_is_an_ill(
-    floor_fd: float, updates: list[float], ill: FailureMode | None
+@pytest.mark.parametrize(("updates", "failure"), [(MOVING, None), (STILL, FailureMode.VANISHING_GRADIENT)])
+def test_in_the_first_tenth_only_a_vanished_gradient_is_a_failure(
+    updates: list[float], failure: FailureMode | None
 ) -> None:
-    assert ill_so_far([(0, 900.0), (500, 950.0)], 1000, floor_fd, updates, ONE_CLASS, REAL) is ill
+    assert failure_so_far([(0, 900.0), (100, 890.0)], 1000, 2.0, updates, ONE_CLASS, REAL) is failure
+
+
+@pytest.mark.parametrize(("updates", "failure"), [(MOVING, None), (STILL, FailureMode.VANISHING_GRADIENT)])
+@pytest.mark.parametrize("floor_fd", [900.0, 1000.0])
+def test_where_distances_tell_nothing_only_a_vanished_gradient_is_a_failure(
+    floor_fd: float, updates: list[float], failure: FailureMode | None
+) -> None:
+    assert failure_so_far([(0, 900.0), (500, 950.0)], 1000, floor_fd, updates, ONE_CLASS, REAL) is failure
 
 
 def test_a_training_has_failed_when_the_last_three_measurements_say_so() -> None:

@@ -10,7 +10,7 @@ from ganetic.errors import UserError
 from ganetic.jobs.executor import SerialExecutor
 from ganetic.jobs.grid import Cell, read_grid, run_grid
 from ganetic.jobs.journal import Journal
-from ganetic.training.checkpoint import checkpoints_in, read_standing
+from ganetic.training.checkpoint import checkpoints_in, read_train_state
 from ganetic.training.config import TrainConfig
 from ganetic.training.migrations import CHECKPOINT, CONFIG, TRAINING, with_config_of_today
 from ganetic.training.outcome import training_in
@@ -33,7 +33,7 @@ def test_each_format_has_a_golden_run() -> None:
 def test_a_training_of_each_format_is_read(version: int) -> None:
     run = RUNS / f"training-{version}" / "finished"
     training, config = training_in(run), read_page(run).config
-    assert training.status == "finished" and training.standing.step == 30
+    assert training.status == "finished" and training.train_state.step == 30
     assert (config.ema_decay, config.keep_last, config.eval_images) == (0.9, 1, 40)
     assert (config.optimizer.generator_lr, config.optimizer.discriminator_lr) == (2e-3, 2e-3)
     assert generate(run, count=4).shape == (4, 8, 8, 1)
@@ -42,11 +42,11 @@ def test_a_training_of_each_format_is_read(version: int) -> None:
 @pytest.mark.parametrize("version", FORMATS)
 def test_a_training_of_each_format_goes_on_from_its_checkpoint(version: int, tmp_path: Path) -> None:
     run = copied(f"training-{version}/killed", tmp_path)
-    before = read_standing(checkpoints_in(run)[-1])
+    before = read_train_state(checkpoints_in(run)[-1])
     assert before.step == 10
     ended = resume_training(run)
-    assert (ended.status, ended.standing.step) == ("finished", 30)
-    assert ended.standing.trace[:2] == before.trace and len(ended.standing.trace) == 4
+    assert (ended.status, ended.train_state.step) == ("finished", 30)
+    assert ended.train_state.trace[:2] == before.trace and len(ended.train_state.trace) == 4
     assert len(checkpoints_in(run)) <= 2  # keep_last, and the best
 
 
@@ -61,7 +61,7 @@ def test_keys_of_a_newer_version_are_told_in_a_line(tmp_path: Path, capsys: pyte
     state = checkpoints_in(run)[-1] / "state.json"
     state.write_text(json.dumps({**json.loads(state.read_text()), "format": 9, "phase": 1}))
     with pytest.raises(UserError, match=r"format 9 of a checkpoint, .* keys not understood: phase"):
-        read_standing(state.parent)
+        read_train_state(state.parent)
 
 
 @pytest.mark.parametrize("name", ["xray32.db", "xray64.db"])

@@ -109,7 +109,7 @@ def test_where_distances_tell_nothing_it_is_said(run: Path, caplog: pytest.LogCa
     noise = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 1), dtype=np.uint8)
     np.savez(run.parent / "noise.npz", images=noise)
     training = train(config(f"npz:{run.parent / 'noise.npz'}"), LOSS, run)
-    assert training.status == "finished" and not any(training.standing.ills)
+    assert training.status == "finished" and not any(training.train_state.ills)
     assert "fd says nothing" in caplog.text
 
 

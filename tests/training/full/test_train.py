@@ -50,16 +50,21 @@ class KillAt(ProgressCallback[TrainingProgress]):
 
 
 def content(run: Path) -> dict[str, Any]:
-    """All that must be equal: tensors and standing of the last checkpoint, and the record but for its clock."""
-    state, standing = read_checkpoint(checkpoints_in(run)[-1])
+    """All that must be equal: tensors and train_state of the last checkpoint, and the record but for its clock."""
+    state, train_state = read_checkpoint(checkpoints_in(run)[-1])
     tensors = {f"{part} {name}": tensor for part in PARTS for name, tensor in state[part].items()}
     lines = [{key: value for key, value in line.items() if key != "seconds"} for line in read_record(run)]
-    return {"tensors": tensors, "standing": standing, "lines": lines, "kept": [p.name for p in checkpoints_in(run)]}
+    return {
+        "tensors": tensors,
+        "train_state": train_state,
+        "lines": lines,
+        "kept": [p.name for p in checkpoints_in(run)],
+    }
 
 
 def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert one["lines"] == other["lines"]
-    assert one["standing"] == other["standing"]
+    assert one["train_state"] == other["train_state"]
     assert one["kept"] == other["kept"]
     assert one["tensors"].keys() == other["tensors"].keys()
     for name, tensor in one["tensors"].items():
@@ -180,13 +185,13 @@ def test_a_run_holds_what_it_should(finished: Training) -> None:
     run = finished.directory
     assert finished.status == "finished"
     steps = [int(path.name.removeprefix("step-")) for path in checkpoints_in(run)]
-    assert steps == sorted({finished.standing.best_step, 30, 40})
+    assert steps == sorted({finished.train_state.best_step, 30, 40})
     lines = read_record(run)
     assert [line["step"] for line in lines if "fd" in line] == [0, 10, 20, 30, 40]
     assert [line["step"] for line in lines if "d_loss" in line] == [10, 20, 30, 40]
     assert json.loads((run / "training.json").read_text())["config"]["model"]["name"] == "msg-sagan"
     assert json.loads((run / "loss.json").read_text())["name"] == "ganetic"
-    assert min(finished.standing.trace[1:], key=lambda point: point[1])[0] == finished.standing.best_step
+    assert min(finished.train_state.trace[1:], key=lambda point: point[1])[0] == finished.train_state.best_step
 
 
 def test_samples_show_generated_beside_real_images_and_every_scale(finished: Training) -> None:
@@ -204,7 +209,7 @@ def test_two_losses_of_one_seed_begin_alike_and_see_the_same(tmp_path: Path) -> 
     for loss in ("hinge", "bce"):
         train(tiny("mlp", steps=1), loss, tmp_path / loss)
     first, second = (content(tmp_path / loss) for loss in ("hinge", "bce"))
-    assert first["standing"].trace[0] == second["standing"].trace[0]
+    assert first["train_state"].trace[0] == second["train_state"].trace[0]
     assert torch.equal(first["tensors"]["streams order.queue"], second["tensors"]["streams order.queue"])
     assert not torch.equal(
         first["tensors"]["generator layers.0.weight"], second["tensors"]["generator layers.0.weight"]
@@ -307,7 +312,7 @@ def test_an_interrupt_writes_a_checkpoint_between_measurements(run: Path) -> Non
                 signal.raise_signal(signal.SIGINT)
 
     stopped = train(tiny("mlp"), LOSS, run, callback=Interrupt())
-    assert (stopped.status, stopped.standing.step) == ("stopped", 17)
+    assert (stopped.status, stopped.train_state.step) == ("stopped", 17)
     assert resume_training(run).status == "finished"
     train(tiny("mlp"), LOSS, run.with_name("whole"))
     both = [content(run), content(run.with_name("whole"))]

@@ -25,7 +25,7 @@ def test_the_driver_says_what_the_first_worker_says_and_passes_its_progress_on(
     logger = logging.getLogger("ganetic")
     before = (list(logger.handlers), logger.level)
     try:
-        worker = distributed._watched_by(events)
+        worker = distributed._reporting_to(events)
         logging.getLogger("ganetic.training.full_training").info("100% of %s")
         worker.update(TrainingProgress(1, 9, 0, 8, 0.1, None, None, None))
         worker.update(TrainingProgress(2, 9, 0, 8, 0.1, None, None, None))  # too soon after the other

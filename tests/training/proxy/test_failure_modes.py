@@ -19,7 +19,7 @@ def test_learnt_is_the_share_of_the_way_in_logarithms() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trace", "updates", "is_collapsed", "ill"),
+    ("trace", "updates", "is_collapsed", "failure"),
     [
         ([900, 200, 60], MOVING, False, None),
         ([900, 60, 110], MOVING, False, None),
@@ -36,7 +36,7 @@ def test_learnt_is_the_share_of_the_way_in_logarithms() -> None:
     ],
 )
 def test_the_ill_is_named(
-    trace: list[float], updates: list[float], is_collapsed: bool, ill: FailureMode | None
+    trace: list[float], updates: list[float], is_collapsed: bool, failure: FailureMode | None
 ) -> None:
     points = [(100 * k, float(fd)) for k, fd in enumerate(trace)]
-    assert diagnose(points, 2.3, updates, is_collapsed) == ill
+    assert diagnose(points, 2.3, updates, is_collapsed) == failure
