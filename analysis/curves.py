@@ -42,7 +42,7 @@ from ganetic.loss.numeric import along, grid, responses
 from ganetic.reproducible import versions
 from ganetic.training.proxy_data import ProxyData, prepare
 from ganetic.training.spec import ProxySpec, TrialSpec
-from ganetic.training.trial import TrialState, work
+from ganetic.training.trial import TrialState, trial_job
 
 Floats = NDArray[np.float64]
 
@@ -282,7 +282,7 @@ def main() -> None:
     proxy_data = prepare(load_images(DATA.format(os.environ["GANETIC_DATA"])), PROXY)
     with (
         run_lock(given.folder),
-        RayExecutor(work, proxy_data, workers=given.workers, wall_seconds=WALL_SECONDS) as executor,
+        RayExecutor(trial_job, proxy_data, workers=given.workers, wall_seconds=WALL_SECONDS) as executor,
     ):
         search(given.folder, given.generations, proxy_data, executor)
 

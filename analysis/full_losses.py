@@ -23,7 +23,7 @@ from rich.table import Table
 
 from ganetic.config import load_json, validate
 from ganetic.errors import run_script
-from ganetic.evaluation.evaluate_path import judge
+from ganetic.evaluation.evaluate_path import evaluate_path
 from ganetic.evaluation.results import Evaluation
 from ganetic.evolution.resources import Runtime
 from ganetic.files import write_whole
@@ -102,7 +102,7 @@ def _trained(directory: Path, seed: int, row: Mapping[str, Any]) -> Row:
 def _measures(run: Path, checkpoint: Path) -> dict[str, float]:
     kept = run / EVALUATION
     if not kept.is_file():
-        write_whole(kept, judge(checkpoint).model_dump_json(indent=1) + "\n")
+        write_whole(kept, evaluate_path(checkpoint).model_dump_json(indent=1) + "\n")
     evaluation = validate(load_json(kept, "delete it"), Evaluation, str(kept))
     return {name: evaluation.measure(name).value for name in MEASURES}
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ganetic.errors import UserError, run_script
 from ganetic.plots.style import check_format, save, styled
 from ganetic.training.checkpoint import checkpoints_in
-from ganetic.training.data import subject_of
+from ganetic.training.data import training_data_of
 from ganetic.training.generate import find_checkpoint, generate_images
-from ganetic.training.run_files import read_page
+from ganetic.training.metadata import read_metadata
 
 COLUMNS = 12
 TRAININGS = "trainings"
@@ -35,13 +35,13 @@ def rows_of(directory: Path, seed: int) -> dict[str, NDArray[np.uint8]]:
     runs = sorted(run for run in (directory / TRAININGS).glob(f"*-s{seed}") if checkpoints_in(run))
     if not runs:
         raise UserError(f"{directory}: no training of seed {seed}; expected the directory of analysis.full_losses")
-    subject = subject_of(read_page(runs[0]).config)
-    chosen = np.random.default_rng(0).permutation(subject.held_out)[:COLUMNS]
+    training_data = training_data_of(read_metadata(runs[0]).config)
+    chosen = np.random.default_rng(0).permutation(training_data.held_out)[:COLUMNS]
     drawn = {
         run.name.removesuffix(f"-s{seed}"): generate_images(find_checkpoint(checkpoints_in(run)[-1]), COLUMNS)
         for run in runs
     }
-    return {"real": subject.images.images[chosen], **drawn}
+    return {"real": training_data.images.images[chosen], **drawn}
 
 
 def draw(rows: dict[str, NDArray[np.uint8]]) -> Figure:

@@ -39,7 +39,7 @@ from ganetic.studies.bank import NOT_RECORDED, Bank
 from ganetic.training.proxy_data import ProxyData, prepare
 from ganetic.training.result import TrialResult
 from ganetic.training.spec import ProxySpec, TrialSpec
-from ganetic.training.trial import work
+from ganetic.training.trial import trial_job
 
 LOSSES = Path(__file__).with_name("bank_losses.txt")
 STUDIES = Path(__file__).parents[1] / "ganetic" / "studies"
@@ -313,7 +313,7 @@ def main() -> None:
     proxy_data = prepare(recipe.load(), recipe.proxy)
     with (
         run_lock(arguments.directory),
-        RayExecutor(work, proxy_data, workers=arguments.workers, wall_seconds=WALL_SECONDS) as executor,
+        RayExecutor(trial_job, proxy_data, workers=arguments.workers, wall_seconds=WALL_SECONDS) as executor,
     ):
         record(recipe, arguments.directory, losses, proxy_data, executor)
 

@@ -18,7 +18,7 @@ from ganetic.jobs.grid import Cell, GridProgress, read_grid, run_grid
 from ganetic.jobs.lock import run_lock
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.training.config import TrainConfig, load_config
-from ganetic.training.run_files import is_training
+from ganetic.training.metadata import is_training
 from ganetic.training.train import resume_training, train
 
 LOSS = "hinge"

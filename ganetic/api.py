@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ganetic.callbacks import Progress, ProgressCallback, TrainingProgress
 from ganetic.errors import UserError
-from ganetic.evaluation.evaluate_path import judge
+from ganetic.evaluation.evaluate_path import evaluate_path
 from ganetic.evaluation.results import Evaluation
 from ganetic.evolution import search as searches
 from ganetic.evolution.resources import Runtime
@@ -18,8 +18,8 @@ from ganetic.report.loss_files import write_loss
 from ganetic.training import train as trainings
 from ganetic.training.config import Classes, TrainConfig, configured
 from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.metadata import is_training
 from ganetic.training.outcome import Training
-from ganetic.training.run_files import is_training
 
 MOST_IMAGES = 1_000_000
 """Images that are drawn at once."""
@@ -214,7 +214,7 @@ def evaluate(
         raise UserError(f"count is {count}; expected {FEWEST_JUDGED} to {MOST_IMAGES} images")
     _refuse_negative(seed)
     weights = None if inception_weights is None else Path(inception_weights)
-    return judge(_directory(path), data, count, seed, weights, download)
+    return evaluate_path(_directory(path), data, count, seed, weights, download)
 
 
 def _directory(path: Run | Training | Path | str) -> Path:

@@ -118,7 +118,7 @@ def generate(
     refuse_output(output)
     found = find_checkpoint(checkpoint)
     files = write_images(generate_images(found, count, seed), output)
-    window = window_of(found.page.config.data.name)
+    window = window_of(found.metadata.config.data.name)
     if isinstance(window, tuple):
         typer.echo(f"0 to 255 stand for {window[0]:.6g} to {window[1]:.6g} in units of the training's files", err=True)
     typer.echo(files[0] if len(files) == 1 else f"{output}: {len(files)} images")
@@ -142,7 +142,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Say how good and how varied generated images are."""
-    from ganetic.evaluation.evaluate_path import judge
+    from ganetic.evaluation.evaluate_path import evaluate_path
     from ganetic.report.evaluation import evaluation_page, evaluation_record
     from ganetic.report.renderers.json import to_json
     from ganetic.report.renderers.terminal import print_page
@@ -150,7 +150,7 @@ def evaluate(
     if window is not None and data is None:
         raise UserError("--window: a training keeps its own window; expected it with --data")
     data = windowed(data, "", window)
-    evaluation = judge(generated, data, count, seed, inception_weights, download)
+    evaluation = evaluate_path(generated, data, count, seed, inception_weights, download)
     if json:
         typer.echo(to_json(evaluation_record(evaluation)))
     else:

@@ -1,4 +1,4 @@
-"""Judge a trained generator, or a folder of images, by real images."""
+"""Evaluate a trained generator, or a folder of images, by real images."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from ganetic.evaluation.evaluate import LEAST, compare_folders, drawn, evaluate
 from ganetic.evaluation.results import Evaluation
 from ganetic.training.checkpoint import CHECKPOINTS
 from ganetic.training.config import DataSpec
-from ganetic.training.data import load_subject
+from ganetic.training.data import load_training_data
 from ganetic.training.generate import find_checkpoint, generate_images
-from ganetic.training.run_files import is_training
+from ganetic.training.metadata import is_training
 
 MOST = 2000
 """Held-out images that generated ones are compared with, and images drawn where no number is given."""
 
 
-def judge(
+def evaluate_path(
     generated: Path,
     data: str | None = None,
     count: int | None = None,
@@ -44,27 +44,28 @@ def judge(
         raise UserError(f"{generated}: no such training, checkpoint or folder of images; trainings are under runs/")
     if is_training(generated) or generated.resolve().parent.name == CHECKPOINTS:
         checkpoint = find_checkpoint(generated)
-        config = checkpoint.page.config
+        config = checkpoint.metadata.config
         spec = (
             config.data
             if data is None
             else config.data.model_copy(update={"name": with_window_of(data, config.data.name)})
         )
-        subject = load_subject(spec, config.eval_images, download)
-        known = f"{subject.images.name}:{subject.images.fingerprint[:12]}"
-        if data is None and known != checkpoint.page.data:
+        training_data = load_training_data(spec, config.eval_images, download)
+        known = f"{training_data.images.name}:{training_data.images.fingerprint[:12]}"
+        trained_on = checkpoint.metadata.data
+        if data is None and known != trained_on:
             raise UserError(
-                f"{generated}: was trained on {checkpoint.page.data}, which is now {known}; bring the images back, or "
+                f"{generated}: was trained on {trained_on}, which is now {known}; bring the images back, or "
                 "name others with --data"
             )
-        images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(subject.held_out))), seed)
-        return evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
+        images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(training_data.held_out))), seed)
+        return evaluate(images, training_data.images, training_data.training, training_data.held_out, inception_weights)
     if data is None:
         raise UserError(f"{generated}: images of a folder are compared with real ones; name them with --data")
     if data.startswith("folder:"):
         return compare_folders(generated, data, inception_weights, count, seed)
     made = load_images(f"folder:{generated}")
     images = drawn(made.images, count, seed)
-    subject = load_subject(DataSpec(name=data, size=images.shape[1]), MOST, download)
-    found = evaluate(images, subject.images, subject.training, subject.held_out, inception_weights)
+    training_data = load_training_data(DataSpec(name=data, size=images.shape[1]), MOST, download)
+    found = evaluate(images, training_data.images, training_data.training, training_data.held_out, inception_weights)
     return found.model_copy(update={"notes": (*made.notes, *found.notes)})

@@ -10,7 +10,7 @@ from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.training.proxy_data import ProxyData, load_for, prepare
 from ganetic.training.spec import ProxySpec
-from ganetic.training.trial import work
+from ganetic.training.trial import trial_job
 
 _logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Runtime:
         if self.make_executor is not None:
             return self.make_executor(context)
         return RayExecutor(
-            work,
+            trial_job,
             context,
             workers=self.workers,
             address=self.address,

@@ -164,7 +164,7 @@ class StudyConfig(Config):
         return self.model_dump(mode="json")
 
     def _trial(self, loss: Entry, proxy: SpaceProxy, seed: int) -> dict[str, Any]:
-        """What `ganetic.training.trial.work` takes."""
+        """What `ganetic.training.trial.trial_job` takes."""
         return TrialSpec(
             formula=loss.text,
             seed=seed,

@@ -179,7 +179,7 @@ class FullPlan:
         prepared = {
             name: prepare_for(config, self.formula, self.runtime.download) for name, config in self.configs.items()
         }
-        first, source = self._first, next(iter(prepared.values())).subject.images.source
+        first, source = self._first, next(iter(prepared.values())).training_data.images.source
         return Grounds(
             space=self.name,
             data=source,
@@ -298,7 +298,7 @@ def _setup(name: str, config: TrainConfig, source: str) -> FullSetup:
 
 
 def _measure(name: str, config: TrainConfig, prepared: Prepared) -> Measure:
-    reference_statistics, subject = prepared.reference_statistics, prepared.subject
+    reference_statistics, training_data = prepared.reference_statistics, prepared.training_data
     return Measure(
         proxy=name,
         images=reference_statistics.data,
@@ -306,7 +306,7 @@ def _measure(name: str, config: TrainConfig, prepared: Prepared) -> Measure:
         metric=reference_statistics.protocol,
         start_fd=prepared.start_fd,
         floor_fd=reference_statistics.floor_fd,
-        model=f"{name}{_side(subject)}{_width(config)}",
+        model=f"{name}{_side(training_data)}{_width(config)}",
         kill=(),
     )
 
@@ -317,5 +317,5 @@ def _width(config: TrainConfig) -> str:
     return "" if width is None else f"-w{width}"
 
 
-def _side(subject: TrainingData) -> int:
-    return int(subject.training_images.shape[1])
+def _side(training_data: TrainingData) -> int:
+    return int(training_data.training_images.shape[1])

@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors, and a page of JSON beside them. Nothing is unpickled, nothing is half-written."""
+"""Checkpoints: safetensors, and their state in JSON beside them. Nothing is unpickled, nothing is half-written."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def read_part(directory: Path, part: str, device: str = "cpu") -> dict[str, Any]
 
 
 def read_train_state(directory: Path) -> TrainState:
-    """Read the page beside the tensors.
+    """Read the state beside the tensors.
 
     Raises:
         UserError: it is no checkpoint, or damaged.

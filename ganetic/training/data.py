@@ -54,7 +54,7 @@ class TrainingData:
         return replace(own, diversity=known)
 
 
-def load_subject(spec: DataSpec, measured: int, download: bool = False) -> TrainingData:
+def load_training_data(spec: DataSpec, measured: int, download: bool = False) -> TrainingData:
     """Load images as a configuration wants them.
 
     Args:
@@ -82,12 +82,12 @@ def load_subject(spec: DataSpec, measured: int, download: bool = False) -> Train
     return TrainingData(images, training, held_out)
 
 
-def subject_of(config: TrainConfig, download: bool = False) -> TrainingData:
+def training_data_of(config: TrainConfig, download: bool = False) -> TrainingData:
     """Load the images of a training.
 
     Raises:
         UserError: there is no such set, it has no such classes, or the model does not take images of its size.
     """
-    subject = load_subject(config.data, config.eval_images, download)
-    scales_of(config, subject.images.images.shape[1])
-    return subject
+    training_data = load_training_data(config.data, config.eval_images, download)
+    scales_of(config, training_data.images.images.shape[1])
+    return training_data

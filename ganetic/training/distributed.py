@@ -28,8 +28,8 @@ from ganetic.errors import UserError
 from ganetic.jobs.ray_session import connect
 from ganetic.loss.formula import Formula
 from ganetic.training.full_training import go_on
+from ganetic.training.metadata import read_metadata
 from ganetic.training.parallel import DistributedContext
-from ganetic.training.run_files import read_page
 from ganetic.training.setup import prepare
 
 _POLL_SECONDS = 0.5
@@ -57,7 +57,7 @@ def train_on_workers(run: Path, workers: int, callback: ProgressCallback[Trainin
     """Train the run in a directory from its last checkpoint to the end; the caller holds its lock.
 
     Args:
-        run: its page is written.
+        run: its directory, with its metadata.
         workers: processes on this machine, each with a GPU where there is one for each.
         callback: is told where the training stands.
 
@@ -73,7 +73,7 @@ def train_on_workers(run: Path, workers: int, callback: ProgressCallback[Trainin
         use_gpu = torch.cuda.device_count() >= workers
         with tempfile.TemporaryDirectory(prefix="ganetic-") as storage:
             trainer = TorchTrainer(
-                _work,
+                _train_on_worker,
                 train_loop_config={"run": str(run.resolve()), "folder": str(Path.cwd()), "events": events},
                 scaling_config=ScalingConfig(num_workers=workers, use_gpu=use_gpu),
                 run_config=RunConfig(storage_path=storage),
@@ -88,16 +88,16 @@ def train_on_workers(run: Path, workers: int, callback: ProgressCallback[Trainin
         session.close()
 
 
-def _work(settings: dict[str, Any]) -> None:
+def _train_on_worker(settings: dict[str, Any]) -> None:
     """What each worker does."""
     os.chdir(settings["folder"])  # Ray Train has changed it; data may lie at a relative path
     run, context, events = Path(settings["run"]), get_context(), settings["events"]
     share = DistributedContext(context.get_world_rank(), context.get_world_size())
     callback: ProgressCallback[TrainingProgress] = _reporting_to(events) if share.rank == 0 else NullProgressCallback()
     try:
-        page = read_page(run)
-        work = prepare(page.config, Formula.from_text(page.formula), share=share)
-        go_on(run, work, 1, callback)
+        metadata = read_metadata(run)
+        setup = prepare(metadata.config, Formula.from_text(metadata.formula), share=share)
+        go_on(run, setup, 1, callback)
     except UserError as error:
         events.put(_Refusal(str(error)))
         raise

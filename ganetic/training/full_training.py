@@ -18,25 +18,25 @@ from ganetic.training.setup import TrainingSetup
 from ganetic.training.trainer import NonFiniteError, StoppedError, Trainer
 
 
-def go_on(run: Path, work: TrainingSetup, cpu_threads: int, progress: ProgressCallback[TrainingProgress]) -> None:
+def go_on(run: Path, setup: TrainingSetup, cpu_threads: int, progress: ProgressCallback[TrainingProgress]) -> None:
     """Train from the last checkpoint, or from the start, to the end; how it ended stands in the run's directory.
 
     Args:
-        run: its page is written.
-        work: what to train with.
+        run: its directory, with its metadata.
+        setup: what to train with.
         cpu_threads: on how many the training began; on another number its last digits would differ.
         progress: is told where the training stands.
 
     Raises:
         UserError: a checkpoint is damaged, or the directory cannot be written.
     """
-    trainer = work.trainer
+    trainer = setup.trainer
     with reproducible(cpu_threads), interruptible() as interrupt:
         restored = _restored(run, trainer)
-        logger = _training_logger(run, work, restored is None, progress)
-        callback = FullTraining(work, logger, restored)
+        logger = _training_logger(run, setup, restored is None, progress)
+        callback = FullTraining(setup, logger, restored)
         try:
-            fit(trainer, schedule_of(work.config), callback, lambda: interrupt.requested)
+            fit(trainer, schedule_of(setup.config), callback, lambda: interrupt.requested)
         except StoppedError as stop:
             logger.log_stop(trainer.step, str(stop))
         finally:
@@ -54,13 +54,13 @@ class FullTraining(Callback):
     Of several processes the first one measures and writes, and all stop where one cannot go on.
 
     Args:
-        work: what is trained with.
+        setup: what is trained with.
         logger: writes.
         restored: how the training stood at the checkpoint where it goes on; None where it begins.
     """
 
-    def __init__(self, work: TrainingSetup, logger: TrainingLogger, restored: TrainState | None) -> None:
-        self._work, self._training_logger = work, logger
+    def __init__(self, setup: TrainingSetup, logger: TrainingLogger, restored: TrainState | None) -> None:
+        self._setup, self._training_logger = setup, logger
         self._begins = restored is None
         self._train_state = restored or TrainState(step=0, trace=())
 
@@ -92,7 +92,7 @@ class FullTraining(Callback):
             StoppedError: the training has failed, and was to stop then.
         """
         self._measure(trainer)
-        config, failures = self._work.config, self._train_state.ills
+        config, failures = self._setup.config, self._train_state.ills
         failed = config.stop_when_failed and trainer.step < config.steps and has_failed(failures)
         if any_of(failed, trainer.share):
             failure = failures[-1] if failed else "a failure"
@@ -117,7 +117,7 @@ class FullTraining(Callback):
         try:
             trainer.check_state()
             if trainer.share.rank == 0:
-                self._train_state = self._work.monitor.measure(trainer, self._train_state)
+                self._train_state = self._setup.monitor.measure(trainer, self._train_state)
         except NonFiniteError as error:
             problem = error
         if any_of(problem is not None, trainer.share):
@@ -129,11 +129,11 @@ class FullTraining(Callback):
 
 
 def _training_logger(
-    run: Path, work: TrainingSetup, new: bool, progress: ProgressCallback[TrainingProgress]
+    run: Path, setup: TrainingSetup, new: bool, progress: ProgressCallback[TrainingProgress]
 ) -> TrainingLogger:
-    if work.trainer.share.rank > 0:
+    if setup.trainer.share.rank > 0:
         return NullLogger()
-    return TrainingLogger(run, work.config, work.trainer, work.subject.training_images, new, progress)
+    return TrainingLogger(run, setup.config, setup.trainer, setup.training_data.training_images, new, progress)
 
 
 def _restored(run: Path, trainer: Trainer) -> TrainState | None:

@@ -15,7 +15,7 @@ from ganetic.gan.models import build
 from ganetic.reproducible import random_stream, reproducible
 from ganetic.training.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_train_state
 from ganetic.training.device import device_for_trials
-from ganetic.training.run_files import RunMetadata, is_training, read_page
+from ganetic.training.metadata import RunMetadata, is_training, read_metadata
 from ganetic.training.samples import grid, write_png
 from ganetic.training.trainer import NonFiniteError, generate
 
@@ -26,12 +26,12 @@ class Checkpoint:
 
     Attributes:
         directory: of the checkpoint.
-        page: of the training.
+        metadata: of the training.
         step: updates of each player made.
     """
 
     directory: Path
-    page: RunMetadata
+    metadata: RunMetadata
     step: int
 
 
@@ -46,11 +46,11 @@ def find_checkpoint(path: Path) -> Checkpoint:
         if not found:
             raise UserError(f"{path}: has no checkpoint yet; `{typed('ganetic', 'resume', path)}` goes on with it")
         directory = directory_of(path, read_train_state(found[-1]).best_step)
-        return Checkpoint(directory, read_page(path), read_train_state(directory).step)
+        return Checkpoint(directory, read_metadata(path), read_train_state(directory).step)
     run = path.resolve().parent.parent
     if path.resolve().parent.name != CHECKPOINTS or not is_training(run):
         raise UserError(f"{path}: neither a training nor one of its checkpoints; expected a directory in runs/")
-    return Checkpoint(path, read_page(run), read_train_state(path).step)
+    return Checkpoint(path, read_metadata(run), read_train_state(path).step)
 
 
 def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
@@ -59,9 +59,9 @@ def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
     Raises:
         UserError: the checkpoint is damaged.
     """
-    config = checkpoint.page.config
+    config = checkpoint.metadata.config
     weights = read_part(checkpoint.directory, "average")
-    generator = build(config.model, checkpoint.page.size, checkpoint.page.channels, config.seed).generator
+    generator = build(config.model, checkpoint.metadata.size, checkpoint.metadata.channels, config.seed).generator
     try:
         generator.load_state_dict(weights)
     except RuntimeError as error:
@@ -79,7 +79,7 @@ def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArra
     """
     device = device_for_trials()
     generator = load_generator(checkpoint, device)
-    latents = torch.randn(count, checkpoint.page.config.model.latent, generator=random_stream(seed, "generate"))
+    latents = torch.randn(count, checkpoint.metadata.config.model.latent, generator=random_stream(seed, "generate"))
     try:
         return generate(generator, latents, device)[-1].numpy()
     except NonFiniteError as error:

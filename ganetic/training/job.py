@@ -28,12 +28,12 @@ class Prepared:
     """Images and what measures them, loaded once: they travel to workers, and every worker measures with the same net.
 
     Attributes:
-        subject: the images.
+        training_data: the images.
         reference_statistics: measures them.
         start_fd: the distance of an untrained generator.
     """
 
-    subject: TrainingData
+    training_data: TrainingData
     reference_statistics: ReferenceStatistics
     start_fd: float
 
@@ -63,8 +63,8 @@ def prepare_for(config: TrainConfig, formula: Formula, download: bool = False) -
         UserError: something in the configuration does not fit together, there are no such images, or an untrained
             generator's cannot be told from them.
     """
-    work: TrainingSetup = prepare(config, formula, download)
-    return Prepared(work.subject, work.monitor.reference_statistics, check_start(work))
+    setup: TrainingSetup = prepare(config, formula, download)
+    return Prepared(setup.training_data, setup.monitor.reference_statistics, check_start(setup))
 
 
 def train_job(context: TrainingContext, payload: dict[str, Any]) -> dict[str, Any]:
@@ -80,9 +80,11 @@ def train_job(context: TrainingContext, payload: dict[str, Any]) -> dict[str, An
     """
     run = Path(context.directory) / TRAININGS / payload["name"]
     prepared, config = context.prepared[payload["setup"]], TrainConfig.model_validate(payload["config"])
-    work = with_prepared(config, Formula.from_text(payload["formula"]), prepared.subject, prepared.reference_statistics)
+    setup = with_prepared(
+        config, Formula.from_text(payload["formula"]), prepared.training_data, prepared.reference_statistics
+    )
     reset_peak_memory(device_for_trials())
-    training = train_in(run, payload["loss"], work)
+    training = train_in(run, payload["loss"], setup)
     if training.status == "stopped":
         raise KeyboardInterrupt
     result = result_of(training)

@@ -1,4 +1,4 @@
-"""How trainings were stored before: from each format of a run's page, and of a configuration, to the next."""
+"""How trainings were stored before: from each format of a run's metadata, and of a configuration, to the next."""
 
 from ganetic.formats import Format, Plain, renamed
 
@@ -15,18 +15,18 @@ def _new_names(config: Plain) -> Plain:
     return {**changed, "optimizer": renamed(changed["optimizer"], RATES_OF_2)} if "optimizer" in changed else changed
 
 
-def _of_page(page: Plain) -> Plain:
-    return {**page, "config": _new_names(page["config"])}
+def _of_metadata(metadata: Plain) -> Plain:
+    return {**metadata, "config": _new_names(metadata["config"])}
 
 
 CONFIG = Format("training's configuration", (_new_names,))
 """A configuration by itself, as the jobs of a study have it."""
 
-TRAINING = Format("training", (_of_page,))
-"""The page of a run."""
+TRAINING = Format("training", (_of_metadata,))
+"""The metadata of a run."""
 
 CHECKPOINT = Format("checkpoint")
-"""The page beside a checkpoint's tensors."""
+"""The state beside a checkpoint's tensors."""
 
 
 def with_config_of_today(stored: Plain) -> Plain:

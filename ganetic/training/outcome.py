@@ -6,8 +6,8 @@ from typing import Literal
 
 from ganetic.errors import UserError, typed
 from ganetic.training.checkpoint import TrainState, checkpoints_in, directory_of, read_train_state
-from ganetic.training.record import read_record
-from ganetic.training.run_files import read_page
+from ganetic.training.metadata import read_metadata
+from ganetic.training.record import read_metrics
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ def training_in(run: Path) -> Training:
     Raises:
         UserError: there is none, it has no checkpoint yet, or a file of it is damaged.
     """
-    steps = read_page(run).config.steps
+    steps = read_metadata(run).config.steps
     found = checkpoints_in(run)
     if not found:
         raise UserError(f"{run}: has no checkpoint yet; `{typed('ganetic', 'resume', run)}` begins anew")
-    train_state, lines = read_train_state(found[-1]), read_record(run)
+    train_state, lines = read_train_state(found[-1]), read_metrics(run)
     reason = str(lines[-1].get("stopped", "")) if lines else ""
     status: Literal["finished", "failed", "stopped"] = "finished" if train_state.step == steps else "stopped"
     return Training(run, "failed" if reason else status, reason, train_state, directory_of(run, train_state.best_step))

@@ -27,7 +27,7 @@ class MetricsLog:
 
     def __init__(self, run: Path, step: int) -> None:
         self._path = run / METRICS
-        kept = [line for line in read_record(run) if line["step"] <= step and "stopped" not in line]
+        kept = [line for line in read_metrics(run) if line["step"] <= step and "stopped" not in line]
         write_whole(self._path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def add(self, line: Mapping[str, Any]) -> None:
@@ -43,7 +43,7 @@ class MetricsLog:
             raise not_written(self._path, error) from None
 
 
-def read_record(run: Path) -> list[dict[str, Any]]:
+def read_metrics(run: Path) -> list[dict[str, Any]]:
     """Return the lines of a run; the last one is left out where a kill cut it off.
 
     Raises:
@@ -69,4 +69,4 @@ def seconds_of(run: Path) -> float:
     Raises:
         UserError: its lines cannot be read.
     """
-    return max((line["seconds"] for line in read_record(run) if "seconds" in line), default=0.0)
+    return max((line["seconds"] for line in read_metrics(run) if "seconds" in line), default=0.0)

@@ -11,7 +11,7 @@ from ganetic.loss.formula import Formula
 from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.reproducible import reproducible
 from ganetic.training.config import TrainConfig
-from ganetic.training.data import TrainingData, subject_of
+from ganetic.training.data import TrainingData, training_data_of
 from ganetic.training.device import device_for_trials
 from ganetic.training.evaluator import Evaluator
 from ganetic.training.monitor import Monitor
@@ -28,14 +28,14 @@ class TrainingSetup:
     Attributes:
         config: of the training.
         formula: the loss.
-        subject: the images.
+        training_data: the images.
         trainer: nets and all that changes.
         monitor: measures the generator.
     """
 
     config: TrainConfig
     formula: Formula
-    subject: TrainingData
+    training_data: TrainingData
     trainer: Trainer
     monitor: Monitor
 
@@ -49,28 +49,31 @@ def prepare(
     Raises:
         UserError: something in the configuration does not fit together, or there are no such images.
     """
-    subject = subject_of(config, download)
-    _logger.info(f"{subject.images.name}: {len(subject.training)} training images, {len(subject.held_out)} held out")
-    for note in subject.images.notes:
+    training_data = training_data_of(config, download)
+    _logger.info(
+        f"{training_data.images.name}: {len(training_data.training)} training images, "
+        f"{len(training_data.held_out)} held out"
+    )
+    for note in training_data.images.notes:
         _logger.info(note)
-    trainer = full_trainer(config, formula, subject.training_images, device_for_trials(), share)
+    trainer = full_trainer(config, formula, training_data.training_images, device_for_trials(), share)
     _logger.info("preparing the net that measures images, once for each data set")
-    reference_statistics = subject.reference_statistics(device_for_trials())
+    reference_statistics = training_data.reference_statistics(device_for_trials())
     _logger.info(f"{reference_statistics.protocol}: real images against real ones {reference_statistics.floor_fd:.1f}")
-    return _work(config, formula, subject, reference_statistics, trainer)
+    return _setup_of(config, formula, training_data, reference_statistics, trainer)
 
 
 @reproducible()
 def with_prepared(
-    config: TrainConfig, formula: Formula, subject: TrainingData, reference_statistics: ReferenceStatistics
+    config: TrainConfig, formula: Formula, training_data: TrainingData, reference_statistics: ReferenceStatistics
 ) -> TrainingSetup:
     """Build the nets of a training whose images are loaded, and whose net that measures is trained.
 
     Raises:
         UserError: the loss does not go with the configuration.
     """
-    trainer = full_trainer(config, formula, subject.training_images, device_for_trials())
-    return _work(config, formula, subject, reference_statistics, trainer)
+    trainer = full_trainer(config, formula, training_data.training_images, device_for_trials())
+    return _setup_of(config, formula, training_data, reference_statistics, trainer)
 
 
 def full_trainer(
@@ -112,12 +115,12 @@ def full_trainer(
     return Trainer(nets, spec, formula, images, device, scales(config.model, size), share)
 
 
-def _work(
+def _setup_of(
     config: TrainConfig,
     formula: Formula,
-    subject: TrainingData,
+    training_data: TrainingData,
     reference_statistics: ReferenceStatistics,
     trainer: Trainer,
 ) -> TrainingSetup:
     evaluator = Evaluator(reference_statistics, config.model.latent, config.seed, device_for_trials())
-    return TrainingSetup(config, formula, subject, trainer, Monitor(evaluator, config.steps))
+    return TrainingSetup(config, formula, training_data, trainer, Monitor(evaluator, config.steps))

@@ -20,14 +20,14 @@ from ganetic.reproducible import reproducible, versions
 from ganetic.training.card_rates import found_at_other_rates
 from ganetic.training.checkpoint import TrainState
 from ganetic.training.config import OptimizerSpec, TrainConfig, scales_of
-from ganetic.training.data import subject_of
+from ganetic.training.data import training_data_of
 from ganetic.training.device import device_for_trials
 from ganetic.training.full_training import go_on
 from ganetic.training.memory import estimate
+from ganetic.training.metadata import RunMetadata, is_training, read_metadata, write_metadata
 from ganetic.training.outcome import Training, training_in
 from ganetic.training.parallel import check_workers
 from ganetic.training.rates import Rates
-from ganetic.training.run_files import RunMetadata, is_training, read_page, write_page
 from ganetic.training.setup import TrainingSetup, prepare
 
 ORPHAN_SECONDS = 60.0
@@ -71,13 +71,13 @@ def train(
     if said := found_at_other_rates(loss, _rates(config.optimizer), "trained with the configuration's"):
         _logger.warning(said)
     card = LossCard.of(name, formula)
-    work = prepare(config, formula, download)
-    check_start(work)
-    page = _page(name, work, workers)
-    _make_directory(run, card, page)
+    setup = prepare(config, formula, download)
+    check_start(setup)
+    metadata = _metadata_of(name, setup, workers)
+    _make_directory(run, card, metadata)
     with run_lock(run):
         _logger.info(f"run directory {run}")
-        _go_on(run, work, workers, page, callback)
+        _go_on(run, setup, workers, metadata, callback)
     return training_in(run)
 
 
@@ -95,16 +95,16 @@ def resume_training(
         UserError: there is no training, its data is not what it was, or a checkpoint is damaged.
     """
     callback = callback or NullProgressCallback()
-    page = read_page(run)
-    check_workers(page.config.batch, workers)
+    metadata = read_metadata(run)
+    check_workers(metadata.config.batch, workers)
     with run_lock(run):
-        work = prepare(page.config, Formula.from_text(page.formula), download)
-        _compare(run, page, _page(page.name, work, workers))
-        _go_on(run, work, workers, page, callback)
+        setup = prepare(metadata.config, Formula.from_text(metadata.formula), download)
+        _compare(run, metadata, _metadata_of(metadata.name, setup, workers))
+        _go_on(run, setup, workers, metadata, callback)
     return training_in(run)
 
 
-def train_in(run: Path, name: str, work: TrainingSetup) -> Training:
+def train_in(run: Path, name: str, setup: TrainingSetup) -> Training:
     """Train in a directory of one's own, from its last checkpoint where the training was begun there.
 
     It is trained on one CPU thread, so that the same comes out wherever it runs beside others.
@@ -112,20 +112,20 @@ def train_in(run: Path, name: str, work: TrainingSetup) -> Training:
     Args:
         run: the directory; made if it is not there.
         name: of the loss.
-        work: what to train with.
+        setup: what to train with.
 
     Raises:
         UserError: another training was begun there, a checkpoint is damaged, or the directory cannot be written.
     """
-    page = _page(name, work, workers=1, cpu_threads=1)
+    metadata = _metadata_of(name, setup, workers=1, cpu_threads=1)
     if not is_training(run):
-        _make_directory(run, LossCard.of(name, work.formula), page)
+        _make_directory(run, LossCard.of(name, setup.formula), metadata)
     with run_lock(run, ORPHAN_SECONDS):
-        begun = read_page(run)
-        if (begun.config, begun.formula) != (page.config, page.formula):
+        begun = read_metadata(run)
+        if (begun.config, begun.formula) != (metadata.config, metadata.formula):
             raise UserError(f"{run}: another training was begun there; name a new directory")
-        _compare(run, begun, page)
-        go_on(run, work, 1, NullProgressCallback())
+        _compare(run, begun, metadata)
+        go_on(run, setup, 1, NullProgressCallback())
     return training_in(run)
 
 
@@ -137,18 +137,18 @@ def plan(config: TrainConfig, loss: str | Path, workers: int = 1, download: bool
     """
     check_workers(config.batch, workers)
     name, formula = resolve_loss(loss)
-    subject = subject_of(config, download)
-    size, channels = subject.training_images.shape[2:]
+    training_data = training_data_of(config, download)
+    size, channels = training_data.training_images.shape[2:]
     needs = estimate(config, size, channels)
     return {
         "loss": {"name": name, "formula": formula.text},
         "config": config.model_dump(mode="json"),
         "images": {
-            "data": f"{subject.images.name}:{subject.images.fingerprint[:12]}",
+            "data": f"{training_data.images.name}:{training_data.images.fingerprint[:12]}",
             "size": size,
             "channels": channels,
-            "training": len(subject.training),
-            "held_out": len(subject.held_out),
+            "training": len(training_data.training),
+            "held_out": len(training_data.held_out),
         },
         "scales": scales_of(config, size),
         "parameters": {"generator": needs.generator_parameters, "discriminator": needs.discriminator_parameters},
@@ -166,17 +166,17 @@ def _rates(optimizer: OptimizerSpec) -> list[Rates]:
 
 
 def _go_on(
-    run: Path, work: TrainingSetup, workers: int, page: RunMetadata, callback: ProgressCallback[TrainingProgress]
+    run: Path, setup: TrainingSetup, workers: int, metadata: RunMetadata, callback: ProgressCallback[TrainingProgress]
 ) -> None:
     if workers == 1:
-        go_on(run, work, int(page.made_with["cpu_threads"]), callback)
+        go_on(run, setup, int(metadata.made_with["cpu_threads"]), callback)
         return
     from ganetic.training.distributed import train_on_workers  # noqa: PLC0415 - Ray Train takes seconds to import
 
     train_on_workers(run, workers, callback)
 
 
-def check_start(work: TrainingSetup) -> float:
+def check_start(setup: TrainingSetup) -> float:
     """Refuse images that an untrained generator's cannot be told from; of few images it is said instead.
 
     Returns:
@@ -185,9 +185,9 @@ def check_start(work: TrainingSetup) -> float:
     Raises:
         UserError: they are such images.
     """
-    measure, images = work.monitor.reference_statistics, work.subject.images
+    measure, images = setup.monitor.reference_statistics, setup.training_data.images
     with reproducible(torch.get_num_threads()):
-        start = work.monitor.measure(work.trainer, TrainState(step=0, trace=())).trace[0][1]
+        start = setup.monitor.measure(setup.trainer, TrainState(step=0, trace=())).trace[0][1]
     if measure.floor_fd <= 0:
         raise UserError(
             f"{images.name}: holds out the same pictures that it trains on; expected more, or varied, images"
@@ -206,32 +206,32 @@ def check_start(work: TrainingSetup) -> float:
     return start
 
 
-def _page(name: str, work: TrainingSetup, workers: int, cpu_threads: int | None = None) -> RunMetadata:
-    measure = work.monitor.reference_statistics
-    size, channels = work.subject.training_images.shape[2:]
+def _metadata_of(name: str, setup: TrainingSetup, workers: int, cpu_threads: int | None = None) -> RunMetadata:
+    measure = setup.monitor.reference_statistics
+    size, channels = setup.training_data.training_images.shape[2:]
     # Resumed and evaluated from wherever, and with the window that its training images decided.
-    images = work.config.data.model_copy(update={"name": work.subject.images.source})
+    images = setup.config.data.model_copy(update={"name": setup.training_data.images.source})
     return RunMetadata(
         name=name,
-        formula=work.formula.text,
-        config=work.config.model_copy(update={"data": images}),
+        formula=setup.formula.text,
+        config=setup.config.model_copy(update={"data": images}),
         data=measure.data,
         size=size,
         channels=channels,
         protocol=measure.protocol,
         floor_fd=measure.floor_fd,
-        made_with={**versions(), "cpu_threads": str(cpu_threads or _threads(work)), "workers": str(workers)},
+        made_with={**versions(), "cpu_threads": str(cpu_threads or _threads(setup)), "workers": str(workers)},
     )
 
 
-def _threads(work: TrainingSetup) -> int:
+def _threads(setup: TrainingSetup) -> int:
     """On how many CPU threads to train: in small steps two wait for each other as long as they work.
 
     Measured with `msg-sagan` on two idle cores, two threads against one: 1.3 times as long at 32 pixels and batches of
     8, 0.7 times at 64 pixels; where other programs want the cores, 3 times as long at 32 pixels.
     """
-    size = work.subject.training_images.shape[2]
-    return 1 if work.config.batch * size**2 <= PIXELS_A_THREAD else torch.get_num_threads()
+    size = setup.training_data.training_images.shape[2]
+    return 1 if setup.config.batch * size**2 <= PIXELS_A_THREAD else torch.get_num_threads()
 
 
 def _compare(run: Path, then: RunMetadata, now: RunMetadata) -> None:
@@ -242,13 +242,13 @@ def _compare(run: Path, then: RunMetadata, now: RunMetadata) -> None:
             _logger.warning(f"begun with {key} {before}, goes on with {value}: results may differ in their last digits")
 
 
-def _make_directory(run: Path, card: LossCard, page: RunMetadata) -> None:
+def _make_directory(run: Path, card: LossCard, metadata: RunMetadata) -> None:
     """Make the directory aside and rename it, so that it is that of a training or not there."""
     aside = run.with_name(f".{run.name}.{os.getpid()}")
     make_directory(aside)
     try:
         write_card(card, aside / "loss.json")
-        write_page(aside, page)
+        write_metadata(aside, metadata)
         aside.rename(run)
     except OSError as error:
         raise UserError(f"{run}: cannot be made: {error.strerror or error}") from None

@@ -179,7 +179,7 @@ def sample_images(spec: TrialSpec, images: NDArray[np.uint8], count: int) -> NDA
         return trainer.generate(latents, onto="cpu")[-1].numpy()
 
 
-def work(context: ProxyData | Mapping[str, ProxyData], payload: dict[str, Any]) -> dict[str, Any]:
+def trial_job(context: ProxyData | Mapping[str, ProxyData], payload: dict[str, Any]) -> dict[str, Any]:
     """Run the trial that a plain payload describes and return its result as plain data: the job of an executor.
 
     Args:

@@ -48,5 +48,5 @@ def test_what_is_trained_is_evaluated_once(tmp_path: Path, monkeypatch: pytest.M
     def never(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("analysis.full_losses.judge", never)
+    monkeypatch.setattr("analysis.full_losses.evaluate_path", never)
     assert trained(comparison) == rows

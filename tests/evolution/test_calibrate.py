@@ -20,7 +20,7 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.library import LIBRARY
 from ganetic.training.result import TrialState
 from ganetic.training.spec import ProxySpec, PruningRule
-from ganetic.training.trial import work
+from ganetic.training.trial import trial_job
 from tests.evolution.fakes import PROXY_DATA, SPACE, mishap, noise, runtime, serial_with_mishaps
 
 LONGER = SPACE.model_copy(update={"rungs": (Rung(steps=80, seeds=1), Rung(steps=160, seeds=3))})
@@ -227,7 +227,7 @@ def test_real_trainings_from_images_to_rules(tmp_path: Path) -> None:
             "proxies": (SpaceProxy(width=2, batch=8, latent=4, images=64),),
         }
     )
-    machine = Runtime(make_executor=lambda proxy_data: SerialExecutor(work, proxy_data))
+    machine = Runtime(make_executor=lambda proxy_data: SerialExecutor(trial_job, proxy_data))
     (kept,) = calibrate(space, seeds=1, runtime=machine).values()
     calibration = kept.calibration
     assert calibration.conditions.metric == "fd@some-cnn64/64"

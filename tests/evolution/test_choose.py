@@ -25,7 +25,7 @@ from ganetic.jobs.executor import Payload, SerialExecutor
 from ganetic.studies.score import score
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.spec import ProxySpec
-from ganetic.training.trial import work
+from ganetic.training.trial import trial_job
 from tests.evolution.fakes import PROXY_DATA
 from tests.small_run import SPACE as SMALL
 
@@ -261,7 +261,7 @@ def test_real_trainings_choose_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "cache"))
     space = SPACE.model_copy(update={"proxies": (SpaceProxy(width=4, batch=8, latent=4, images=128),)})
     schedule = Schedule(losses=("bce", "hinge"), early=20, steps=40, every=20, seeds=(2, 1), failed_most=1)
-    runtime = Runtime(make_executor=lambda context: SerialExecutor(work, context))
+    runtime = Runtime(make_executor=lambda context: SerialExecutor(trial_job, context))
     kept = choose(space, DATA, runtime, NullProgressCallback(), schedule=schedule)
     assert kept.choice.sifting.merits[0].trained >= 4
 
@@ -275,7 +275,7 @@ def test_rays_workers_choose_as_one_process_does(
     schedule = Schedule(losses=("bce", "hinge"), seeds=(2, 1))
     here = choose(SPACE, DATA, trainings.runtime, NullProgressCallback(), schedule=schedule)
     monkeypatch.setenv("GANETIC_CACHE", str(tmp_path / "other"))
-    monkeypatch.setattr(runtime_module, "work", Trainings())
+    monkeypatch.setattr(runtime_module, "trial_job", Trainings())
     there = choose(SPACE, DATA, Runtime(workers=2), NullProgressCallback(), schedule=schedule)
     assert there.choice.trainings == here.choice.trainings
 

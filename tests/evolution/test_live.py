@@ -14,7 +14,7 @@ from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, SpaceP
 from ganetic.jobs import ray_session
 from ganetic.jobs.executor import Executor, JobResult, Payload, SerialExecutor
 from ganetic.jobs.ray_executor import RayExecutor
-from ganetic.training.trial import work
+from ganetic.training.trial import trial_job
 from tests.evolution.fakes import journal_of
 
 pytestmark = pytest.mark.ray
@@ -38,7 +38,7 @@ SPACE = SearchSpace(
 @pytest.fixture(scope="module")
 def serial_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The search in this process, without Ray."""
-    where = Runtime(make_executor=lambda proxy_data: SerialExecutor(work, proxy_data))
+    where = Runtime(make_executor=lambda proxy_data: SerialExecutor(trial_job, proxy_data))
     return search(SPACE, run=tmp_path_factory.mktemp("serial") / "run", runtime=where)
 
 
@@ -78,7 +78,7 @@ def test_the_same_search_when_a_node_is_killed(cluster: Any, serial_run: Run, tm
         """Kills a node when some trials have ended, while the others run."""
 
         def __init__(self, proxy_data: Context) -> None:
-            self._inner = RayExecutor(work, proxy_data, address=cluster.address, wall_seconds=120.0)
+            self._inner = RayExecutor(trial_job, proxy_data, address=cluster.address, wall_seconds=120.0)
             self._ended = 0
             self.attempts = 0
 

@@ -22,7 +22,7 @@ from ganetic.metrics.fitness import SeedTrace, fitness
 from ganetic.studies.compare import Comparison, compare, entries_of, open_comparison
 from ganetic.training.rates import RateList
 from ganetic.training.spec import ProxySpec
-from ganetic.training.trial import work as train_really
+from ganetic.training.trial import trial_job as train_really
 from tests.evolution.fakes import SCALE, SPACE, Counting, runtime, serial, serial_with_mishaps, work
 from tests.evolution.victim import Fatal, Moment, in_process
 

@@ -26,10 +26,10 @@ from ganetic.training.config import TrainConfig
 from ganetic.training.failure_modes import FailureMode
 from ganetic.training.job import TRAININGS, TrainingContext, result_of, train_job
 from ganetic.training.logger import TrainingLogger
+from ganetic.training.metadata import read_metadata
 from ganetic.training.outcome import training_in
 from ganetic.training.rates import RateList
-from ganetic.training.record import read_record
-from ganetic.training.run_files import read_page
+from ganetic.training.record import read_metrics
 from ganetic.training.train import train
 from tests.evolution.fakes import SPACE, runtime
 from tests.training.full.conftest import tiny
@@ -74,7 +74,7 @@ def test_every_training_is_the_full_training_of_its_loss_and_seed(whole: Compari
     kept = training_in(whole.directory / TRAININGS / "mlp-bce-s1")
     assert kept.train_state == own.train_state
     assert runs["fd"][2] == own.train_state.trace[-1][1]
-    assert read_page(kept.directory).config == read_page(own.directory).config
+    assert read_metadata(kept.directory).config == read_metadata(own.directory).config
 
 
 def test_losses_are_paired_and_measured_as_compare_does(whole: Comparison) -> None:
@@ -166,7 +166,7 @@ def test_each_loss_at_its_own_rates(tmp_path: Path) -> None:
     assert len(trainings) == 4, "trainings that chose rates leave nothing"
     for loss in comparison.settings.losses:
         assert loss.rates is not None
-        used = read_page(tmp_path / "c" / TRAININGS / f"mlp-{loss.name}-s0").config.optimizer
+        used = read_metadata(tmp_path / "c" / TRAININGS / f"mlp-{loss.name}-s0").config.optimizer
         assert used.generator_lr == used.discriminator_lr == loss.rates.learning_rate
         assert used.beta1 == 0.3
 
@@ -236,7 +236,7 @@ def test_killed_on_ray_it_goes_on_as_in_one_process(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert process.returncode == -signal.SIGKILL, "it ended before it could be killed"
-    assert max(line["step"] for line in read_record(begun)) > 0
+    assert max(line["step"] for line in read_metrics(begun)) > 0
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stderr
     alone = small(tmp_path / "alone", config)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganetic.data import load_images
-from ganetic.evaluation.evaluate_path import judge
+from ganetic.evaluation.evaluate_path import evaluate_path
 from ganetic.loss.library import LIBRARY
 from ganetic.training.generate import find_checkpoint, generate_images, write_images
 from ganetic.training.proxy_data import prepare
@@ -50,7 +50,7 @@ def training(model: str, run: Path) -> list[object]:
     images = generate_images(find_checkpoint(run), 4)
     write_images(images, run / "many")
     write_images(images, run / "grid.png")
-    return [planned, trained.train_state, images.tolist(), judge(run, count=32)]
+    return [planned, trained.train_state, images.tolist(), evaluate_path(run, count=32)]
 
 
 def test_a_trial(defaults: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from PIL import Image
 from ganetic.cli import run_command
 from ganetic.data import load_images, resolved
 from ganetic.errors import UserError
-from ganetic.evaluation.evaluate_path import judge
+from ganetic.evaluation.evaluate_path import evaluate_path
 from ganetic.evolution.results import open_run
 from ganetic.evolution.search import resume, search
 from ganetic.evolution.space import SpaceProxy
 from ganetic.report.next_steps import next_steps
 from ganetic.training.generate import find_checkpoint
+from ganetic.training.metadata import read_metadata
 from ganetic.training.outcome import outcome, training_in
-from ganetic.training.run_files import read_page
 from ganetic.training.train import resume_training, train
 from tests.small_run import SPACE, small_run_directory, small_runtime
 from tests.surroundings.machine import printed
@@ -114,9 +114,9 @@ def test_a_training_goes_on_and_is_judged_from_elsewhere(tmp_path: Path, monkeyp
     with pytest.raises(Killed):
         train(config, LOSS, Path("run"), callback=KillAt(15))
     monkeypatch.chdir(elsewhere)
-    assert read_page(home / "run").config.data.name == f"folder:{home / 'images'}"
+    assert read_metadata(home / "run").config.data.name == f"folder:{home / 'images'}"
     assert resume_training(home / "run").status == "finished"
-    assert judge(home / "run", count=16).generated == 16
+    assert evaluate_path(home / "run", count=16).generated == 16
 
 
 def test_a_search_goes_on_from_elsewhere(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from ganetic.reproducible import versions
 from ganetic.training.checkpoint import checkpoints_in, read_checkpoint
 from ganetic.training.config import TrainConfig
 from ganetic.training.proxy_data import prepare
-from ganetic.training.record import read_record
+from ganetic.training.record import read_metrics
 from ganetic.training.spec import ProxySpec, TrialSpec
 from ganetic.training.train import train
 from ganetic.training.trial import run_trial, sample_images
@@ -84,7 +84,7 @@ def training_numbers(name: str, run: Path) -> dict[str, Any]:
     settings = {"batch": 8, "steps": 12, "checkpoint_every": 10, "eval_images": 48}
     training = train(TrainConfig.model_validate({**settings, **changes, "model": model}), "relativistic-hinge", run)
     state, _ = read_checkpoint(checkpoints_in(run)[-1])
-    watched = next(line for line in read_record(run) if "d_loss" in line)
+    watched = next(line for line in read_metrics(run) if "d_loss" in line)
     streams = [state["streams"][stream] for stream in sorted(state["streams"])]
     return {
         "trace": [fd for _, fd in training.train_state.trace],

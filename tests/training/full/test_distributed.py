@@ -12,7 +12,7 @@ from ganetic.gan.profiles import AugmentationSpec
 from ganetic.loss.library import LIBRARY
 from ganetic.reproducible import reproducible
 from ganetic.training.parallel import SINGLE_PROCESS, DistributedContext, check_workers
-from ganetic.training.record import read_record
+from ganetic.training.record import read_metrics
 from ganetic.training.setup import full_trainer
 from ganetic.training.train import train
 from tests.training.full.conftest import tiny
@@ -70,7 +70,7 @@ def test_two_processes_have_the_gradients_of_one(profile: str, tmp_path: Path) -
 def test_two_workers_of_ray_give_the_curve_of_one_with_the_same_batch(tmp_path: Path) -> None:
     train(CONFIG, "relativistic-hinge", tmp_path / "one")
     train(CONFIG, "relativistic-hinge", tmp_path / "two", workers=2)
-    one, two = (read_record(tmp_path / name) for name in ("one", "two"))
+    one, two = (read_metrics(tmp_path / name) for name in ("one", "two"))
     assert [line["step"] for line in one] == [line["step"] for line in two] == [0, 10, 10, 20, 20]
     for left, right in zip(one, two, strict=True):
         for key in {"d_loss", "g_loss"} & left.keys():

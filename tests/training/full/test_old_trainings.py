@@ -12,9 +12,9 @@ from ganetic.jobs.grid import Cell, read_grid, run_grid
 from ganetic.jobs.journal import Journal
 from ganetic.training.checkpoint import checkpoints_in, read_train_state
 from ganetic.training.config import TrainConfig
+from ganetic.training.metadata import METADATA, read_metadata
 from ganetic.training.migrations import CHECKPOINT, CONFIG, TRAINING, with_config_of_today
 from ganetic.training.outcome import training_in
-from ganetic.training.run_files import PAGE, read_page
 from ganetic.training.train import resume_training
 from tests.old_runs import RUNS, copied
 
@@ -25,14 +25,14 @@ FORMATS = range(1, TRAINING.version + 1)
 def test_each_format_has_a_golden_run() -> None:
     assert {path.name for path in RUNS.glob("training-*")} == {f"training-{version}" for version in FORMATS}
     newest = RUNS / f"training-{TRAINING.version}" / "finished"
-    assert json.loads((newest / PAGE).read_text())["format"] == TRAINING.version
+    assert json.loads((newest / METADATA).read_text())["format"] == TRAINING.version
     assert json.loads((checkpoints_in(newest)[-1] / "state.json").read_text())["format"] == CHECKPOINT.version
 
 
 @pytest.mark.parametrize("version", FORMATS)
 def test_a_training_of_each_format_is_read(version: int) -> None:
     run = RUNS / f"training-{version}" / "finished"
-    training, config = training_in(run), read_page(run).config
+    training, config = training_in(run), read_metadata(run).config
     assert training.status == "finished" and training.train_state.step == 30
     assert (config.ema_decay, config.keep_last, config.eval_images) == (0.9, 1, 40)
     assert (config.optimizer.generator_lr, config.optimizer.discriminator_lr) == (2e-3, 2e-3)
@@ -52,9 +52,9 @@ def test_a_training_of_each_format_goes_on_from_its_checkpoint(version: int, tmp
 
 def test_keys_of_a_newer_version_are_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = copied("training-1/finished", tmp_path)
-    page = json.loads((run / PAGE).read_text())
-    newer = {"format": TRAINING.version + 1, **page, "config": {**CONFIG.migrated(page["config"], ""), "warmup": 3}}
-    (run / PAGE).write_text(json.dumps(newer))
+    stored = json.loads((run / METADATA).read_text())
+    newer = {"format": TRAINING.version + 1, **stored, "config": {**CONFIG.migrated(stored["config"], ""), "warmup": 3}}
+    (run / METADATA).write_text(json.dumps(newer))
     assert run_command(["resume", str(run)]) == 2
     said = capsys.readouterr().err.strip()
     assert "written by a newer ganetic" in said and "keys not understood: config.warmup" in said

@@ -10,10 +10,10 @@ from PIL import Image
 
 from ganetic.data import ImageSet, load_images
 from ganetic.errors import UserError
-from ganetic.evaluation.evaluate_path import judge
+from ganetic.evaluation.evaluate_path import evaluate_path
 from ganetic.metrics.clusters import cluster_labels
 from ganetic.training.config import TrainConfig
-from ganetic.training.data import load_subject
+from ganetic.training.data import load_training_data
 from ganetic.training.generate import find_checkpoint, generate_images
 from ganetic.training.samples import SAMPLES, beside
 from ganetic.training.train import plan, resume_training, train
@@ -66,10 +66,10 @@ def test_every_size_model_and_number_of_classes(
         train(chosen, LOSS, run, callback=KillAt(11))
     assert resume_training(run).status == "finished"
     assert generate_images(find_checkpoint(run), 3).shape == (3, 32, 32, 1)
-    evaluation = judge(run)
+    evaluation = evaluate_path(run)
     assert evaluation.generated == 16
     assert evaluation.measure("precision").n == count // 2 if count < 32 else 16
-    assert judge(run, count=20, seed=1).generated == 20
+    assert evaluate_path(run, count=20, seed=1).generated == 20
 
 
 def test_a_grid_beside_few_real_images_shows_all_of_both(digits32: ImageSet, run: Path) -> None:
@@ -79,8 +79,8 @@ def test_a_grid_beside_few_real_images_shows_all_of_both(digits32: ImageSet, run
     side = 8 * 34 + 2
     assert picture.shape == (side, 2 * side + 16, 3)
     generated, real = picture[:, :side], picture[:, side + 16 :]
-    subject = load_subject(config(data).data, 16)
-    training = {image.tobytes() for image in subject.training_images[..., 0]}
+    training_data = load_training_data(config(data).data, 16)
+    training = {image.tobytes() for image in training_data.training_images[..., 0]}
     drawn = [
         real[34 * row + 2 : 34 * row + 34, 34 * column + 2 : 34 * column + 34, 0]
         for row in (0, 1)
@@ -135,7 +135,7 @@ def test_sixteen_images_of_a_folder_are_judged(others: str, digits32: ImageSet, 
         for number, image in enumerate(images):
             Image.fromarray(image[..., 0]).save(tmp_path / name / f"{number}.png")
     data = f"folder:{tmp_path / 'real'}" if others == "folder" else a_set(tmp_path, digits32, 16)
-    assert judge(tmp_path / "made", data).generated == 16
+    assert evaluate_path(tmp_path / "made", data).generated == 16
 
 
 @pytest.mark.parametrize("others", ["data set", "folder"])
@@ -145,9 +145,9 @@ def test_so_many_images_of_a_folder_are_drawn_by_the_seed(others: str, digits32:
         for number, image in enumerate(images):
             Image.fromarray(image[..., 0]).save(tmp_path / name / f"{number:02}.png")
     data = f"folder:{tmp_path / 'real'}" if others == "folder" else a_set(tmp_path, digits32, 40)
-    found = [judge(tmp_path / "made", data, 16, seed) for seed in (1, 1, 2)]
+    found = [evaluate_path(tmp_path / "made", data, 16, seed) for seed in (1, 1, 2)]
     assert [one.generated for one in found] == [16, 16, 16]
     assert found[0] == found[1]
     assert found[0] != found[2]
     with pytest.raises(UserError, match="41 images to draw of a folder with 40"):
-        judge(tmp_path / "made", data, 41)
+        evaluate_path(tmp_path / "made", data, 41)

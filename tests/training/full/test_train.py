@@ -23,10 +23,10 @@ from ganetic.loss.card import Training as FoundWith
 from ganetic.loss.library import LIBRARY
 from ganetic.training.checkpoint import PARTS, checkpoints_in, read_checkpoint
 from ganetic.training.config import DataSpec, TrainConfig
-from ganetic.training.data import TrainingData, load_subject
+from ganetic.training.data import TrainingData, load_training_data
+from ganetic.training.metadata import read_metadata
 from ganetic.training.outcome import Training
-from ganetic.training.record import read_record
-from ganetic.training.run_files import read_page
+from ganetic.training.record import read_metrics
 from ganetic.training.samples import SAMPLES
 from ganetic.training.setup import full_trainer
 from ganetic.training.train import resume_training, train
@@ -53,7 +53,7 @@ def content(run: Path) -> dict[str, Any]:
     """All that must be equal: tensors and train_state of the last checkpoint, and the record but for its clock."""
     state, train_state = read_checkpoint(checkpoints_in(run)[-1])
     tensors = {f"{part} {name}": tensor for part in PARTS for name, tensor in state[part].items()}
-    lines = [{key: value for key, value in line.items() if key != "seconds"} for line in read_record(run)]
+    lines = [{key: value for key, value in line.items() if key != "seconds"} for line in read_metrics(run)]
     return {
         "tensors": tensors,
         "train_state": train_state,
@@ -186,7 +186,7 @@ def test_a_run_holds_what_it_should(finished: Training) -> None:
     assert finished.status == "finished"
     steps = [int(path.name.removeprefix("step-")) for path in checkpoints_in(run)]
     assert steps == sorted({finished.train_state.best_step, 30, 40})
-    lines = read_record(run)
+    lines = read_metrics(run)
     assert [line["step"] for line in lines if "fd" in line] == [0, 10, 20, 30, 40]
     assert [line["step"] for line in lines if "d_loss" in line] == [10, 20, 30, 40]
     assert json.loads((run / "training.json").read_text())["config"]["model"]["name"] == "msg-sagan"
@@ -221,7 +221,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_tensor_and_checkpoint(run: Pa
     training = train(tiny("mlp"), "cube(exp(add(29.5, mul(p, 0.5))))", run)
     assert training.status == "failed"
     assert training.reason == "step 1: the loss of the discriminator is inf"
-    assert read_record(run)[-1] == {"step": 1, "stopped": training.reason}
+    assert read_metrics(run)[-1] == {"step": 1, "stopped": training.reason}
     assert checkpoints_in(run)[-1].name == "step-00000000"
 
 
@@ -230,7 +230,7 @@ def test_a_training_that_learns_nothing_is_diagnosed_and_can_stop(run: Path) -> 
     training = train(config, "mul(0.0, p)", run)
     assert training.status == "failed"
     assert "vanishing_gradient at three measurements in a row" in training.reason
-    assert [line["ill"] for line in read_record(run) if line.get("ill")] == ["vanishing_gradient"] * 3
+    assert [line["ill"] for line in read_metrics(run) if line.get("ill")] == ["vanishing_gradient"] * 3
 
 
 def test_a_kill_before_the_first_checkpoint_leaves_nothing_twice(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ def test_a_kill_before_the_first_checkpoint_leaves_nothing_twice(run: Path, monk
         patch.setattr("ganetic.training.logger.write_checkpoint", killed)
         with pytest.raises(Killed):
             train(tiny("mlp", steps=10), LOSS, run)
-    assert [line["step"] for line in read_record(run)] == [0]
+    assert [line["step"] for line in read_metrics(run)] == [0]
     resume_training(run)
     train(tiny("mlp", steps=10), LOSS, run.with_name("whole"))
     assert_equal(content(run), content(run.with_name("whole")))
@@ -278,9 +278,9 @@ def test_a_failed_training_can_be_resumed_and_interrupted(run: Path) -> None:
 
 @pytest.mark.slow
 def test_the_floor_is_of_images_like_those_held_out() -> None:
-    subject = load_subject(DataSpec(name="mnist5k"), 500)
+    training_data = load_training_data(DataSpec(name="mnist5k"), 500)
     assert (
-        subject.reference_statistics("cpu").floor_fd < 40
+        training_data.reference_statistics("cpu").floor_fd < 40
     )  # of a sorted set's first images, which are two digits, it is larger
 
 
@@ -302,7 +302,7 @@ def test_small_steps_are_made_on_one_thread(run: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     for batch, threads in ((8, "1"), (10, "2")):
         train(tiny("mlp", steps=10, batch=batch), LOSS, run / str(batch))
-        assert read_page(run / str(batch)).made_with["cpu_threads"] == threads
+        assert read_metadata(run / str(batch)).made_with["cpu_threads"] == threads
 
 
 def test_an_interrupt_writes_a_checkpoint_between_measurements(run: Path) -> None:

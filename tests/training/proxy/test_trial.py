@@ -19,7 +19,7 @@ from ganetic.training.failure_modes import FailureMode
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.result import TrialResult, TrialState
 from ganetic.training.spec import ProxySpec, PruningRule, TrialSpec
-from ganetic.training.trial import run_trial, sample_images, work
+from ganetic.training.trial import run_trial, sample_images, trial_job
 from tests.training.proxy.conftest import TINY
 
 BCE = LIBRARY["bce"].formula.text
@@ -97,7 +97,7 @@ def test_what_travels_gives_the_same_result(proxy_data: ProxyData) -> None:
     sent.images.setflags(write=False)
     for array in sent.weights.values():
         array.setflags(write=False)
-    record = work(sent, json.loads(json.dumps(spec(steps=10).model_dump(mode="json"))))
+    record = trial_job(sent, json.loads(json.dumps(spec(steps=10).model_dump(mode="json"))))
     assert json.loads(json.dumps(record)) == record
     assert plain(TrialResult.model_validate(record)) == plain(run_trial(spec(steps=10), proxy_data))
 

@@ -1,4 +1,4 @@
-"""The page that says what a training is, in the run's directory."""
+"""What a training is, as a file in its run's directory says it."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from ganetic.files import refuse_other_than_utf8, write_whole
 from ganetic.training.config import TrainConfig
 from ganetic.training.migrations import TRAINING
 
-PAGE = "training.json"
+METADATA = "training.json"
 
 
 class RunMetadata(Config):
@@ -35,29 +35,29 @@ class RunMetadata(Config):
     """Versions and hardware: on others a resumed training may differ in its last digits."""
 
 
-def write_page(run: Path, page: RunMetadata) -> None:
-    """Write the page of a run.
+def write_metadata(run: Path, metadata: RunMetadata) -> None:
+    """Write the metadata of a run.
 
     Raises:
         UserError: the place cannot be written.
     """
-    stored = TRAINING.stamped(page.model_dump(mode="json"))
-    write_whole(run / PAGE, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
+    stored = TRAINING.stamped(metadata.model_dump(mode="json"))
+    write_whole(run / METADATA, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
 
 
 def is_training(directory: Path) -> bool:
     """Return whether a directory is the run of a training."""
-    return (directory / PAGE).is_file()
+    return (directory / METADATA).is_file()
 
 
-def read_page(run: Path) -> RunMetadata:
-    """Read the page of a run.
+def read_metadata(run: Path) -> RunMetadata:
+    """Read the metadata of a run.
 
     Raises:
         UserError: there is none, it is damaged, or a newer version wrote what is not understood.
     """
     refuse_other_than_utf8(run)
-    path = run / PAGE
+    path = run / METADATA
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
