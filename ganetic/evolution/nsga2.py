@@ -27,26 +27,26 @@ class Ranking:
         return sorted(range(len(self.rank)), key=lambda i: (self.rank[i], -self.crowding[i], i))
 
 
-def rank(climbs: Sequence[Sequence[Objectives]]) -> Ranking:
+def rank(objectives_by_rung: Sequence[Sequence[Objectives]]) -> Ranking:
     """Sort individuals into fronts.
 
     Args:
-        climbs: for each individual its objectives at rung 0, 1, … as far as it got; at least one, all finite.
+        objectives_by_rung: of each individual, at rung 0, 1, … as far as it got; at least one, all finite.
 
     Comparing at different rungs is not transitive; where a cycle leaves nobody undominated, those whom the fewest
     dominate form the next front.
     """
-    order = Ranking([0] * len(climbs), [0.0] * len(climbs))
-    for number, members in enumerate(_peel(climbs)):
-        for i, distance in zip(members, _crowding([climbs[i][-1] for i in members]), strict=True):
+    order = Ranking([0] * len(objectives_by_rung), [0.0] * len(objectives_by_rung))
+    for number, members in enumerate(_nondominated_sort(objectives_by_rung)):
+        for i, distance in zip(members, _crowding([objectives_by_rung[i][-1] for i in members]), strict=True):
             order.rank[i], order.crowding[i] = number, distance
     return order
 
 
-def worst(climbs: Sequence[Sequence[Objectives]]) -> int:
-    """The last of `rank(climbs).sorted()`, in half the time."""
-    *_, last = _peel(climbs)
-    distance = _crowding([climbs[i][-1] for i in last])
+def worst(objectives_by_rung: Sequence[Sequence[Objectives]]) -> int:
+    """The last of what `rank` sorts, in half the time."""
+    *_, last = _nondominated_sort(objectives_by_rung)
+    distance = _crowding([objectives_by_rung[i][-1] for i in last])
     return min(zip(distance, last, strict=True), key=lambda pair: (pair[0], -pair[1]))[1]
 
 
@@ -85,14 +85,14 @@ def _sweep(points: Sequence[Objectives], rising: Sequence[int]) -> tuple[list[in
     return front, dominated
 
 
-def _peel(climbs: Sequence[Sequence[Objectives]]) -> Iterator[list[int]]:
+def _nondominated_sort(objectives_by_rung: Sequence[Sequence[Objectives]]) -> Iterator[list[int]]:
     """The fronts, the best first."""
-    dominance = _dominance(climbs)
-    inferiors: list[list[int]] = [[] for _ in climbs]
+    dominance = _dominance(objectives_by_rung)
+    inferiors: list[list[int]] = [[] for _ in objectives_by_rung]
     for superior, inferior in np.argwhere(dominance).tolist():
         inferiors[superior].append(inferior)
     superiors: list[int] = dominance.sum(axis=0).tolist()
-    left = list(range(len(climbs)))
+    left = list(range(len(objectives_by_rung)))
     while left:
         fewest = min(superiors[i] for i in left)
         members = [i for i in left if superiors[i] == fewest]
@@ -103,12 +103,12 @@ def _peel(climbs: Sequence[Sequence[Objectives]]) -> Iterator[list[int]]:
         yield members
 
 
-def _dominance(climbs: Sequence[Sequence[Objectives]]) -> npt.NDArray[np.bool_]:
+def _dominance(objectives_by_rung: Sequence[Sequence[Objectives]]) -> npt.NDArray[np.bool_]:
     """Entry (i, j): i dominates j; shape (N, N)."""
-    dominance = np.zeros((len(climbs), len(climbs)), dtype=np.bool_)
-    for rung in range(max(map(len, climbs), default=0)):
-        there = [i for i, climb in enumerate(climbs) if len(climb) > rung]
-        first, second = np.array([climbs[i][rung] for i in there]).T
+    dominance = np.zeros((len(objectives_by_rung), len(objectives_by_rung)), dtype=np.bool_)
+    for rung in range(max(map(len, objectives_by_rung), default=0)):
+        there = [i for i, own in enumerate(objectives_by_rung) if len(own) > rung]
+        first, second = np.array([objectives_by_rung[i][rung] for i in there]).T
         no_worse = (first[:, None] <= first) & (second[:, None] <= second)
         # Higher rungs come last and overrule; who is no worse both ways is equal.
         dominance[np.ix_(there, there) if rung else ...] = no_worse & ~no_worse.T
@@ -116,7 +116,7 @@ def _dominance(climbs: Sequence[Sequence[Objectives]]) -> npt.NDArray[np.bool_]:
 
 
 def _crowding(values: Sequence[Objectives]) -> list[float]:
-    """Crowding distance within one front. The ends of each objective are infinitely lonely."""
+    """Crowding distance within one front. The ends of each objective are infinitely far from others."""
     distance = [0.0] * len(values)
     for objective in (0, 1):
         order = sorted(range(len(values)), key=lambda i: values[i][objective])

@@ -162,10 +162,10 @@ class Breeder:
 
     def _select(self, population: Sequence[Individual], order: Ranking) -> Individual:
         """A tournament by rank; a tie goes to the smaller, or to the less crowded, individual."""
-        contestants = [random.randrange(len(population)) for _ in range(self._space.evolution.tournament)]
+        drawn = [random.randrange(len(population)) for _ in range(self._space.evolution.tournament)]
         if random.random() < self._space.evolution.parsimony:
-            return population[min(contestants, key=lambda i: (order.rank[i], population[i].nodes))]
-        return population[min(contestants, key=lambda i: (order.rank[i], -order.crowding[i]))]
+            return population[min(drawn, key=lambda i: (order.rank[i], population[i].nodes))]
+        return population[min(drawn, key=lambda i: (order.rank[i], -order.crowding[i]))]
 
     def _judge(
         self, trees: Trees, rates: Rates | None, texts: AbstractSet[Key], fingerprints: AbstractSet[Key]
