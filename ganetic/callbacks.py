@@ -105,7 +105,7 @@ class ProgressCallback(Protocol[ProgressT_contra]):
 
 
 class NullProgressCallback(ProgressCallback[object]):
-    """Shows nothing."""
+    """A callback that shows nothing."""
 
     def update(self, progress: object) -> None:
         """Ignore it."""

@@ -41,11 +41,11 @@ class Format:
 
     @property
     def version(self) -> int:
-        """What is written today."""
+        """The version that is written today."""
         return len(self.migrations) + 1
 
     def stamped(self, data: Mapping[str, Any]) -> Plain:
-        """The data with the version before it, ready to be stored."""
+        """The data with the version of today, ready to be stored."""
         return {FORMAT: self.version, **data}
 
     def read(self, data: object, model: type[ConfigT], where: str) -> ConfigT:
@@ -67,7 +67,7 @@ class Format:
         return validate(self.migrated(data, where), model, where)
 
     def migrated(self, data: Mapping[str, Any], where: str) -> Plain:
-        """Stored data as it is stored today, without its version; of a newer version as it is.
+        """Bring stored data to today's version, and drop the number; data of a newer version stays as it is.
 
         Args:
             data: as it was stored.

@@ -13,7 +13,7 @@ from ganetic.data.window import Window
 from ganetic.errors import UserError
 
 PERCENTILES = (0.5, 99.5)
-"""Of the grey values that a window takes from images: a few stray pixels do not decide it."""
+"""Percentiles of the grey values between which a window lies: a few stray pixels do not decide it."""
 
 LOSSY = 2
 """Levels by which the channels of a grey image differ after WebP's or JPEG's colour transform."""
@@ -49,12 +49,12 @@ class Depth:
 
     @classmethod
     def alike(cls, count: int, deep: bool) -> "Depth":
-        """Of images that are all deep or all not, and whose files ask for nothing."""
+        """The depth of images that are all deep or all not, and whose files ask for nothing."""
         none = np.zeros(count, np.bool_)
         return cls(np.full(count, deep), np.full((count, 2), np.nan), none)
 
     def of_some(self, kept: Flags) -> "Depth":
-        """Of some of the images."""
+        """The depth of some of the images."""
         return Depth(self.deep[kept], self.windows[kept], self.inverted[kept])
 
 

@@ -12,7 +12,7 @@ from ganetic.data.image_set import finished
 from ganetic.errors import UserError
 from ganetic.evaluation.flags import find_flags
 from ganetic.evaluation.measures import Embedded, SampleSets, net_name
-from ganetic.evaluation.memorization import Memorization, judge_memorisation
+from ganetic.evaluation.memorization import Memorization, judge_memorization
 from ganetic.evaluation.metric import Evidence, measure_all
 from ganetic.evaluation.results import Evaluation
 from ganetic.metrics.features import build_feature_net
@@ -132,22 +132,22 @@ def _judge(
     n = min(len(generated), len(roles.reference), len(roles.floor))
     reference, floor = roles.reference[:n], roles.floor[:n]
     chosen = torch.randperm(len(generated), generator=random_stream(0, "evaluated"))[:n].numpy()
-    measure = reference_statistics(images, (training, reference, floor), None, device)
+    own = reference_statistics(images, (training, reference, floor), None, device)
     pixels = images.images
-    sides = SampleSets.of(measure, generated[chosen], pixels[reference], pixels[floor], device)
+    sides = SampleSets.of(own, generated[chosen], pixels[reference], pixels[floor], device)
     judged = known and len(held_out) > 1
-    copies = _memorisation(measure, generated, images, training, held_out) if judged else None
-    found = measure_all(Evidence(sides, measure, images.labels is not None, device, inception, copies))
+    copies = _memorization(own, generated, images, training, held_out) if judged else None
+    found = measure_all(Evidence(sides, own, images.labels is not None, device, inception, copies))
     z = copies.z if copies else {}
-    diversity = sides.diversity(len(measure.weights["classify.bias"]))
+    diversity = sides.diversity(len(own.weights["classify.bias"]))
     return Evaluation(
-        data=measure.data,
+        data=own.data,
         generated=len(generated),
         measures=found,
         data_copying_z=z,
         closest=copies.closest if copies else (),
         flags=find_flags(
-            {one.name: one for one in found}, diversity, measure.diversity, z, copies.copies_p if copies else 1.0
+            {one.name: one for one in found}, diversity, own.diversity, z, copies.copies_p if copies else 1.0
         ),
         intervals=SCHEME,
         notes=(*images.notes, *notes, *roles.notes, *_notes(images, n, inception, judged)),
@@ -168,13 +168,13 @@ def _roles(images: ImageSet, training: Indices, held_out: Indices) -> _Roles:
     return _Roles(reference, floor, notes)
 
 
-def _memorisation(
-    measure: ReferenceStatistics, generated: NDArray[np.uint8], images: ImageSet, training: Indices, held_out: Indices
+def _memorization(
+    own: ReferenceStatistics, generated: NDArray[np.uint8], images: ImageSet, training: Indices, held_out: Indices
 ) -> Memorization:
-    net = build_feature_net(measure.weights, device_for_trials())
+    net = build_feature_net(own.weights, device_for_trials())
     seen = (Embedded.by(net, pixels) for pixels in (generated, images.images[held_out], images.images[training]))
     made, unseen, learnt = seen
-    return judge_memorisation(made, unseen, learnt, images, training, net_name(measure))
+    return judge_memorization(made, unseen, learnt, images, training, net_name(own))
 
 
 def _notes(images: ImageSet, n: int, inception: InceptionWeights | None, judged: bool) -> list[str]:

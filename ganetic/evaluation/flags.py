@@ -35,7 +35,7 @@ def find_flags(
     """
     found = (
         _mode_collapse(measures, generated, real),
-        _memorisation(measures, copying_z, copies_p),
+        _memorization(measures, copying_z, copies_p),
         _far_below_floor(measures["precision"], Fault.LOW_PRECISION, "of the generated images look real"),
         _far_below_floor(measures["recall"], Fault.LOW_RECALL, "of the real images are reached"),
         _low_variety(measures.get("ms_ssim_difference")),
@@ -60,7 +60,7 @@ def _mode_collapse(measures: Measures, generated: Diversity, real: Diversity) ->
     )
 
 
-def _memorisation(measures: Measures, copying_z: Mapping[str, float], copies_p: float) -> Flag | None:
+def _memorization(measures: Measures, copying_z: Mapping[str, float], copies_p: float) -> Flag | None:
     copied = bool(copying_z) and max(copying_z.values()) < COPYING_Z
     said = [f"C_T = {z:.1f} in {space}" for space, z in copying_z.items() if copied]
     if copies_p < COPIES_P:
@@ -69,7 +69,7 @@ def _memorisation(measures: Measures, copying_z: Mapping[str, float], copies_p: 
     if not said:
         return None
     return Flag(
-        fault=Fault.MEMORISATION,
+        fault=Fault.MEMORIZATION,
         said=f"nearer to the training images than images never seen: {'; '.join(said)}",
         rule=f"C_T below {COPYING_Z:g} in features and in pixels (Meehan et al., arXiv 2004.05675), or more images "
         "three times as near to one training image as to any other (Gu et al., arXiv 2310.02664) than held-out ones, "

@@ -17,7 +17,7 @@ from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.metrics.resampling import REPLICATES, half_sample_error, interval
 
 Statistic = Callable[[Tensor], float]
-"""Of the images (or pairs) at some indices."""
+"""A number of the images, or pairs, at some indices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,14 +58,14 @@ class SampleSets:
 
     @staticmethod
     def of(
-        measure: ReferenceStatistics,
+        own: ReferenceStatistics,
         generated: NDArray[np.uint8],
         real: NDArray[np.uint8],
         floor: NDArray[np.uint8],
         device: str,
     ) -> "SampleSets":
         """Look at three sets of as many uint8 images ``(N, H, W, C)`` with the feature net."""
-        net = build_feature_net(measure.weights, device)
+        net = build_feature_net(own.weights, device)
         return SampleSets(Embedded.by(net, generated), Embedded.by(net, real), Embedded.by(net, floor))
 
     def __len__(self) -> int:
@@ -85,10 +85,10 @@ def measured(
     bounds: tuple[float, float] = (0.0, 1.0),
     replicates: int = REPLICATES,
 ) -> MetricResult:
-    """Take a measure with its interval and its floor.
+    """Measure a metric, with its interval and its floor.
 
     Args:
-        name: of the measure.
+        name: of the metric.
         protocol: how it is taken.
         statistics: of the generated images, and of the real ones in their place.
         n: number of images of each.
@@ -116,12 +116,12 @@ def frechet_text(value: float) -> str:
     return f"{value:.0f}" if value >= 999.5 else f"{value:.1f}"
 
 
-def net_name(measure: ReferenceStatistics) -> str:
+def net_name(own: ReferenceStatistics) -> str:
     """Return the feature net's name in protocols: ``cnn64`` with labels, ``cnn64k`` with clusters."""
-    return measure.protocol.rpartition("/")[0].rpartition("-")[2]
+    return own.protocol.rpartition("/")[0].rpartition("-")[2]
 
 
-def protocol_of(name: str, measure: ReferenceStatistics, space: str) -> str:
-    """The protocol of another measure of these images: ``fd@mnist5k-cnn64/1k`` with other head and features."""
-    data = measure.protocol.partition("@")[2].rpartition("-")[0]
-    return f"{name}@{data}-{space}/{measure.protocol.rpartition('/')[2]}"
+def protocol_of(name: str, own: ReferenceStatistics, space: str) -> str:
+    """The protocol of another metric of these images: ``fd@mnist5k-cnn64/1k`` with other head and features."""
+    data = own.protocol.partition("@")[2].rpartition("-")[0]
+    return f"{name}@{data}-{space}/{own.protocol.rpartition('/')[2]}"

@@ -46,7 +46,7 @@ class Distances:
         return _copying(self.made[members], self.unseen, self.made_cells[members], self.unseen_cells).nearer
 
     def nearer_of_unseen(self, _: Tensor) -> float:
-        """The same of one half of the held-out images against the other."""
+        """How often one half of the held-out images is nearer than the other."""
         stream = random_stream(0, "halves held out")
         first, second = torch.randperm(len(self.unseen), generator=stream).tensor_split(2)
         unseen, cells = self.unseen, self.unseen_cells
@@ -76,30 +76,30 @@ class Memorization:
 
     @property
     def ratios_unseen(self) -> Tensor:
-        """The same of each held-out image, ``(M,)``."""
+        """Distance to the nearest training image over that to the second, of each held-out image ``(M,)``."""
         return copy_ratios(self.in_pixels.unseen)
 
     @property
     def z(self) -> dict[str, float]:
-        """Of C_T, by space."""
+        """The z of C_T in each space."""
         return {"features": self.in_features.z, "pixels": self.in_pixels.z}
 
     @property
     def copies_p(self) -> float:
-        """Of the number of copies: p of as many or more among images that copy no more than held-out ones."""
+        """The probability of as many copies, or more, among images that copy no more than held-out ones."""
         made, unseen = self.ratios, self.ratios_unseen
         numbers = [int((found < COPY_RATIO).sum()) for found in (made, unseen)]
         return excess_p(numbers[0], len(made), numbers[1], len(unseen))
 
     @property
     def closest(self) -> tuple[Copy, ...]:
-        """The likeliest copies."""
+        """The generated images that are the likeliest copies, the likeliest first."""
         ratios = self.ratios
         order = np.argsort(ratios.numpy(), kind="stable")[:CLOSEST]
         return tuple(Copy(generated=int(k), training=int(self.nearest[k]), ratio=float(ratios[k])) for k in order)
 
 
-def judge_memorisation(
+def judge_memorization(
     generated: Embedded, held_out: Embedded, training: Embedded, images: ImageSet, trained: Indices, net: str
 ) -> Memorization:
     """Compare generated images with held-out ones by their distances to the training images.

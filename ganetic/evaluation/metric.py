@@ -62,7 +62,7 @@ class Metric:
         self.name = name
 
     def measure(self, evidence: Evidence) -> MetricResult | None:
-        """Take the number of generated images, with its interval, and the same of real images.
+        """Measure generated images, with an interval, and real images in their place.
 
         Returns:
             None where the evidence does not have what the metric needs.
@@ -84,6 +84,6 @@ def metrics() -> list[Metric]:
 
 
 def measure_all(evidence: Evidence) -> tuple[MetricResult, ...]:
-    """Take every metric that the evidence is enough for."""
+    """Measure with every metric that the evidence is enough for."""
     taken = (metric.measure(evidence) for metric in metrics())
-    return tuple(measure for measure in taken if measure is not None)
+    return tuple(result for result in taken if result is not None)

@@ -9,7 +9,7 @@ class Fault(StrEnum):
     """What can be wrong with generated images."""
 
     MODE_COLLAPSE = "mode_collapse"
-    MEMORISATION = "memorisation"
+    MEMORIZATION = "memorisation"
     LOW_PRECISION = "low_precision"
     LOW_RECALL = "low_recall"
     LOW_VARIETY = "low_variety"
@@ -21,9 +21,9 @@ class MetricResult(Config):
     name: str
     """What was measured: a name of `ganetic.evaluation.metric.METRICS`."""
     protocol: str
-    """How: measure, data, features and number of images, as in ``fd@mnist5k-cnn64/1k``."""
+    """How: metric, data, features and number of images, as in ``fd@mnist5k-cnn64/1k``."""
     value: float
-    """Of the generated images."""
+    """The number of the generated images."""
     low: float
     """The lower end of the 95 % interval; see `Evaluation.intervals`."""
     high: float

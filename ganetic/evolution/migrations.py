@@ -6,7 +6,7 @@ from typing import Any
 from ganetic.formats import Format, Plain, renamed
 
 SETTINGS_OF_A_MEASURE = ("images", "features", "metric", "start_fd", "floor_fd", "model")
-"""What format 1 said of its one proxy in the configuration itself."""
+"""Keys with which format 1 described its one proxy in the configuration itself."""
 
 RETIRED = {"tuning": 0.0, "niche_radius": 0.0, "niche_size": None}
 """Keys of format 2's ``evolution`` that are gone from the code, with the value that means that they had no say.
@@ -46,7 +46,7 @@ def _of_config(change: Callable[[Plain], Plain]) -> Callable[[Plain], Plain]:
 
 
 def _measures(meta: Plain) -> Plain:
-    """1 to 2: how losses are measured is said for each proxy, the rules that stop a trial among it."""
+    """1 to 2: how losses are measured is said for each proxy, the rules that prune a trial included."""
     config = _of_config(_several_proxies)(meta)["config"]
     if "measures" in config:
         return {**meta, "config": config}

@@ -21,7 +21,7 @@ DEEP_SIZES = (28, 32, 40, 48, 56, 64, 80, 96, 112, 128)
 """Image sides that come down to 4, 5, 6 or 7 by two to five halvings."""
 
 MAX_CHANNELS = 512
-"""Of deep nets: channels double with every halving of the side up to this many, as many as the paper's."""
+"""Channels of deep nets double with every halving of the side up to this many, as many as the paper's."""
 
 
 class Generator(nn.Module):

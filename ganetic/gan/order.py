@@ -1,4 +1,4 @@
-"""In which order images are seen."""
+"""The order in which images are seen."""
 
 import torch
 from torch import Tensor

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SLOPE = 0.2
-"""Of the leaky rectifiers where they leak."""
+"""Slope of the leaky rectifiers where they leak."""
 GAIN = math.sqrt(2 / (1 + SLOPE**2))
 """He's gain of a layer that a leaky rectifier follows (https://arxiv.org/abs/1502.01852)."""
 EPSILON = 1e-8
-"""Under the roots."""
+"""What is added under the roots."""
 
 
 class ScaledConv2d(nn.Conv2d):

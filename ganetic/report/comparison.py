@@ -131,7 +131,7 @@ def _head(comparison: Comparison) -> list[str]:
 
 
 def _tables(comparison: Comparison) -> list[Table]:
-    """Of each proxy the summary, and below it the differences, if any."""
+    """The summary on each proxy, and below it the differences, if any."""
     summaries, said, settings = comparison.summaries(), comparison.ratios(), comparison.settings
     tables = []
     for proxy in settings.proxies:

@@ -264,7 +264,7 @@ def _read(path: Path) -> Bank:
 
 
 class BankConfig(Config):
-    """Which bank."""
+    """What a bank is read from."""
 
     source: str = "mnist5k"
     """The name of a shipped one, or a file."""

@@ -78,8 +78,8 @@ def compare(
         seed: all seeds follow from it; those of one seed are no others'.
         config: of full training, in which losses are trained then, and not on proxies: the name of a preset, the path
             of a TOML file, or a configuration. Its seed has no say. Trainings lie under the directory, each with its
-            samples and checkpoints, and go on from the last of these. One whose last three
-            measurements each found a failure has failed.
+            samples and checkpoints, and go on from the last of these. One whose last three measurements each found a
+            failure has failed.
 
     Raises:
         UserError: something given is wrong, and no directory was made then; or a training that was to choose rates
@@ -110,16 +110,29 @@ def compare(
     grounds = plan.prepare()
     study = _study(entries, pairs, grounds, tuple(training_seed(seed, "confirmation", n) for n in range(seeds)))
     tuning = None if rates is None else Tuning(folder, study, rates, tuning_seeds, seed)
-    settings = study if tuning is None else tuning.tuned()
-    if settings is None or not is_complete(folder / JOURNAL, settings):
-        with grounds.executor(folder) as executor:
-            make_directory(folder)  # not before all that can be wrong has been tried
-            with run_lock(folder):
-                _logger.info(f"comparison directory {folder}")
-                settings = study if tuning is None else tuning.run(executor, callback)
-                _say_other_rates(sources, settings)
-                train(folder / JOURNAL, settings, executor, callback)
+    _run(folder, study, tuning, grounds, sources, callback)
     return open_comparison(folder)
+
+
+def _run(
+    folder: Path,
+    study: StudyConfig,
+    tuning: Tuning | None,
+    grounds: Grounds,
+    sources: Sequence[str],
+    callback: ProgressCallback[Progress],
+) -> None:
+    """Train what has not ended yet, after the tuning if there is one; a study that is complete starts no executor."""
+    settings = study if tuning is None else tuning.tuned()
+    if settings is not None and is_complete(folder / JOURNAL, settings):
+        return
+    with grounds.executor(folder) as executor:
+        make_directory(folder)  # not before all that can be wrong has been tried
+        with run_lock(folder):
+            _logger.info(f"comparison directory {folder}")
+            settings = study if tuning is None else tuning.run(executor, callback)
+            _say_other_rates(sources, settings)
+            train(folder / JOURNAL, settings, executor, callback)
 
 
 def entries_of(sources: Iterable[str | Path]) -> tuple[Entry, ...]:
@@ -248,7 +261,7 @@ class CompareConfig(Config):
     space: str = "quick"
     """Whose proxies and checkpoints are used."""
     steps: int | None = None
-    """Of a training; None for those of the space's finals."""
+    """Updates of each player in a training; None for those of the space's finals."""
     reference: str | None = None
     """The loss that all others are compared with; None for bce, or the first."""
     rates: RateList | None = None

@@ -29,7 +29,7 @@ JOURNAL = "journal.db"
 
 RAISED: Status = "raised"
 NOTHING = Summary(0, *[math.nan] * 6)
-"""Of a loss whose trainings all raised."""
+"""The summary of a loss whose trainings all raised."""
 
 _RUNS = (
     *("proxy", "loss", "learning_rate", "beta1", "seed"),
@@ -110,12 +110,12 @@ class Comparison:
 
     @property
     def ended(self) -> int:
-        """Trainings that have ended."""
+        """How many trainings have ended."""
         return len(self._records)
 
     @property
     def total(self) -> int:
-        """All trainings."""
+        """How many trainings there are, ended or not."""
         return len(self._trainings)
 
     def runs(self) -> pd.DataFrame:

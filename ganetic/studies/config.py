@@ -33,7 +33,7 @@ class Entry(Config):
     """A loss of a study.
 
     Attributes:
-        name: told apart by it.
+        name: what it is told apart by.
         text: the formula's one line.
         rates: what it is trained with; None for those of each setup.
     """
@@ -51,7 +51,7 @@ class FullSetup(Config):
     """
 
     name: str
-    """Of its model; told apart by it."""
+    """The name of its model, by which setups are told apart."""
     config: dict[str, Any]
     """A `ganetic.training.config.TrainConfig`. Every training has its own seed."""
 
@@ -64,7 +64,7 @@ class FullSetup(Config):
 
 
 Setup = SpaceProxy | FullSetup
-"""In what losses are trained."""
+"""What losses are trained in."""
 
 
 def trained_at(loss: Entry, setup: Setup) -> tuple[Rates, ...]:
@@ -100,7 +100,7 @@ class StudyConfig(Config):
         pairs: what is compared with what, as one family of comparisons.
         space: name of the search space that gave proxies and checkpoints, or of the configuration of full training.
         data: name of the data set.
-        proxies: in what the losses are trained: proxies, or setups of full training.
+        proxies: what the losses are trained in: proxies, or setups of full training.
         measures: how they are measured there, one for each proxy.
         seeds: of the trainings of each loss on each proxy.
         steps: updates of each player in a training.
@@ -123,7 +123,7 @@ class StudyConfig(Config):
 
     @property
     def names(self) -> list[str]:
-        """Of the losses."""
+        """The names of the losses."""
         return [loss.name for loss in self.losses]
 
     @property
@@ -160,7 +160,7 @@ class StudyConfig(Config):
         ]
 
     def meta(self) -> dict[str, Any]:
-        """As plain data, for a journal."""
+        """The study as plain data, for a journal."""
         return self.model_dump(mode="json")
 
     def _trial(self, loss: Entry, proxy: SpaceProxy, seed: int) -> dict[str, Any]:

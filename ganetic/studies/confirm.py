@@ -28,7 +28,7 @@ from ganetic.training.rates import Rates
 _logger = logging.getLogger(__name__)
 
 FOLDER = "confirmation"
-"""Of a run, for its confirmations."""
+"""The folder of a run for its confirmations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,7 +197,7 @@ def _with_results(card: LossCard, comparison: Comparison) -> LossCard:
 
 
 def _results(comparison: Comparison, name: str) -> list[Result]:
-    """Of one loss, one for each proxy."""
+    """The results of one loss, one for each proxy."""
     settings, runs = comparison.settings, comparison.runs()
     known = {(one.proxy, one.loss): one for one in comparison.summaries()}
     (rates,) = {loss.rates for loss in settings.losses if loss.name == name}

@@ -1,4 +1,4 @@
-"""On what losses are compared: the proxies of a search space, or models of full training."""
+"""What losses are compared on: the proxies of a search space, or models of full training."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -32,8 +32,8 @@ class Grounds:
     Attributes:
         space: name of the search space or the configuration.
         data: name of the data set.
-        setups: in what losses are trained.
-        measures: how, one for each setup.
+        setups: what losses are trained in.
+        measures: how they are measured, one for each setup.
         steps: updates of each player in a training.
         checkpoints: steps at which fd is measured before the last.
         executor: makes what runs the trainings; given the directory of the comparison.
@@ -53,11 +53,11 @@ class Plan(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the search space or the configuration."""
+        """The name of the search space or of the configuration."""
 
     @property
     def data(self) -> str:
-        """Name of the data set."""
+        """The name of the data set."""
 
     @property
     def beta1s(self) -> set[float]:
@@ -103,11 +103,11 @@ class ProxyPlan:
 
     @property
     def name(self) -> str:
-        """Of the space."""
+        """The name of the space."""
         return self.space.name
 
     def as_begun(self, begun: StudyConfig, directory: Path) -> "ProxyPlan":
-        """With the proxies that it was begun with; see `Plan.as_begun`."""
+        """The plan with the proxies that the comparison was begun with; see `Plan.as_begun`."""
         proxies = [setup for setup in begun.proxies if isinstance(setup, SpaceProxy)]
         if len(proxies) < len(begun.proxies):
             raise _of_another_kind(directory, "in full training, with a configuration")
@@ -115,13 +115,13 @@ class ProxyPlan:
         return replace(self, space=space, data=data)
 
     def as_known(self) -> "ProxyPlan":
-        """With the proxies that were chosen on the data; see `Plan.as_known`."""
+        """The plan with the proxies that were chosen on the data; see `Plan.as_known`."""
         space, data = as_known(self.space, self.data, self.runtime)
         return replace(self, space=space, data=data)
 
     @property
     def beta1s(self) -> set[float]:
-        """Of the proxies."""
+        """Those of the proxies; see `Plan.beta1s`."""
         return {proxy.beta1 for proxy in self.space.proxies}
 
     def prepare(self) -> Grounds:
@@ -156,22 +156,22 @@ class FullPlan:
 
     @property
     def data(self) -> str:
-        """Of the configuration."""
+        """The data set of the configuration."""
         return self._first.data.name
 
     def as_begun(self, begun: StudyConfig, directory: Path) -> "FullPlan":
-        """Nothing of it is chosen; see `Plan.as_begun`."""
+        """The plan itself, as nothing of it is chosen; see `Plan.as_begun`."""
         if any(isinstance(setup, SpaceProxy) for setup in begun.proxies):
             raise _of_another_kind(directory, "on proxies, without a configuration")
         return self
 
     def as_known(self) -> "FullPlan":
-        """Nothing of it is chosen; see `Plan.as_known`."""
+        """The plan itself, as nothing of it is chosen; see `Plan.as_known`."""
         return self
 
     @property
     def beta1s(self) -> set[float]:
-        """Of the configuration."""
+        """That of the configuration; see `Plan.beta1s`."""
         return {config.optimizer.beta1 for config in self.configs.values()}
 
     def prepare(self) -> Grounds:
@@ -292,7 +292,7 @@ def _of_another_kind(directory: Path, how: str) -> UserError:
 
 
 def _setup(name: str, config: TrainConfig, source: str) -> FullSetup:
-    """With the window that the training images decided, so that a training is resumed and evaluated anywhere."""
+    """Name the data with the window that the training images decided: a training goes on and is evaluated anywhere."""
     resolved = config.model_copy(update={"data": config.data.model_copy(update={"name": source})})
     return FullSetup(name=name, config=resolved.model_dump(mode="json"))
 
@@ -312,7 +312,7 @@ def _measure(name: str, config: TrainConfig, prepared: Prepared) -> Measure:
 
 
 def _width(config: TrainConfig) -> str:
-    """Of the nets, as cards say it; a model of another package may have none."""
+    """Write the width of the nets as cards do; a model of another package may have none."""
     width = config.model.model_dump().get("width")
     return "" if width is None else f"-w{width}"
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ganetic.stats import Difference, Finding, Verdict, family, paired_difference
 
 WORDS = {Verdict.LOWER: "better", Verdict.HIGHER: "worse", Verdict.NOT_SHOWN: "no difference shown"}
-"""Of fd less is better."""
+"""What verdicts on ratios of fd are called, where less is better."""
 
 _MOST_LOG = 700.0
 """exp of more is no finite number."""
@@ -89,7 +89,7 @@ def ratios(
 
 
 def default_reference(names: Sequence[str]) -> str:
-    """With what losses are compared unless somebody says: bce, or else the first."""
+    """Name what losses are compared with unless somebody says: bce, or else the first."""
     return "bce" if "bce" in names else names[0]
 
 

@@ -28,6 +28,7 @@ from ganetic.metrics.fitness import Fitness, fitness
 from ganetic.stats import mean_interval
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.training.card_rates import found_at_other_rates, rates_of
+from ganetic.training.proxy_data import ProxyData
 from ganetic.training.result import TrialResult
 from ganetic.training.spec import TrialSpec
 
@@ -36,7 +37,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What came of it.
+    """What came of a score.
 
     Attributes:
         name: of the loss.
@@ -101,6 +102,12 @@ def score(
     trials = _trials(formula, space, seeds)
     with runtime.executor(proxy_data, space.finals.steps) as executor:
         results = _train(trials, executor, callback)
+    return _score_of(name, formula, trials, results, proxy_data)
+
+
+def _score_of(
+    name: str, formula: Formula, trials: list[TrialSpec], results: list[TrialResult], proxy_data: ProxyData
+) -> Score:
     traces = [seed_trace(result) for result in results]
     ends = [proxy_data.start_fd if trace.failed else trace.points[-1][1] for trace in traces]
     interval = mean_interval([math.log(fd) for fd in ends])
@@ -109,7 +116,7 @@ def score(
         readable=formula.readable,
         metric=proxy_data.protocol,
         floor_fd=proxy_data.floor_fd,
-        steps=space.finals.steps,
+        steps=trials[0].steps,
         seeds=pd.DataFrame(
             [_row(trial, result) for trial, result in zip(trials, results, strict=True)],
             columns=("seed", "state", "reason", "fd", "seconds"),

@@ -144,7 +144,7 @@ def _described(tuned: tuple[RateList, int] | None) -> str:
 
 
 def _fds(runs: pd.DataFrame, journal: Path) -> dict[str, dict[Rates, list[float]]]:
-    """Of each loss the distances at each of the rates, a number a seed: the geometric mean over the proxies.
+    """The distances of each loss at each of the rates, a number a seed: the geometric mean over the proxies.
 
     Raises:
         UserError: a training raised an error.

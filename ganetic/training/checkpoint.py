@@ -41,7 +41,7 @@ class TrainState(Config):
 
     @property
     def best_step(self) -> int:
-        """Of the measurement with the lowest fd, the earliest of equals; the rule of the checkpoint that is kept."""
+        """The step of the lowest fd, the earliest of equals; its checkpoint is the best one, and is kept."""
         trained = self.trace[1:] or self.trace
         return min(trained, key=lambda point: point[1])[0]
 

@@ -80,7 +80,7 @@ class TrainConfig(Config):
     model: SerializeAsAny[ModelSpec]
     """The nets."""
     optimizer: OptimizerSpec = OptimizerSpec()
-    """Of both players."""
+    """How both players are updated."""
     regulariser: RegulariserSpec = RegulariserSpec()
     """What D's loss is added to; nothing by default."""
     augmentation: AugmentationSpec = AugmentationSpec()

@@ -31,7 +31,7 @@ _REMEDY = (
 
 @dataclass(frozen=True, eq=False)
 class FeatureChoice:
-    """In which features a set is measured.
+    """The features that a set is measured in.
 
     Attributes:
         source: of the features; None for the small CNN that learns from the data.

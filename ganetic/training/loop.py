@@ -7,7 +7,7 @@ from ganetic.gan.step import StepLosses
 from ganetic.training.trainer import Trainer
 
 LOG_EVERY = 10
-"""Every so many steps a training is looked at: is all finite, and does the generator move."""
+"""Steps between two looks at a training: is all finite, and does the generator move?"""
 
 
 class Callback:
@@ -36,7 +36,7 @@ class FiniteCheck(Callback):
     """Ends a training that does not stay finite, some steps later than it happens."""
 
     def on_log(self, trainer: Trainer, losses: StepLosses, update: float) -> None:  # noqa: ARG002
-        """Check what remembers.
+        """Check what remembers numbers that are not finite.
 
         Raises:
             NonFiniteError: something is not finite.

@@ -16,7 +16,7 @@ class RunMetadata(Config):
     """What decides a training, and where it was made; it goes on only with the same."""
 
     name: str
-    """Of the loss."""
+    """The name of the loss."""
     formula: str
     """The loss, as `ganetic.loss.formula.Formula.text` writes it."""
     config: TrainConfig
@@ -26,11 +26,11 @@ class RunMetadata(Config):
     size: int
     """Side of the images in pixels."""
     channels: int
-    """Of the images: 1 or 3."""
+    """Channels of the images: 1 or 3."""
     protocol: str
     """How the trace's distances are measured."""
     floor_fd: float
-    """That of real images against real ones."""
+    """The distance of real images to real ones."""
     made_with: dict[str, str]
     """Versions and hardware: on others a resumed training may differ in its last digits."""
 

@@ -1,4 +1,4 @@
-"""How good the averaged generator is, as a full training measures it at each checkpoint."""
+"""What a full training measures at each checkpoint: how good the generator is, and what is wrong."""
 
 from torch import Tensor
 

@@ -46,7 +46,7 @@ class GatheredLoss:
 
     @property
     def needs_real_logits(self) -> bool:
-        """Of the loss."""
+        """Whether the loss of the generator needs real logits."""
         return self._loss.needs_real_logits
 
     def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:

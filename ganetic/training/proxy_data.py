@@ -68,15 +68,16 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
     parts = roles_of(images, proxy)
     chosen = choose_features(proxy, images, parts, inception_weights, device_for_trials())
     roles = (parts.features, parts.reference, parts.floor)
-    measure = reference_statistics(chosen.images, roles, chosen.source, device_for_trials())
-    start_fd = _start_fd(measure, proxy, images.images.shape[1:])
-    if not 0 < measure.floor_fd < start_fd:
+    statistics = reference_statistics(chosen.images, roles, chosen.source, device_for_trials())
+    start_fd = _start_fd(statistics, proxy, images.images.shape[1:])
+    if not 0 < statistics.floor_fd < start_fd:
         raise UserError(
             f"{images.name}: an untrained generator's images (distance {start_fd:.3g}) are as near to the reference as "
-            f"other images of the set ({measure.floor_fd:.3g}); expected a set of at least some hundred varied images"
+            f"other images of the set ({statistics.floor_fd:.3g}); expected a set of at least some hundred "
+            "varied images"
         )
     return ProxyData(
-        **vars(measure),
+        **vars(statistics),
         images=images.images[parts.gan],
         start_fd=start_fd,
         shared=parts.shared,
@@ -113,10 +114,10 @@ def nets_of(proxy: ProxySpec, size: int, channels: int, seed: int) -> Nets:
     return nets
 
 
-def _start_fd(measure: ReferenceStatistics, proxy: ProxySpec, shape: tuple[int, ...]) -> float:
-    extractor = Extractor(measure.weights, measure.inception, device_for_trials())
-    untrained = _untrained(proxy, shape, measure.sample_size)
-    return measure.reference.distance_to(extractor.distance_features(untrained))
+def _start_fd(statistics: ReferenceStatistics, proxy: ProxySpec, shape: tuple[int, ...]) -> float:
+    extractor = Extractor(statistics.weights, statistics.inception, device_for_trials())
+    untrained = _untrained(proxy, shape, statistics.sample_size)
+    return statistics.reference.distance_to(extractor.distance_features(untrained))
 
 
 def _untrained(proxy: ProxySpec, shape: tuple[int, ...], count: int) -> Tensor:

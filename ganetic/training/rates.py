@@ -34,7 +34,7 @@ class Rates(Config):
 
     @property
     def short(self) -> str:
-        """As tables show it: ``0.001, β₁ 0.5``."""
+        """The rates as tables show them: ``0.001, β₁ 0.5``."""
         return f"{self.learning_rate:g}, β₁ {self.beta1:g}"
 
 

@@ -158,7 +158,7 @@ def plan(config: TrainConfig, loss: str | Path, workers: int = 1, download: bool
 
 
 def _rates(optimizer: OptimizerSpec) -> list[Rates]:
-    """Of the generator and of the discriminator."""
+    """The rates of the generator and of the discriminator."""
     return [
         Rates(learning_rate=rate, beta1=optimizer.beta1)
         for rate in (optimizer.generator_lr, optimizer.discriminator_lr)
@@ -185,29 +185,29 @@ def check_start(setup: TrainingSetup) -> float:
     Raises:
         UserError: they are such images.
     """
-    measure, images = setup.monitor.reference_statistics, setup.training_data.images
+    statistics, images = setup.monitor.reference_statistics, setup.training_data.images
     with reproducible(torch.get_num_threads()):
         start = setup.monitor.measure(setup.trainer, TrainState(step=0, trace=())).trace[0][1]
-    if measure.floor_fd <= 0:
+    if statistics.floor_fd <= 0:
         raise UserError(
             f"{images.name}: holds out the same pictures that it trains on; expected more, or varied, images"
         )
-    if measure.floor_fd < start:
+    if statistics.floor_fd < start:
         return start
-    if measure.sample_size >= DIMENSIONS:
+    if statistics.sample_size >= DIMENSIONS:
         raise UserError(
             f"{images.name}: an untrained generator's images (distance {start:.3g}) are as near to the held-out ones "
-            f"as other images of the set ({measure.floor_fd:.3g}); expected more, or more varied, images"
+            f"as other images of the set ({statistics.floor_fd:.3g}); expected more, or more varied, images"
         )
     _logger.warning(  # of fewer images than features a distance is mostly bias
-        f"{images.name}: {measure.sample_size} held-out images are too few to tell an untrained generator's images "
-        f"(distance {start:.3g}) from real ones ({measure.floor_fd:.3g}): fd says nothing; look at the samples"
+        f"{images.name}: {statistics.sample_size} held-out images are too few to tell an untrained generator's images "
+        f"(distance {start:.3g}) from real ones ({statistics.floor_fd:.3g}): fd says nothing; look at the samples"
     )
     return start
 
 
 def _metadata_of(name: str, setup: TrainingSetup, workers: int, cpu_threads: int | None = None) -> RunMetadata:
-    measure = setup.monitor.reference_statistics
+    statistics = setup.monitor.reference_statistics
     size, channels = setup.training_data.training_images.shape[2:]
     # Resumed and evaluated from wherever, and with the window that its training images decided.
     images = setup.config.data.model_copy(update={"name": setup.training_data.images.source})
@@ -215,17 +215,17 @@ def _metadata_of(name: str, setup: TrainingSetup, workers: int, cpu_threads: int
         name=name,
         formula=setup.formula.text,
         config=setup.config.model_copy(update={"data": images}),
-        data=measure.data,
+        data=statistics.data,
         size=size,
         channels=channels,
-        protocol=measure.protocol,
-        floor_fd=measure.floor_fd,
+        protocol=statistics.protocol,
+        floor_fd=statistics.floor_fd,
         made_with={**versions(), "cpu_threads": str(cpu_threads or _threads(setup)), "workers": str(workers)},
     )
 
 
 def _threads(setup: TrainingSetup) -> int:
-    """On how many CPU threads to train: in small steps two wait for each other as long as they work.
+    """The number of CPU threads to train on: in small steps two wait for each other as long as they work.
 
     Measured with `msg-sagan` on two idle cores, two threads against one: 1.3 times as long at 32 pixels and batches of
     8, 0.7 times at 64 pixels; where other programs want the cores, 3 times as long at 32 pixels.

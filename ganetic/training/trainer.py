@@ -46,7 +46,7 @@ class TrainerSpec(Config):
     """What a trainer is told besides nets, loss and images."""
 
     seed: int
-    """Of every random stream."""
+    """The seed that every random stream follows from."""
     batch: int
     """Images a step, real and generated each, over all processes."""
     latent: int
@@ -284,7 +284,7 @@ def generate(generator: nn.Module, latents: Tensor, device: str, onto: str = "cp
     Batch norm uses its running averages: an image depends on its own latent vector only, not on its neighbours.
 
     Args:
-        generator: as `ganetic.gan.models.Nets` describes it.
+        generator: as `ganetic.gan.model.Nets` describes it.
         latents: ``(N, latent)``.
         device: where the generator is.
         onto: where the images are wanted.

@@ -34,7 +34,7 @@ def faults(evaluation: Evaluation) -> set[Fault]:
 
 def test_training_images_are_memorised(digits: ImageSet) -> None:
     found = judged(digits, digits.images[TRAINING[:N]])
-    assert faults(found) == {Fault.MEMORISATION}
+    assert faults(found) == {Fault.MEMORIZATION}
     assert found.measure("copies").value == 1
     assert found.data_copying_z["features"] < -10 and found.data_copying_z["pixels"] < -10
     assert len(found.closest) == 8
@@ -46,7 +46,7 @@ def test_training_images_are_memorised(digits: ImageSet) -> None:
 def test_a_tenth_of_copies_is_found_among_other_images(digits: ImageSet) -> None:
     mixed = np.concatenate([digits.images[GENERATED[: N - 20]], digits.images[TRAINING[:20]]])
     found = judged(digits, mixed)
-    assert Fault.MEMORISATION in faults(found)
+    assert Fault.MEMORIZATION in faults(found)
     assert found.measure("copies").value == pytest.approx(0.1, abs=0.01)
     assert all(copy.generated >= N - 20 for copy in found.closest)
 
@@ -70,7 +70,7 @@ def test_noise_is_not_precise(digits: ImageSet) -> None:
     assert found.measure("recall").value == 0
     assert found.measure("fd").value > 10 * found.measure("fd").floor
     assert {Fault.LOW_PRECISION, Fault.LOW_RECALL} <= faults(found)
-    assert Fault.MEMORISATION not in faults(found)
+    assert Fault.MEMORIZATION not in faults(found)
 
 
 def test_one_image_again_and_again(digits: ImageSet) -> None:

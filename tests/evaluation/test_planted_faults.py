@@ -25,7 +25,7 @@ def faults(digits: ImageSet, generated: Images) -> set[Fault]:
 
 @pytest.mark.slow
 def test_half_of_the_modes_is_noticed_in_twenty_of_twenty(digits: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ganetic.evaluation.evaluate.judge_memorisation", lambda *arguments: None)
+    monkeypatch.setattr("ganetic.evaluation.evaluate.judge_memorization", lambda *arguments: None)
     assert digits.labels is not None
     random = np.random.default_rng(0)
     for _ in range(20):

@@ -21,7 +21,7 @@ SUFFIXES = (
     *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
 )
 MOST_PIXELS = 2**27
-"""Of all pages of a file together: half a GiB of float32."""
+"""Pixels of all pages of a file together: half a GiB of float32."""
 _PAGED = ("GIF", "PNG", "TIFF", "WEBP")
 """Formats whose pages are pictures. A second picture inside a JPEG is a camera's preview."""
 _NEW_SUBFILE_TYPE, _REDUCED = 254, 1

@@ -16,7 +16,7 @@ from ganetic.errors import UserError
 
 KEYS = ("images", "labels", "split", "class_names", "patient")
 PARTS = ("train", "val", "test")
-"""Of MedMNIST's archives, in the order of their numbers as a split."""
+"""Parts of MedMNIST's archives, in the order of their numbers as a split."""
 PATIENT_FILE = "patient.npy"
 _MEDMNIST_KEYS = tuple(f"{part}_{kind}" for part in PARTS for kind in ("images", "labels"))
 _MEANT = {

@@ -14,7 +14,7 @@ from ganetic.evaluation.results import MetricResult
 from ganetic.metrics.diversity import covered, divergence
 
 Comparison = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
-"""Of the shares of the classes among generated images, and among real ones."""
+"""A number of the shares of the classes among generated images, and among real ones."""
 
 
 @METRICS.register("class_coverage")

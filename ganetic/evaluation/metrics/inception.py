@@ -36,7 +36,7 @@ class _Frechet(Metric):
     better = "lower"
     reading = "lower is better"
     head: str
-    """Of the protocol."""
+    """What the protocol begins with."""
 
     def text(self, value: float) -> str:
         """Write it with one decimal below a thousand."""
@@ -60,7 +60,7 @@ class _Kernel(Metric):
     better = "lower"
     reading = "lower is better"
     head: str
-    """Of the protocol."""
+    """What the protocol begins with."""
 
     def text(self, value: float) -> str:
         """Write it with five decimals."""

@@ -8,7 +8,7 @@ from ganetic.metrics.precision import PrecisionRecall
 
 
 def _both_sides(evidence: Evidence) -> tuple[PrecisionRecall, PrecisionRecall]:
-    """Of the generated images, and of the floor's in their place."""
+    """What counts the generated images, and what counts the floor's in their place."""
     sides = evidence.sides
     real = sides.real.layers()
     generated, floor = (

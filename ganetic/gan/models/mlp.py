@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ganetic.gan.model import MODELS, ModelSpec, Nets, Width
 
 SLOPE = 0.2
-"""Of the leaky rectifiers where they leak."""
+"""Slope of the leaky rectifiers where they leak."""
 
 
 class Generator(nn.Module):
