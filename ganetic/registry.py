@@ -17,7 +17,7 @@ from ganetic.errors import UserError, unknown
 T = TypeVar("T")
 ClassT = TypeVar("ClassT", bound=type)
 
-_LOG = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class Registry(Generic[T]):
@@ -87,7 +87,7 @@ class Registry(Generic[T]):
                 found = self[name]
             except UserError as error:
                 if name not in self._told:
-                    _LOG.warning("%s; it is left out", error)
+                    _logger.warning("%s; it is left out", error)
                 self._told.add(name)
             else:
                 yield name, found

@@ -120,7 +120,7 @@ class TrainingLogger:
 
 
 class NullLogger(TrainingLogger):
-    """Writes and says nothing: one process of several keeps the logger."""
+    """Writes and says nothing: of several processes one logs."""
 
     def __init__(self) -> None:
         pass

@@ -35,8 +35,8 @@ class ProxySpec(Config):
     """Decay rate of the averaged generator, batch norm's statistics included, which is measured; 0 measures the trained
     generator itself. It is (1 + step) / (10 + step) where that is less."""
     features: Annotated[str, AfterValidator(checked_features), Field(exclude_if=lambda name: name == CNN)] = CNN
-    """The features in which a distance is measured: ``cnn``, those of a small CNN that learns from the data; ``imagenet``,
-    those of EfficientNet-Lite0, which see more where the data is a few hundred images (``imagenet32`` and
+    """The features of a distance: ``cnn``, those of a small CNN that learns from the data; ``imagenet``, those of
+    EfficientNet-Lite0, which see more where the data is a few hundred images (``imagenet32`` and
     ``imagenet64`` say at how many pixels a side); ``auto``, whichever of them passes the self-test on the data at least
     cost; or ``ARCHITECTURE:FILE``, those of a torchvision net with the weights in a file."""
     features_sha256: Annotated[str, AfterValidator(checked_digest), Field(exclude_if=lambda digest: digest == "")] = ""
