@@ -41,8 +41,9 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.numeric import along, grid, responses
 from ganetic.reproducible import versions
 from ganetic.training.proxy_data import ProxyData, prepare
+from ganetic.training.result import TrialState
 from ganetic.training.spec import ProxySpec, TrialSpec
-from ganetic.training.trial import TrialState, trial_job
+from ganetic.training.trial import trial_job
 
 Floats = NDArray[np.float64]
 

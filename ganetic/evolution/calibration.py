@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from ganetic.config import Config
 from ganetic.evolution.signal import LEAST_LOSSES, Spread, Table, rank_correlation, seed_reliability, spread
@@ -30,8 +30,6 @@ LEAST_MARGIN = 1.1
 
 RANKING_CORRELATION = 0.7
 """A checkpoint may rank when its order of losses has this rank correlation with the last one's, and all later too."""
-
-Positive = Annotated[float, Field(gt=0)]
 
 
 class Conditions(Config):
@@ -82,7 +80,7 @@ class ReferenceTraining(Config):
     """How it ended."""
     reason: str | None = None
     """Why it failed."""
-    fd: tuple[Positive, ...]
+    fd: tuple[PositiveFloat, ...]
     """Distance at step 0 and at the checkpoints, as far as the training came."""
     seconds: Annotated[float, Field(ge=0)]
     """Wall time."""
@@ -144,9 +142,9 @@ class Calibration(Config):
     """What it was made under."""
     features: str
     """Hex digits of the feature net that measured."""
-    start_fd: Positive
+    start_fd: PositiveFloat
     """Of an untrained generator."""
-    floor_fd: Positive
+    floor_fd: PositiveFloat
     """Of real images against real ones."""
     made_with: dict[str, str]
     """Versions and the machine, which `seconds` depend on."""

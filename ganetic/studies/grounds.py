@@ -21,7 +21,7 @@ from ganetic.training.job import Prepared, TrainingContext, prepare_for, train_j
 PROXY_MODEL = "dcgan"
 """The net of the proxies of every space."""
 MAX_STEPS = 10**7
-WALL_SECONDS_A_STEP = 60.0
+WALL_SECONDS_A_FULL_STEP = 60.0
 """A net under a full training, not a budget."""
 
 
@@ -203,7 +203,7 @@ class FullPlan:
             workers=self.runtime.workers,
             address=self.runtime.address,
             gpus_per_job=self.runtime.gpus_per_trial,
-            wall_seconds=3600 + WALL_SECONDS_A_STEP * steps,
+            wall_seconds=3600 + WALL_SECONDS_A_FULL_STEP * steps,
         )
 
 

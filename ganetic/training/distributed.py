@@ -92,11 +92,13 @@ def _train_on_worker(settings: dict[str, Any]) -> None:
     """What each worker does."""
     os.chdir(settings["folder"])  # Ray Train has changed it; data may lie at a relative path
     run, context, events = Path(settings["run"]), get_context(), settings["events"]
-    share = DistributedContext(context.get_world_rank(), context.get_world_size())
-    callback: ProgressCallback[TrainingProgress] = _reporting_to(events) if share.rank == 0 else NullProgressCallback()
+    distributed = DistributedContext(context.get_world_rank(), context.get_world_size())
+    callback: ProgressCallback[TrainingProgress] = (
+        _reporting_to(events) if distributed.rank == 0 else NullProgressCallback()
+    )
     try:
         metadata = read_metadata(run)
-        setup = prepare(metadata.config, Formula.from_text(metadata.formula), share=share)
+        setup = prepare(metadata.config, Formula.from_text(metadata.formula), distributed=distributed)
         go_on(run, setup, 1, callback)
     except UserError as error:
         events.put(_Refusal(str(error)))

@@ -94,7 +94,7 @@ class FullTraining(Callback):
         self._measure(trainer)
         config, failures = self._setup.config, self._train_state.ills
         failed = config.stop_when_failed and trainer.step < config.steps and has_failed(failures)
-        if any_of(failed, trainer.share):
+        if any_of(failed, trainer.distributed):
             failure = failures[-1] if failed else "a failure"
             raise StoppedError(f"step {trainer.step}: {failure} at three measurements in a row")
 
@@ -116,13 +116,13 @@ class FullTraining(Callback):
         problem = None
         try:
             trainer.check_state()
-            if trainer.share.rank == 0:
+            if trainer.distributed.rank == 0:
                 self._train_state = self._setup.monitor.measure(trainer, self._train_state)
         except NonFiniteError as error:
             problem = error
-        if any_of(problem is not None, trainer.share):
+        if any_of(problem is not None, trainer.distributed):
             raise problem or NonFiniteError(f"step {trainer.step}: another process found something that is not finite")
-        if trainer.share.rank > 0:
+        if trainer.distributed.rank > 0:
             self._train_state = self._train_state.model_copy(update={"step": trainer.step})
         else:
             self._training_logger.log_measurement(self._train_state)
@@ -131,7 +131,7 @@ class FullTraining(Callback):
 def _training_logger(
     run: Path, setup: TrainingSetup, new: bool, progress: ProgressCallback[TrainingProgress]
 ) -> TrainingLogger:
-    if setup.trainer.share.rank > 0:
+    if setup.trainer.distributed.rank > 0:
         return NullLogger()
     return TrainingLogger(run, setup.config, setup.trainer, setup.training_data.training_images, new, progress)
 

@@ -100,9 +100,9 @@ def check_workers(batch: int, workers: int) -> None:
         )
 
 
-def any_of(flag: bool, share: DistributedContext) -> bool:
+def any_of(flag: bool, context: DistributedContext) -> bool:
     """Return on all processes whether one of them says so."""
-    if share.world == 1:
+    if context.world == 1:
         return flag
     said = torch.tensor([float(flag)])
     distributed.all_reduce(said, distributed.ReduceOp.MAX)

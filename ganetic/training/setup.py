@@ -42,7 +42,7 @@ class TrainingSetup:
 
 @reproducible()
 def prepare(
-    config: TrainConfig, formula: Formula, download: bool = False, share: DistributedContext = SINGLE_PROCESS
+    config: TrainConfig, formula: Formula, download: bool = False, distributed: DistributedContext = SINGLE_PROCESS
 ) -> TrainingSetup:
     """Load the images, build the nets, and train the net that measures.
 
@@ -56,7 +56,7 @@ def prepare(
     )
     for note in training_data.images.notes:
         _logger.info(note)
-    trainer = full_trainer(config, formula, training_data.training_images, device_for_trials(), share)
+    trainer = full_trainer(config, formula, training_data.training_images, device_for_trials(), distributed)
     _logger.info("preparing the net that measures images, once for each data set")
     reference_statistics = training_data.reference_statistics(device_for_trials())
     _logger.info(f"{reference_statistics.protocol}: real images against real ones {reference_statistics.floor_fd:.1f}")
@@ -81,7 +81,7 @@ def full_trainer(
     formula: Formula,
     images: NDArray[np.uint8],
     device: str,
-    share: DistributedContext = SINGLE_PROCESS,
+    distributed: DistributedContext = SINGLE_PROCESS,
 ) -> Trainer:
     """The trainer of a full training, before its first step.
 
@@ -90,7 +90,7 @@ def full_trainer(
         formula: the loss.
         images: uint8 ``(N, H, W, C)`` that train the GAN.
         device: ``cpu`` or ``cuda``.
-        share: this process's part of every batch.
+        distributed: this process's part of every batch.
 
     Raises:
         UserError: the model does not take such images, or a penalty does not go with the loss.
@@ -112,7 +112,7 @@ def full_trainer(
         bfloat16=True,
     )
     nets = build(config.model, size, channels, config.seed)
-    return Trainer(nets, spec, formula, images, device, scales(config.model, size), share)
+    return Trainer(nets, spec, formula, images, device, scales(config.model, size), distributed)
 
 
 def _setup_of(

@@ -89,7 +89,7 @@ class Trainer:
         images: uint8 ``(N, H, W, C)`` that train the GAN.
         device: ``cpu`` or ``cuda``.
         scales: sides of the images of a pyramid that the nets make and take, the finest last; None for one size.
-        share: this process's part of every batch.
+        distributed: this process's part of every batch.
 
     Raises:
         UserError: there is a penalty, and the loss has no gradient scale to weigh it by.
@@ -103,9 +103,9 @@ class Trainer:
         images: NDArray[np.uint8],
         device: str,
         scales: tuple[int, ...] | None = None,
-        share: DistributedContext = SINGLE_PROCESS,
+        distributed: DistributedContext = SINGLE_PROCESS,
     ) -> None:
-        self.share, self._spec, self._device = share, spec, device
+        self.distributed, self._spec, self._device = distributed, spec, device
         self.generator, self.discriminator = nets
         for net in nets:
             net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -121,7 +121,7 @@ class Trainer:
         self._profile = PROFILES.get(spec.profile)
         self.loss: Loss = GanLoss(formula)
         self._stepping: tuple[Optimizer, Optimizer] = self.optimizers
-        if share.world > 1:
+        if distributed.world > 1:
             self.loss = GatheredLoss(self.loss)
             self._stepping = (
                 AllReduceOptimizer(self.optimizers[0], self.generator),
@@ -151,7 +151,7 @@ class Trainer:
             )
         if self._average is not None:
             self._average.update(self.generator, self.step)
-        if self.share.world > 1:
+        if self.distributed.world > 1:
             losses = StepLosses(*mean_over(*losses))  # a penalty is of the process's own images
         # A sum of losses remembers any that was not finite, and is read only now and then.
         self._losses += losses.discriminator + losses.generator
@@ -263,18 +263,18 @@ class Trainer:
         changed = to_unit(pixels)
         if self._spec.real_changes:
             changed = augment(changed, self._spec.real_changes, self._streams["augmentation"])
-        own = self.share.of(changed).to(self._device, memory_format=torch.channels_last)
+        own = self.distributed.of(changed).to(self._device, memory_format=torch.channels_last)
         return pyramid(own, self._scales)
 
     def _next_latents(self) -> Tensor:
         # All processes draw the whole batch: however many they are, they see the same latents and images.
         latents = torch.randn(self._spec.batch, self._spec.latent, generator=self._streams["latents"])
-        return self.share.of(latents).to(self._device)
+        return self.distributed.of(latents).to(self._device)
 
     def _next_augment(self) -> tuple[Augment, Augment] | None:
         if self._profile is None:
             return None
-        return draw_both(self._profile, self._spec.batch, self._streams["diffaugment"], self.share.of)
+        return draw_both(self._profile, self._spec.batch, self._streams["diffaugment"], self.distributed.of)
 
 
 @torch.no_grad()

@@ -27,12 +27,12 @@ TOLERANCE = 1e-4
 """Of the losses of two workers, after 20 steps: the order of sums differs, and each step enlarges last digits."""
 
 
-def gradients(share: DistributedContext, loss: str, profile: str) -> dict[str, Tensor]:
+def gradients(distributed: DistributedContext, loss: str, profile: str) -> dict[str, Tensor]:
     """Of both nets, after one step."""
     images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 1), dtype=np.uint8)
     config = CONFIG.model_copy(update={"augmentation": AugmentationSpec.model_validate({"profile": profile})})
     with reproducible():  # on one thread, here as there
-        trainer = full_trainer(config, LIBRARY[loss].formula, images, "cpu", share)
+        trainer = full_trainer(config, LIBRARY[loss].formula, images, "cpu", distributed)
         trainer.advance()
     nets = {"generator": trainer.generator, "discriminator": trainer.discriminator}
     return {
