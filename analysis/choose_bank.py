@@ -105,7 +105,8 @@ def random_draws(space_name: str) -> Iterator[Formula]:
 def offspring(space_name: str, founders: Sequence[Formula]) -> Iterator[Formula]:
     """Offspring of a population that drifts: every generation is bred from the last, whatever that is worth."""
     breeder, stream = Breeder(load_space(space_name)), random.Random(f"{SEED} bred {space_name}")
-    texts, fingerprints = {formula.text for formula in founders}, {fingerprint(formula) for formula in founders}
+    texts = {(formula.text, None) for formula in founders}  # losses at the rates of the proxy
+    fingerprints = {(fingerprint(formula), None) for formula in founders}
     parents, number = list(founders), 0
     for _ in range(GENERATIONS):
         population = [_equal(number + place, parent) for place, parent in enumerate(parents)]
@@ -113,8 +114,8 @@ def offspring(space_name: str, founders: Sequence[Formula]) -> Iterator[Formula]
         parents = []
         for _ in range(CHILDREN):
             child = breeder.draw(stream, population, texts, fingerprints)
-            texts.add(child.formula.text)
-            fingerprints.add(child.fingerprint)
+            texts.add((child.formula.text, None))
+            fingerprints.add((child.fingerprint, None))
             parents.append(child.formula)
             yield child.formula
 
