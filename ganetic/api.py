@@ -66,7 +66,7 @@ def resume(
         run: its directory, or what `search` or `train` returned.
         runtime: where a search goes on, and for how long; of a training only ``workers``, by default 1, and
             ``download`` are read.
-        callback: is told where a search stands; sentences go to `logging`, see `ganetic.callbacks`.
+        callback: its ``update`` is told where a search stands; sentences go to `logging`, see `ganetic.callbacks`.
         train_callback: is told where a training stands, after every step.
 
     Returns:
@@ -142,7 +142,7 @@ def train(
         stop_when_failed: whether to stop when three measurements in a row find a failure.
         workers: processes that share every batch, through Ray Train.
         download: whether a missing data set may be downloaded.
-        callback: is told where the training stands, after every step; sentences go to `logging`, see
+        callback: its ``update`` is told where the training stands, after every step; sentences go to `logging`, see
             `ganetic.callbacks`.
 
     Returns:

@@ -114,7 +114,7 @@ def compare(
                 data,
                 None if model is None else model.split(","),
                 seeds,
-                loaded,
+                loaded if full is None else None,
                 steps,
                 reference,
                 output,

@@ -58,7 +58,8 @@ def calibrate(
         seeds: of each published loss, at most 100; a calibration with more serves as well. None: whatever a
             calibration has serves, and 5 where one must be made.
         runtime: where.
-        callback: is told where the calibration stands; sentences go to `logging`, see `ganetic.callbacks`.
+        callback: its ``update`` is told where the calibration stands; sentences go to `logging`, see
+            `ganetic.callbacks`.
         steps: of a training; None for those of the space's last rung.
         directory: where calibrations are kept; None for the cache.
 
@@ -101,7 +102,7 @@ def kill_rules(
         proxy: the proxy.
         space: whose first rung ranks.
         runtime: where to train the published losses if there is no calibration.
-        callback: is told where the trainings stand.
+        callback: its ``update`` is told where the trainings stand.
     """
     calibration, first = calibration_for(proxy_data, proxy, space, runtime, callback).calibration, space.rungs[0].steps
     thresholds = calibration.kill_thresholds(space.checkpoints(first))
@@ -130,7 +131,7 @@ def calibration_for(
         proxy: the proxy.
         space: its rungs say how long to train, and where to measure.
         runtime: where.
-        callback: is told where the trainings stand.
+        callback: its ``update`` is told where the trainings stand.
         seeds: of each loss; None: whatever a calibration has serves.
         steps: of a training; None for those of the space's last rung.
         directory: where calibrations are kept; None for the cache.
@@ -186,7 +187,7 @@ def train_references(
         seeds: of the trainings.
         proxy_data: the images, prepared.
         runtime: where.
-        callback: is told where the trainings stand.
+        callback: its ``update`` is told where the trainings stand.
         folder: of the journal; made where there is none.
 
     Raises:

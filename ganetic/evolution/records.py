@@ -54,7 +54,7 @@ class RunReader:
             raise UserError(f"{directory}: there is no run here; `ganetic search` makes one under runs/")
         self.path = directory / JOURNAL
         if not self.path.exists():
-            raise UserError(f"{directory}: not a run, it holds no {JOURNAL}; name a directory under runs/")
+            raise UserError(f"{directory}: {_what_it_is(directory)}")
         self._journal = Journal.open_readonly(self.path)
         meta = self._journal.meta
         if "kind" in meta:
@@ -188,3 +188,12 @@ class RunReader:
     def _records(self, numbers: Collection[int] | None) -> dict[int, Record]:
         ended = {entry.number for entry in self.entries if entry.state is not None}
         return {record.number: record for record in self._journal.records(numbers) if record.number in ended}
+
+
+def _what_it_is(directory: Path) -> str:
+    """Say what a directory is that holds no journal, and what takes it."""
+    from ganetic.training.metadata import is_training  # noqa: PLC0415 - it imports torch, which no run needs to be read
+
+    if is_training(directory):
+        return "a training, not a search; `ganetic evaluate`, `generate` and `resume` take it"
+    return f"not a run, it holds no {JOURNAL}; name a directory under runs/"

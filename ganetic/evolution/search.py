@@ -52,7 +52,7 @@ def search(
         run: a new directory; None makes one under ``runs/``.
         seed: everything random follows from it.
         runtime: where and how long.
-        callback: is told where the search stands; sentences go to `logging`, see `ganetic.callbacks`.
+        callback: its ``update`` is told where the search stands; sentences go to `logging`, see `ganetic.callbacks`.
 
     Returns:
         The run: finished, or stopped by Ctrl-C and ready to be resumed.

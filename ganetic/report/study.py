@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from ganetic.report.frames import rows_of
+from ganetic.report.renderers.json import records
 from ganetic.report.table import Column, Page, Paragraph, Table, plain
 from ganetic.studies.study import StudyPage
 
@@ -16,7 +17,7 @@ def study_page(page: StudyPage) -> Page:
 
 def study_record(page: StudyPage) -> list[Any]:
     """Say the same as plain data: a text for each sentence, a list of rows for each table."""
-    return [part if isinstance(part, str) else list(rows_of(part)) for part in page]
+    return [part if isinstance(part, str) else records(_table(part)) for part in page]
 
 
 def _table(frame: pd.DataFrame) -> Table:

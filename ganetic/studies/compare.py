@@ -43,7 +43,7 @@ def compare(
     data: str | None = None,
     model: str | Sequence[str] | None = None,
     seeds: int = 25,
-    space: str | Path | SearchSpace = "quick",
+    space: str | Path | SearchSpace | None = None,
     steps: int | None = None,
     reference: str | None = None,
     directory: Path | str | None = None,
@@ -65,12 +65,13 @@ def compare(
         model: the net; None for that of the proxies, ``dcgan``, or with a configuration for its own. With a
             configuration also another model of full training, or several; on each all losses are trained.
         seeds: trainings of each loss, at most 100.
-        space: whose proxies and checkpoints are used; on each of several proxies all losses are trained.
+        space: whose proxies and checkpoints are used, ``quick`` where it is None; on each of several proxies all losses
+            are trained. A configuration takes its place.
         steps: updates of each player in a training; None for those of the space's finals, or of the configuration.
         reference: the loss that all others are compared with; None for bce, or the first where bce is not among them.
         directory: a new one, or that of a comparison to go on with; None makes one under ``runs/``.
         runtime: where.
-        callback: is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
+        callback: its ``update`` is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
         rates: each loss is trained at the best of these for it, found before the comparison by as many trainings of
             each on seeds of their own; they replace those of all proxies. A list that names no β₁ keeps the proxies'.
             None trains all losses at the proxies' rates. With a configuration they are those of both players.
@@ -88,11 +89,13 @@ def compare(
     callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     _refuse_bad_choices(seeds, tuning_seeds)
     refuse_bad_seed(seed)
+    if config is not None and space is not None:
+        raise UserError("config and space are both given; losses are trained in the one or on the proxies of the other")
     sources = _named([losses] if isinstance(losses, str | Path) else losses)
     entries = entries_of(sources)
     pairs = _pairs([entry.name for entry in entries], reference)
     plan: Plan = (
-        proxy_plan(space, data, model, steps, runtime)
+        proxy_plan("quick" if space is None else space, data, model, steps, runtime)
         if config is None
         else full_plan(config, data, model, steps, Formula.from_text(entries[0].text), runtime)
     )
@@ -258,8 +261,8 @@ class CompareConfig(Config):
     """A data set; None for the space's own."""
     seeds: int = 25
     """Trainings of each loss."""
-    space: str = "quick"
-    """Whose proxies and checkpoints are used."""
+    space: str | None = None
+    """Whose proxies and checkpoints are used; None for ``quick``, or where a configuration is named."""
     steps: int | None = None
     """Updates of each player in a training; None for those of the space's finals."""
     reference: str | None = None
@@ -272,6 +275,8 @@ class CompareConfig(Config):
     """All seeds follow from it."""
     config: str | None = None
     """A preset, or a TOML file, of full training, in which the losses are trained instead of the space's proxies."""
+    model: str | tuple[str, ...] | None = None
+    """With a configuration: its model, or several; None for its own."""
 
 
 @STUDIES.register("compare")

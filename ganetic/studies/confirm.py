@@ -109,7 +109,7 @@ def confirm(
         seeds: trainings of each loss on each proxy of the space, at most 100.
         pick: which loss, see `ganetic.evolution.selection.pick_card`.
         runtime: where.
-        callback: is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
+        callback: its ``update`` is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
 
     Raises:
         UserError: the run is not finished, nobody can be picked, or the run's data or features are no longer the same.

@@ -80,7 +80,7 @@ def score(
         seeds: how many, at most 100.
         space: whose proxy and finals are used.
         runtime: where.
-        callback: is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
+        callback: its ``update`` is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
 
     Raises:
         UserError: something given is wrong.

@@ -55,7 +55,7 @@ def train(
         run: the directory to make; None makes one under ``runs/``.
         workers: processes that share every batch, through Ray Train.
         download: allow a download of the data set.
-        callback: is told where the training stands, after every step.
+        callback: its ``update`` is told where the training stands, after every step.
 
     Raises:
         UserError: something given is wrong; no directory was made then.

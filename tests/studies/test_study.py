@@ -41,6 +41,18 @@ def test_compare_is_the_comparison_that_its_function_makes(capsys: Capture) -> N
     pd.testing.assert_frame_equal(open_comparison("out").runs()[told], other.runs()[told])
 
 
+def test_what_one_seed_cannot_say_is_null(capsys: Capture) -> None:
+    assert study("compare", 'losses = ["bce", "hinge"]\nseeds = 1\nsteps = 60\n', "--json", "-o", "one") == 0
+    _, summary, pairs = json.loads(capsys.readouterr().out)
+    assert {row["loss"] for row in summary} == {"bce", "hinge"}
+    assert pairs[0]["low"] is None
+
+
+def test_a_comparison_is_on_a_space_or_in_a_configuration(capsys: Capture) -> None:
+    assert study("compare", 'losses = ["bce", "hinge"]\nspace = "quick"\nconfig = "demo"\n', "-o", "both") == 2
+    assert "config and space are both given" in capsys.readouterr().err
+
+
 def test_confirm_says_what_may_be_claimed(in_folder: Path, capsys: Capture) -> None:
     run = new_small_run(in_folder / "run")
     assert study("confirm", 'run = "run"\nseeds = 2\n') == 0

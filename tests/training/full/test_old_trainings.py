@@ -7,6 +7,7 @@ import pytest
 from ganetic.api import generate
 from ganetic.cli import run_command
 from ganetic.errors import UserError
+from ganetic.evolution.results import open_run
 from ganetic.jobs.executor import SerialExecutor
 from ganetic.jobs.grid import Cell, read_grid, run_grid
 from ganetic.jobs.journal import Journal
@@ -95,3 +96,11 @@ def test_a_study_of_trainings_goes_on_under_todays_names(tmp_path: Path) -> None
     changed = {**now, "config": {**now["config"], "keep_last": 2}}
     with pytest.raises(UserError, match="was begun with config = "):
         run_grid(tmp_path / "study.db", changed, today, executor, lambda _: None, with_config_of_today)
+
+
+def test_a_training_is_not_shown_as_a_search(tmp_path: Path) -> None:
+    run = copied("training-2/finished", tmp_path)
+    with pytest.raises(
+        UserError, match="a training, not a search; `ganetic evaluate`, `generate` and `resume` take it"
+    ):
+        open_run(run)
