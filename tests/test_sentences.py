@@ -33,7 +33,8 @@ def test_lines_of_a_file_are_whole_and_stand_there_as_they_were_said() -> None:
         LOGGER.warning("a warning")
         LOGGER.debug("nobody's business")
     LOGGER.warning("said when nobody listens any more")
-    assert file.getvalue() == f"{LONG}\na warning\n"
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]  # Rich 13 keeps the blank at a line's end
+    assert lines == [LONG.rstrip(), "a warning"]
 
 
 def test_lines_on_a_terminal_are_wrapped() -> None:
