@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganetic.errors import UserError
 from ganetic.loss.formula import Formula
 from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.training.config import TrainConfig
@@ -64,7 +65,11 @@ def prepare_for(config: TrainConfig, formula: Formula, download: bool = False) -
             generator's cannot be told from them.
     """
     setup: TrainingSetup = prepare(config, formula, download)
-    return Prepared(setup.training_data, setup.monitor.reference_statistics, check_start(setup))
+    statistics, start = setup.monitor.reference_statistics, check_start(setup)
+    if start <= statistics.floor_fd:  # samples of one training can be looked at; losses are compared by fd alone
+        name, count = setup.training_data.images.name, statistics.sample_size
+        raise UserError(f"{name}: {count} held-out images are too few to compare losses by fd; expected more images")
+    return Prepared(setup.training_data, statistics, start)
 
 
 def train_job(context: TrainingContext, payload: dict[str, Any]) -> dict[str, Any]:

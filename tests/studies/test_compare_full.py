@@ -203,6 +203,15 @@ def test_bad_input_is_refused_before_anything_is_made(options: dict[str, Any], s
     assert not (tmp_path / "c").exists()
 
 
+def test_images_too_few_for_a_distance_are_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganetic.training.job.check_start", lambda setup: setup.monitor.reference_statistics.floor_fd)
+    with pytest.raises(UserError, match=r"held-out images are too few to compare losses by fd; expected more images"):
+        small(tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_rates_need_equal_rates_of_both_players(tmp_path: Path) -> None:
     config = tiny("mlp", optimizer={"generator_lr": 1e-4, "discriminator_lr": 4e-4})
     with pytest.raises(UserError, match=r"trains G at 0.0001 and D at 0.0004; make them equal, or leave rates out"):

@@ -12,7 +12,9 @@ GOLDEN = json.loads(FILE.read_text())
 SAME_BITS = all(versions()[key] == GOLDEN["made_with"][key] for key in ("torch", "machine", "processor", "device"))
 """Where torch and the kind of CPU are those of the recording every bit is compared; elsewhere sums differ in their last
 bits, which a dozen steps enlarge a little."""
-TOLERANCE = 0 if SAME_BITS else 0.15  # last bits become other images: 9 % after twelve steps on torch 2.12
+TOLERANCE = 0 if SAME_BITS else 0.02
+LAST_TOLERANCE = 0 if SAME_BITS else 0.15
+"""Of the distance after the last step: the nets of msg-sagan have come 9 % away from it on torch 2.12."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,8 +33,13 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ImageSet]:
 def assert_same(found: dict[str, Any], golden: dict[str, Any]) -> None:
     assert found.keys() == golden.keys()
     for key, value in golden.items():
-        expected = value if isinstance(value, str) else pytest.approx(value, rel=TOLERANCE, abs=0)
-        assert found[key] == expected, key
+        if isinstance(value, str):
+            assert found[key] == value, key
+        elif key == "trace":
+            assert found[key][:-1] == pytest.approx(value[:-1], rel=TOLERANCE, abs=0)
+            assert found[key][-1] == pytest.approx(value[-1], rel=LAST_TOLERANCE, abs=0)
+        else:
+            assert found[key] == pytest.approx(value, rel=TOLERANCE, abs=0), key
 
 
 @pytest.mark.parametrize("kind", SETS)
