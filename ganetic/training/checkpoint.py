@@ -42,8 +42,16 @@ class TrainState(Config):
     @property
     def best_step(self) -> int:
         """The step of the lowest fd, the earliest of equals; its checkpoint is the best one, and is kept."""
-        trained = self.trace[1:] or self.trace
-        return min(trained, key=lambda point: point[1])[0]
+        return self._best[0]
+
+    @property
+    def best_fd(self) -> float:
+        """The lowest fd of the trained generator; before there is one, that of the untrained one."""
+        return self._best[1]
+
+    @property
+    def _best(self) -> tuple[int, float]:
+        return min(self.trace[1:] or self.trace, key=lambda point: point[1])
 
 
 def write_checkpoint(run: Path, state: State, train_state: TrainState) -> Path:

@@ -71,7 +71,7 @@ class TrainingLogger:
         self._draw(step)
         self.checkpoint(train_state)
         note = f"; {failure.replace('_', ' ')}" if failure else ""
-        _logger.info(f"step {step}: fd {fd:.1f}, best {min(point[1] for point in train_state.trace):.1f}{note}")
+        _logger.info(f"step {step}: fd {fd:.1f}, best {train_state.best_fd:.1f}{note}")
 
     def checkpoint(self, train_state: TrainState) -> None:
         """Write a checkpoint, and delete those that need not stay."""
@@ -94,7 +94,7 @@ class TrainingLogger:
                 images=self._config.batch,
                 elapsed_seconds=time.monotonic() - self._began,
                 fd=train_state.trace[-1][1],
-                best_fd=min(point[1] for point in train_state.trace),
+                best_fd=train_state.best_fd,
                 failure=train_state.ills[-1] if train_state.ills else None,
             )
         )

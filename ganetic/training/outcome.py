@@ -49,11 +49,10 @@ def training_in(run: Path) -> Training:
 def outcome(training: Training) -> list[str]:
     """Say in lines how a training ended, and what can be done with it."""
     run, train_state = training.directory, training.train_state
-    best = min(train_state.trace[1:] or train_state.trace, key=lambda point: point[1])
     lines = [f"{training.status} at step {train_state.step}: fd {train_state.trace[-1][1]:.1f}"]
     if training.reason:
         lines = [f"failed: {training.reason}", f"last good checkpoint {directory_of(run, train_state.step)}"]
-    lines.append(f"best fd {best[1]:.1f} at step {best[0]}: {training.best}")
+    lines.append(f"best fd {train_state.best_fd:.1f} at step {train_state.best_step}: {training.best}")
     if training.status == "stopped":
         return [*lines, f"go on: {typed('ganetic', 'resume', run)}"]
     generate, evaluate = typed("ganetic", "generate", run, "-o", "grid.png"), typed("ganetic", "evaluate", run)

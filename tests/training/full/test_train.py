@@ -21,7 +21,7 @@ from ganetic.gan.step import StepLosses
 from ganetic.loss.card import LossCard, write_card
 from ganetic.loss.card import Training as FoundWith
 from ganetic.loss.library import LIBRARY
-from ganetic.training.checkpoint import PARTS, checkpoints_in, read_checkpoint
+from ganetic.training.checkpoint import PARTS, TrainState, checkpoints_in, read_checkpoint
 from ganetic.training.config import DataSpec, TrainConfig
 from ganetic.training.data import TrainingData, load_training_data
 from ganetic.training.metadata import read_metadata
@@ -344,3 +344,10 @@ def test_a_finished_training_is_not_trained_further(finished: Training) -> None:
     again = resume_training(finished.directory)
     assert replace(again, directory=finished.directory) == finished
     assert_equal(content(finished.directory), before)
+
+
+def test_the_best_is_a_trained_generator_once_there_is_one() -> None:
+    state = TrainState(step=0, trace=((0, 5.0),))
+    assert (state.best_step, state.best_fd) == (0, 5.0)
+    state = TrainState(step=20, trace=((0, 5.0), (10, 7.0), (20, 6.0)))
+    assert (state.best_step, state.best_fd) == (20, 6.0)
