@@ -14,8 +14,8 @@ from pydantic_core import ErrorDetails
 from ganetic.errors import UserError, did_you_mean
 
 _log = logging.getLogger(__name__)
-_noted: set[tuple[str, str]] = set()
-"""Old and new names of which this process has said that they are one key."""
+_noted: set[tuple[str, str, str]] = set()
+"""Files, old names and new names of which this process has said that they are one key."""
 
 
 class Config(BaseModel):
@@ -91,9 +91,9 @@ def unknown_keys(error: ValidationError) -> list[str]:
 
 
 def note_renamed(old: str, new: str, where: str = "") -> None:
-    """Say, once in a process for each old name, that something is called otherwise now."""
-    if (old, new) not in _noted:
-        _noted.add((old, new))
+    """Say, once in a process for each file and old name, that something is called otherwise now."""
+    if (where, old, new) not in _noted:
+        _noted.add((where, old, new))
         _log.warning("%s%s is now %s; the old name is still read", f"{where}: " if where else "", old, new)
 
 
