@@ -49,6 +49,8 @@ CANDIDATES = 20
 RIVALS = ("bce", "hinge", "lsgan", "relativistic-hinge", "ganetic")
 RATES = RateList(learning_rates=(5e-4, 1e-3, 2e-3), beta1s=(0.0, 0.5))
 REFERENCE_RUNS = Path(__file__).parents[1] / "runs" / "reference"
+CHOOSING_SEEDS = (7101,)
+"""Run seeds of the searches that the winner of a set is chosen from."""
 SELECTED, SELECTION_SEED, SELECTION_SEEDS, SELECTION_TUNING = 6, 7201, 12, 2
 CONFIRMATION_SEED, CONFIRMATION_SEEDS, CONFIRMATION_TUNING = 7301, 60, 6
 DIGITS_SEED = 7501
@@ -141,10 +143,15 @@ def digits(folder: Path, workers: int | None) -> None:
     print(found.summary().to_string())
 
 
+def choosing(name: str) -> list[Search]:
+    """The searches of a set that its winner is chosen from."""
+    return [one for one in searches() if one.set == name and one.arm != "random" and one.seed in CHOOSING_SEEDS]
+
+
 def is_searched(name: str, folder: Path) -> bool:
     """Whether all searches of a set that choose its winner are finished."""
     runs = finished(folder)
-    return all(one in runs for one in searches() if one.set == name and one.arm != "random")
+    return all(one in runs for one in choosing(name))
 
 
 def finalists(name: str, folder: Path) -> list[Path]:
@@ -152,7 +159,7 @@ def finalists(name: str, folder: Path) -> list[Path]:
     rows = [
         (float(row["fd"]), int(row["individual"]), run)
         for one, run in finished(folder).items()
-        if one.set == name and one.arm != "random"
+        if one in choosing(name)
         for row in run.finals().to_dict("records")
         if not row["failed"]
     ]
