@@ -9,6 +9,7 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     neighbours   prints whether the choice among children is kept, from the runs that are finished
     select       of each set whose searches are finished: the six best finalists beside each other
     confirm      the winner of each set beside its rivals
+    r1           the winner, BCE and relativistic hinge with R1, at weights of a list
     tables       prints what may be claimed
 """
 
@@ -20,7 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from rich.console import Console
+from scipy.stats import binomtest
 
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.resources import Runtime
@@ -54,6 +57,9 @@ CHOOSING_SEEDS = (7101,)
 SELECTED, SELECTION_SEED, SELECTION_SEEDS, SELECTION_TUNING = 6, 7201, 12, 2
 CONFIRMATION_SEED, CONFIRMATION_SEEDS, CONFIRMATION_TUNING = 7301, 60, 6
 DIGITS_SEED = 7501
+R1_SEED, R1_SEEDS, R1_TUNING = 7601, 12, 2
+R1_WEIGHTS = (0.1, 1.0, 10.0)
+R1_RIVALS = ("bce", "relativistic-hinge")
 CLAIM = 0.01
 """Largest p value, adjusted by Holm's procedure over sets and rivals, of what is called better."""
 EQUAL = 1.05
@@ -115,16 +121,24 @@ def finished(folder: Path) -> dict[Search, Run]:
 
 
 def compared(
-    losses: Sequence[str], data: str, directory: Path, seed: int, seeds: int, tuning: int, workers: int | None
+    losses: Sequence[str],
+    data: str,
+    directory: Path,
+    seed: int,
+    seeds: int,
+    tuning: int,
+    workers: int | None,
+    r1: float = 0.0,
 ) -> Comparison:
-    """Losses at their own best rates, on the proxy of the plan."""
-    screen = Console(stderr=True)
+    """Losses at their own best rates, on the proxy of the plan, or on the same with R1."""
+    screen, space = Console(stderr=True), load_space(SPACE)
+    proxies = tuple(proxy.model_copy(update={"r1": r1}) for proxy in space.proxies)
     with sentences_on(screen), progress_on(screen) as callback:
         return compare(
             losses,
             data,
             seeds=seeds,
-            space=load_space(SPACE),
+            space=space.model_copy(update={"proxies": proxies}),
             directory=directory,
             runtime=Runtime(workers),
             callback=callback,
@@ -202,6 +216,44 @@ def confirm(name: str, folder: Path, workers: int | None) -> None:
     compared(losses, data, folder / f"{name}-confirmation", *rest)
 
 
+def penalised(name: str, folder: Path, workers: int | None) -> None:
+    """Compare the winner of a set with BCE and relativistic hinge, all with R1, at each of the weights."""
+    losses = [str(winner(name, folder)), *R1_RIVALS]
+    data = SETS[name].format(os.environ["GANETIC_DATA"])
+    for weight in R1_WEIGHTS:
+        rest = (R1_SEED, R1_SEEDS, R1_TUNING, workers, weight)
+        compared(losses, data, folder / f"{name}-r1-{weight:g}", *rest)
+
+
+def penalised_tables(folder: Path) -> Iterator[str]:
+    """Yield the losses with R1, each at the weight and the rates that the tuning seeds choose, a line each."""
+    for name in SETS:
+        directories = {weight: folder / f"{name}-r1-{weight:g}" for weight in R1_WEIGHTS}
+        if not all(directory.is_dir() for directory in directories.values()):
+            continue
+        opened = {weight: open_comparison(directory) for weight, directory in directories.items()}
+        losses = next(iter(opened.values())).settings.names
+        chosen = {loss: min(R1_WEIGHTS, key=lambda weight: tuned_fd(opened[weight], loss)) for loss in losses}
+        runs = {loss: opened[weight].runs() for loss, weight in chosen.items()}
+        runs = {loss: own[own["loss"] == loss] for loss, own in runs.items()}
+        table = pd.DataFrame({loss: own.set_index("seed")["counted_fd"] for loss, own in runs.items()})
+        failed = pd.DataFrame({loss: own.set_index("seed")["state"] != "completed" for loss, own in runs.items()})
+        yield f"{name}, with R1"
+        for loss, weight in chosen.items():
+            own = opened[weight].summary().set_index("loss").loc[loss]
+            rates = f"{own['learning_rate']:g}, {own['beta1']:g}"
+            found = f"fd {own['geometric_mean']:.0f}, failed {own['failed']}"
+            yield f"  {loss:20} weight {weight:4g}  rates {rates:10} {found}"
+        for one in ratios({name: table}, [Pair(losses[0], rival) for rival in R1_RIVALS], {name: failed}):
+            yield f"  over {one.second:15} {one.ratio:6.3f} {interval(one.low, one.high)}, Holm p {p_value(one.holm_p)}"
+
+
+def tuned_fd(comparison: Comparison, loss: str) -> float:
+    """The lowest fd of a loss over its rates on the tuning seeds."""
+    tuning = comparison.tuning()
+    return float(tuning[tuning["loss"] == loss]["geometric_mean"].min())
+
+
 def family(folder: Path) -> list[Ratio]:
     """The winner over each rival on each set that is confirmed, as one family."""
     tables, failed = {}, {}
@@ -236,8 +288,20 @@ def tables(folder: Path) -> Iterator[str]:
     if hardest:
         is_equal = all(one.high < EQUAL for one in hardest)
         yield f"as good everywhere: {'yes' if is_equal else 'not shown'}"
-    failures = sum(one.failed_pairs for one in found)
-    yield f"pairs with a failed training: {failures} of {sum(one.pairs for one in found)}"
+    yield from failures(folder)
+
+
+def failures(folder: Path) -> Iterator[str]:
+    """Yield how many trainings of each loss failed, over all sets, with exact intervals, a line each."""
+    opened = [open_comparison(place) for name in SETS if (place := folder / f"{name}-confirmation").is_dir()]
+    runs = [one.runs().replace({"loss": {one.settings.names[0]: "winner"}}) for one in opened]
+    if not runs:
+        return
+    for loss, own in pd.concat(runs).groupby("loss", sort=False):
+        failed = int((own["state"] != "completed").sum())
+        ends = binomtest(failed, len(own)).proportion_ci(0.95, method="exact")
+        share = f"{100 * ends.low:.1f} to {100 * ends.high:.1f} %, 95 % exact"
+        yield f"failed: {loss:20} {failed:3} of {len(own)} ({share})"
 
 
 def best(run: Run) -> float:
@@ -268,12 +332,13 @@ def neighbours(folder: Path) -> Iterator[str]:
 def main() -> None:
     """Search, or print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("step", choices=("digits", "search", "neighbours", "select", "confirm", "tables"))
+    parser.add_argument("step", choices=("digits", "search", "neighbours", "select", "confirm", "r1", "tables"))
     parser.add_argument("folder", type=Path, help="where the runs are, or will be")
     parser.add_argument("--workers", type=int, help="trials at once; by default one a core")
     given = parser.parse_args()
     if given.step in ("neighbours", "tables"):
-        print("\n".join(neighbours(given.folder) if given.step == "neighbours" else tables(given.folder)))
+        lines = (neighbours,) if given.step == "neighbours" else (tables, penalised_tables)
+        print("\n".join(line for part in lines for line in part(given.folder)))
         return
     if given.step == "digits":
         digits(given.folder, given.workers)
@@ -286,7 +351,7 @@ def main() -> None:
         return
     for name in SETS:
         if is_searched(name, given.folder):
-            {"select": select, "confirm": confirm}[given.step](name, given.folder, given.workers)
+            {"select": select, "confirm": confirm, "r1": penalised}[given.step](name, given.folder, given.workers)
 
 
 if __name__ == "__main__":

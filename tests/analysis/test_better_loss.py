@@ -33,10 +33,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "Runtime", fake)
     monkeypatch.setattr(steps, "load_space", space)
     monkeypatch.setattr(steps, "SEEDS", (1, 2))
+    monkeypatch.setattr(steps, "CHOOSING_SEEDS", (1, 2))
     monkeypatch.setattr(steps, "TRIALS", {"plain": 30, "neighbours": 20, "random": 30})
     monkeypatch.setattr(steps, "SELECTION_SEEDS", 3)
     monkeypatch.setattr(steps, "CONFIRMATION_SEEDS", 4)
     monkeypatch.setattr(steps, "CONFIRMATION_TUNING", 1)
+    monkeypatch.setattr(steps, "R1_SEEDS", 3)
+    monkeypatch.setattr(steps, "R1_TUNING", 1)
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
 
 
@@ -68,5 +71,11 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
     found = steps.family(tmp_path)
     assert len(found) == len(steps.SETS) * len(steps.RIVALS)
     lines = list(steps.tables(tmp_path))
-    assert len(lines) == 1 + len(found) + len(steps.SETS) + 2
-    assert lines[-2].startswith("as good everywhere: ")
+    losses = 1 + len(steps.RIVALS)
+    assert len(lines) == 1 + len(found) + len(steps.SETS) + 1 + losses
+    assert lines[-losses - 1].startswith("as good everywhere: ")
+    assert all(line.startswith("failed: ") and f" of {4 * len(steps.SETS)} (" in line for line in lines[-losses:])
+    for name in steps.SETS:
+        steps.penalised(name, tmp_path, None)
+    penalised = list(steps.penalised_tables(tmp_path))
+    assert len(penalised) == len(steps.SETS) * (1 + 1 + 2 * len(steps.R1_RIVALS))
