@@ -1,6 +1,7 @@
 """Adam, all parameters in one kernel."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,6 +9,31 @@ from torch.optim.adam import adam as adam_
 
 EPSILON = 1e-8
 """Added to the root of the second moment, as in Kingma & Ba, https://arxiv.org/abs/1412.6980."""
+
+
+class AdamRates(NamedTuple):
+    """Adam's rates of one net, in the order in which `FusedAdam` takes them."""
+
+    learning_rate: float
+    """The learning rate of every parameter."""
+    beta1: float
+    """Decay rate of the gradients' mean."""
+    beta2: float
+    """Decay rate of the mean of their squares."""
+
+    def with_lazy_term(self, every: int) -> "AdamRates":
+        """The rates where a term of the loss has an update of its own after every so many updates of the others.
+
+        Karras et al., https://arxiv.org/abs/1912.04958, appendix B: k + 1 updates do the work of k, so the learning
+        rate is multiplied by c = k / (k + 1), and both decay rates are raised to it.
+
+        Args:
+            every: k; 1 for a term that is added to the others, which changes nothing.
+        """
+        if every == 1:
+            return self
+        c = every / (every + 1)
+        return AdamRates(c * self.learning_rate, self.beta1**c, self.beta2**c)
 
 
 class FusedAdam:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
@@ -40,18 +41,35 @@ class Optimizer(Protocol):
         """Update the parameters."""
 
 
-class Regularisation(Protocol):
-    """What the step asks of a regulariser; `ganetic.gan.regulariser.Regulariser` is one."""
+class Regularisation:
+    """What is done to both players besides their losses; each method may be left as it is, and does nothing.
 
-    def penalty(self, discriminator: nn.Module, real: Images, fake: Images) -> Tensor | None:
-        """What is added to D's loss, a scalar; None for nothing."""
+    `ganetic.gan.regulariser.Regulariser` is one. A penalty that stands apart is not added to the loss: it has an update
+    of its own, after that of the loss, with the same optimizer.
+    """
+
+    penalty_stands_apart = False
+    """Whether that of D does."""
+    generator_penalty_stands_apart = False
+    """Whether that of G does."""
+
+    def penalty(self, discriminator: nn.Module, real: Images, fake: Images) -> Tensor | None:  # noqa: ARG002
+        """D's penalty of this step, a scalar; None for none. It is asked for once a step."""
+        return None
+
+    def generator_penalty(self, generator: nn.Module, latents: Tensor) -> Tensor | None:  # noqa: ARG002
+        """G's penalty of this step, a scalar; None for none. It is asked for once a step."""
+        return None
 
     def constrain(self, discriminator: nn.Module) -> None:
-        """Bring D's parameters back to where they may be; called after its update."""
+        """Bring D's parameters back to where they may be; called after its updates."""
 
 
 class StepLosses(NamedTuple):
-    """Both losses of a step, detached scalars on the nets' device; D's with the penalty that was added to it."""
+    """Both losses of a step, detached scalars on the nets' device, with the penalties that were added to them.
+
+    A penalty that stands apart is in neither.
+    """
 
     discriminator: Tensor
     generator: Tensor
@@ -85,8 +103,8 @@ def gan_step(
         optimizers: G's and D's, in this order.
         real: images in [−1, 1], or a pyramid of them where G makes pyramids and D takes them.
         latents: ``(B, latent)``.
-        regulariser: of D. It takes gradients with respect to images before augmentation, as ADA does; all images that
-            it looks at are augmented as the real ones are.
+        regulariser: of both. D's penalties take gradients with respect to images before augmentation, as ADA does; all
+            images that they look at are augmented as the real ones are.
         augment: what D sees real and generated images through, in this order.
     """
     generator_optimizer, discriminator_optimizer = optimizers
@@ -96,18 +114,17 @@ def gan_step(
         judge = _Augmented(discriminator, augment[0])
         seen_real, seen_fake = augment[0](real), augment[1](fake)
 
+    rules = Regularisation() if regulariser is None else regulariser
     d_loss = loss.discriminator(discriminator(seen_real), discriminator(_detached(seen_fake)))
-    penalty = None if regulariser is None else regulariser.penalty(judge, real, _detached(fake))
-    if penalty is not None:
-        d_loss = d_loss + penalty
-    _update(discriminator_optimizer, d_loss)
-    if regulariser is not None:
-        regulariser.constrain(discriminator)
+    penalty = partial(rules.penalty, judge, real, _detached(fake))
+    d_loss = _learn(discriminator_optimizer, d_loss, penalty, rules.penalty_stands_apart)
+    rules.constrain(discriminator)
 
     with _frozen(discriminator):
         fake_logits = discriminator(seen_fake)
         g_loss = loss.generator(fake_logits, discriminator(seen_real) if loss.needs_real_logits else None)
-        _update(generator_optimizer, g_loss)
+        penalty = partial(rules.generator_penalty, generator, latents)
+        g_loss = _learn(generator_optimizer, g_loss, penalty, rules.generator_penalty_stands_apart)
     return StepLosses(d_loss.detach(), g_loss.detach())
 
 
@@ -126,6 +143,17 @@ class _Augmented(nn.Module):
 
 def _detached(images: Images) -> Images:
     return tuple(image.detach() for image in images) if isinstance(images, tuple) else images.detach()
+
+
+def _learn(optimizer: Optimizer, loss: Tensor, penalty: Callable[[], Tensor | None], stands_apart: bool) -> Tensor:
+    """Update by the sum of both, or by the loss and then by the penalty; what the first update was by is returned."""
+    added = None if stands_apart else penalty()
+    whole = loss if added is None else loss + added
+    _update(optimizer, whole)
+    apart = penalty() if stands_apart else None
+    if apart is not None:
+        _update(optimizer, apart)
+    return whole
 
 
 def _update(optimizer: Optimizer, loss: Tensor) -> None:

@@ -127,6 +127,19 @@ def gradient_scale(formula: Formula) -> float:
         return rms(discriminator_gradients(slots)[:, points.near])
 
 
+def generator_gradient_scale(formula: Formula) -> float:
+    """Root mean square of G's loss gradient by fake logits, as `gradient_scale` has it of D's.
+
+    What flows through the mean of fake logits counts beside the rest, so that a G that wants the opposite of what D
+    wants has D's scale.
+    """
+    points, slots = responses(formula)
+    fake = slots["g_fake"].by_d
+    through_mean = slots["g_real"].by_m if "g_real" in slots else np.zeros_like(fake)
+    with np.errstate(all="ignore"):  # not finite is an answer
+        return rms(np.stack((fake, through_mean))[:, points.near])
+
+
 def discriminator_gradients(slots: dict[Slot, Response]) -> Array:
     """D's partial derivatives, shape (4, N): d_real and d_fake, by d and by m."""
     real, fake = slots["d_real"], slots["d_fake"]

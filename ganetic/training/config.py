@@ -46,7 +46,7 @@ class DataSpec(Config):
 
 
 class OptimizerSpec(Config):
-    """Adam, of both players."""
+    """Adam, of both players, before its rates are corrected for lazy regularisers."""
 
     renamed_keys: ClassVar[Mapping[str, str]] = {
         "generator_rate": "generator_lr",
@@ -82,7 +82,7 @@ class TrainConfig(Config):
     optimizer: OptimizerSpec = OptimizerSpec()
     """How both players are updated."""
     regulariser: RegulariserSpec = RegulariserSpec()
-    """What D's loss is added to; nothing by default."""
+    """What is done to both players besides their losses; nothing by default."""
     augmentation: AugmentationSpec = AugmentationSpec()
     """What D sees real and generated images through; nothing by default."""
     batch: Annotated[int, Field(ge=2, le=4096)] = 16

@@ -26,6 +26,10 @@ class DistributedContext:
         """The process's part of a batch ``(B, …)``, ``(B / world, …)``."""
         return batch if self.world == 1 else batch.chunk(self.world)[self.rank]
 
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of a scalar over all processes, on each of them."""
+        return value if self.world == 1 else mean_over(value)[0]
+
 
 SINGLE_PROCESS = DistributedContext()
 

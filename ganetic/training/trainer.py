@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganetic.config import Config
+from ganetic.gan.adam import AdamRates
 from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
 from ganetic.gan.models import Nets, pyramid
 from ganetic.gan.order import ImageOrder
 from ganetic.gan.profiles import PROFILES, ProfileName
-from ganetic.gan.regulariser import Regulariser, RegulariserSpec
+from ganetic.gan.regulariser import Regulariser, RegulariserSpec, path_length_of
 from ganetic.gan.step import Augment, Images, Loss, Optimizer, StepLosses, adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
-from ganetic.loss.screen import gradient_scale
+from ganetic.loss.screen import generator_gradient_scale, gradient_scale
 from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.reproducible import random_stream
 from ganetic.training.augmentation import augment
@@ -64,7 +65,7 @@ class TrainerSpec(Config):
     ema_buffers: bool = False
     """Whether batch norm's statistics are averaged as well, and not copied."""
     regulariser: RegulariserSpec = RegulariserSpec()
-    """What D's loss is added to."""
+    """What is done to both players besides their losses; Adam's rates are corrected for what is lazy."""
     profile: ProfileName = "none"
     """Changes through which D sees real and generated images."""
     real_changes: tuple[str, ...] = ()
@@ -111,8 +112,8 @@ class Trainer:
             net.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = None if spec.ema_decay is None else EMA(self.generator, spec.ema_decay, spec.ema_buffers)
         self.optimizers = (
-            adam(self.generator, spec.generator_lr, spec.beta1, spec.beta2),
-            adam(self.discriminator, spec.discriminator_lr, spec.beta1, spec.beta2),
+            adam(self.generator, *_rates(spec, spec.generator_lr, spec.regulariser.generator_every)),
+            adam(self.discriminator, *_rates(spec, spec.discriminator_lr, spec.regulariser.discriminator_every)),
         )
         self._streams = _streams(spec)
         self._images = _images(images, device, spec.real_changes)
@@ -127,7 +128,7 @@ class Trainer:
                 AllReduceOptimizer(self.optimizers[0], self.generator),
                 AllReduceOptimizer(self.optimizers[1], self.discriminator),
             )
-        self.regulariser = _regulariser(spec.regulariser, formula, self._streams["regulariser"])
+        self.regulariser = _regulariser(spec, formula, self._streams, distributed)
         self._losses = torch.zeros((), dtype=torch.float64, device=device)
         self.step = 0
 
@@ -226,6 +227,7 @@ class Trainer:
             "optimisers": {f"{net}.{name}": t for net, found in moments.items() for name, t in found.items()},
             "streams": {
                 "order.queue": self._order.queue,
+                **_named(self.regulariser),
                 **{name: stream.get_state() for name, stream in self._streams.items()},
             },
         }
@@ -246,6 +248,8 @@ class Trainer:
             optimizer.load_state(moments)
         for name, stream in self._streams.items():
             stream.set_state(state["streams"][name])
+        if self.regulariser is not None:
+            self.regulariser.load_state(_of_regulariser(state["streams"]))
         self._order.queue = state["streams"]["order.queue"]
 
     def _precision(self) -> AbstractContextManager[object]:
@@ -307,8 +311,11 @@ def generate(generator: nn.Module, latents: Tensor, device: str, onto: str = "cp
 
 def _streams(spec: TrainerSpec) -> dict[str, torch.Generator]:
     names = ["latents", "order", "augmentation", "regulariser"]
-    if spec.profile != "none":  # checkpoints from before there were any have no such stream
+    # Checkpoints from before there were any have no such streams.
+    if spec.profile != "none":
         names.append("diffaugment")
+    if spec.regulariser.path_length > 0:
+        names.append("path_length")
     return {name: random_stream(spec.seed, name) for name in names}
 
 
@@ -318,7 +325,33 @@ def _images(images: NDArray[np.uint8], device: str, changes: tuple[str, ...]) ->
     return torch.tensor(images, device="cpu" if stay else device)
 
 
-def _regulariser(spec: RegulariserSpec, formula: Formula, stream: torch.Generator) -> Regulariser | None:
-    if spec == RegulariserSpec():
+def _rates(spec: TrainerSpec, learning_rate: float, every: int) -> AdamRates:
+    """The rates of one player, one of whose terms has an update of its own every so many steps; 1 for none."""
+    return AdamRates(learning_rate, spec.beta1, spec.beta2).with_lazy_term(every)
+
+
+def _regulariser(
+    spec: TrainerSpec, formula: Formula, streams: Mapping[str, torch.Generator], distributed: DistributedContext
+) -> Regulariser | None:
+    wanted = spec.regulariser
+    if wanted == RegulariserSpec():
         return None
-    return Regulariser(spec, gradient_scale(formula), stream)
+    path_length = None
+    if wanted.path_length > 0:
+        scale, stream = generator_gradient_scale(formula), streams["path_length"]
+        path_length = path_length_of(wanted, scale, spec.batch, stream, distributed.of, distributed.mean)
+    return Regulariser(wanted, gradient_scale(formula), streams["regulariser"], path_length)
+
+
+_OF_REGULARISER = "regulariser."
+
+
+def _named(regulariser: Regulariser | None) -> dict[str, Tensor]:
+    """A regulariser's state as it stands beside the streams."""
+    found = {} if regulariser is None else regulariser.state()
+    return {f"{_OF_REGULARISER}{name}": tensor for name, tensor in found.items()}
+
+
+def _of_regulariser(streams: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    found = {name for name in streams if name.startswith(_OF_REGULARISER)}
+    return {name.removeprefix(_OF_REGULARISER): streams[name] for name in found}

@@ -1,4 +1,5 @@
 import copy
+import math
 import subprocess
 import sys
 
@@ -6,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganetic.gan.adam import FusedAdam
+from ganetic.gan.adam import AdamRates, FusedAdam
 
 
 def net() -> nn.Sequential:
@@ -46,6 +47,25 @@ def test_what_has_no_gradient_stands_still_and_counts_no_step() -> None:
             updater.step()
     for first, second in zip(parameters, twins, strict=True):
         assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("every", [2, 4, 8, 16])
+def test_rates_beside_a_lazy_term_are_those_of_the_paper(every: int) -> None:
+    """Appendix B of 1912.04958: λ' = cλ, β₁' = β₁ᶜ, β₂' = β₂ᶜ with c = k / (k + 1)."""
+    rates = AdamRates(2e-3, 0.5, 0.99).with_lazy_term(every)
+    c = every / (every + 1)
+    assert rates.learning_rate == pytest.approx(c * 2e-3, rel=1e-15)
+    assert rates.beta1 == pytest.approx(math.exp(c * math.log(0.5)), rel=1e-14)
+    assert rates.beta2 == pytest.approx(math.exp(c * math.log(0.99)), rel=1e-14)
+    # What is forgotten, and how far a constant gradient leads, in k + 1 updates is what it was in k.
+    assert rates.beta1 ** (every + 1) == pytest.approx(0.5**every, rel=1e-12)
+    assert rates.beta2 ** (every + 1) == pytest.approx(0.99**every, rel=1e-12)
+    assert rates.learning_rate * (every + 1) == pytest.approx(2e-3 * every, rel=1e-12)
+    assert AdamRates(2e-3, 0.0, 0.99).with_lazy_term(every).beta1 == 0
+
+
+def test_a_term_at_every_step_changes_no_rate() -> None:
+    assert AdamRates(2e-3, 0.3, 0.999).with_lazy_term(1) == (2e-3, 0.3, 0.999)
 
 
 @pytest.mark.slow

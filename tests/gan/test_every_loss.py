@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from ganetic.gan.models import ModelSpec, Nets, build, pyramid, scales
-from ganetic.gan.regulariser import Regulariser, RegulariserSpec
+from ganetic.gan.regulariser import Regulariser, RegulariserSpec, path_length_of
 from ganetic.gan.step import StepLosses, adam, gan_step
 from ganetic.loss.card import read_card
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.loss.screen import gradient_scale
+from ganetic.loss.screen import generator_gradient_scale, gradient_scale
 from ganetic.reproducible import random_stream
 
 MODELS = {"mlp": 8, "dcgan": 28, "msg-gan": 32, "msg-sagan": 32}
@@ -28,6 +28,13 @@ def settings(name: str, **more: object) -> ModelSpec:
     return ModelSpec.model_validate({"name": name, "width": 2, "latent": 4, **more})
 
 
+def regulariser_of(spec: RegulariserSpec, formula: Formula) -> Regulariser:
+    lengths = None
+    if spec.path_length:
+        lengths = path_length_of(spec, generator_gradient_scale(formula), 4, random_stream(1, "path length"))
+    return Regulariser(spec, gradient_scale(formula), random_stream(1, "penalty"), lengths)
+
+
 def train(
     model: ModelSpec, formula: Formula, steps: int, channels: int = 1, regularisers: RegulariserSpec = FREE
 ) -> tuple[Nets, list[StepLosses]]:
@@ -35,7 +42,7 @@ def train(
     nets = build(model, size, channels, seed=1)
     loss, stream = GanLoss(formula), random_stream(1, "images")
     updaters = (adam(nets.generator, 1e-3, 0, 0.99), adam(nets.discriminator, 1e-3, 0, 0.99))
-    regulariser = Regulariser(regularisers, gradient_scale(formula), random_stream(1, "penalty"))
+    regulariser = regulariser_of(regularisers, formula)
     losses = []
     for _ in range(steps):
         images = torch.rand(4, channels, size, size, generator=stream) * 2 - 1
@@ -108,6 +115,36 @@ def test_every_regulariser_joins_every_model(name: str, loss: str, penalty: Regu
     for parameter in nets.discriminator.parameters():
         assert parameter.abs().max() <= torch.tensor(penalty.clip or 10.0)
     assert not all(map(torch.equal, nets.discriminator.parameters(), free.discriminator.parameters()))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("loss", sorted(LIBRARY))
+def test_lazy_r1_and_path_length_join_every_loss_in_every_model(name: str, loss: str) -> None:
+    lazy, formula = RegulariserSpec(r1=1, r1_every=2, path_length=1, path_length_every=3), LIBRARY[loss].formula
+    (plain, _), (nets, losses) = (train(settings(name), formula, STEPS, regularisers=spec) for spec in (FREE, lazy))
+    assert finite(nets, losses)
+    moved = [
+        sum(not torch.equal(mine, theirs) for mine, theirs in zip(net.parameters(), other.parameters(), strict=True))
+        for net, other in zip(nets, plain, strict=True)
+    ]
+    assert all(count >= len([*net.parameters()]) - 3 for count, net in zip(moved, nets, strict=True)), moved
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("every", [1, 2])
+def test_path_length_follows_the_scale_of_the_generator_s_loss(name: str, every: int) -> None:
+    """Ten times G's loss is ten times the penalty, whatever D's: both learn the same."""
+    spec = RegulariserSpec(path_length=100, path_length_every=every)
+    text = "d_real=softplus(neg(d)); d_fake=softplus(d); g_fake=mul({}, softplus(neg(d)))"
+    once, ten_times = (Formula.from_text(text.format(scale)) for scale in ("1.5", "15.0"))
+    model = settings(name, latent=32, width=8)
+    nets = [train(model, formula, every, regularisers=spec)[0] for formula in (once, ten_times)]
+    nets.append(train(model, once, every)[0])
+    first, second, without = (nn.utils.parameters_to_vector(pair.generator.parameters()) for pair in nets)
+    start = nn.utils.parameters_to_vector(build(model, MODELS[name], 1, seed=1).generator.parameters())
+    way = (first - start).norm()
+    assert (first - second).norm() < 0.03 * way
+    assert (first - without).norm() > 0.1 * way
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -8,8 +8,16 @@ from torch.nn import functional as F
 from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.gan.models import ModelSpec, build, pyramid, scales
-from ganetic.gan.regulariser import Regulariser, RegulariserSpec
+from ganetic.gan.regulariser import (
+    LOGISTIC_SCALE,
+    Regulariser,
+    RegulariserSpec,
+    path_length_of,
+    published_r1,
+)
 from ganetic.gan.step import Images
+from ganetic.loss.library import LIBRARY
+from ganetic.loss.screen import generator_gradient_scale, gradient_scale
 from ganetic.reproducible import random_stream
 
 SHAPES = ((2, 4, 4), (2, 8, 8))
@@ -43,8 +51,8 @@ def drawn(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def regulariser(gradient_scale: float = 1.0, **weights: float) -> Regulariser:
-    return Regulariser(RegulariserSpec(**weights), gradient_scale, random_stream(1, "penalty"))
+def regulariser(scale: float = 1.0, **weights: float) -> Regulariser:
+    return Regulariser(RegulariserSpec.model_validate(weights), scale, random_stream(1, "penalty"))
 
 
 def pair(count: int = 5) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -64,6 +72,37 @@ def test_r1_of_a_linear_critic_is_half_the_squared_length_of_its_weights() -> No
     assert value(one) == pytest.approx(0.7 * 3 / 2 * squares[0], rel=1e-12)
     both = regulariser(0.7, r1=3.0).penalty(critic, real, fake)
     assert value(both) == pytest.approx(0.7 * 3 / 2 * sum(squares) / 2, rel=1e-12)
+
+
+def test_lazy_r1_is_due_at_every_so_many_steps_and_as_many_times_as_large() -> None:
+    (real, fake), looked = pair(), []
+
+    class Looking(Linear):
+        def forward(self, images: Images) -> Tensor:
+            looked.append(images)
+            return super().forward(images)
+
+    lazy, critic = regulariser(0.7, r1=3.0, r1_every=4), Looking()
+    once = value(regulariser(0.7, r1=3.0).penalty(Linear(), real, fake))
+    for step in range(1, 13):
+        found = lazy.penalty(critic, real, fake)
+        assert (found is not None) == (step % 4 == 0)
+        assert len(looked) == step // 4
+        if found is not None:
+            assert value(found) == pytest.approx(4 * once, rel=1e-12)
+    assert lazy.penalty_stands_apart and not lazy.generator_penalty_stands_apart
+    assert not regulariser(r1=3.0).penalty_stands_apart
+
+
+def test_a_resumed_lazy_r1_is_due_when_it_was_to_be() -> None:
+    critic, (real, fake) = Linear(), pair()
+    ours, resumed = regulariser(r1=1.0, r1_every=3), regulariser(r1=1.0, r1_every=3)
+    for _ in range(4):
+        ours.penalty(critic, real, fake)
+    resumed.load_state(ours.state())
+    due = [[one.penalty(critic, real, fake) is not None for _ in range(5)] for one in (ours, resumed)]
+    assert due == [[False, True, False, False, True]] * 2
+    assert regulariser(r1=1.0).state() == regulariser(gradient_penalty=1.0).state() == {}
 
 
 def test_the_gradient_penalty_of_a_linear_critic_is_of_the_length_of_its_weights() -> None:
@@ -162,6 +201,52 @@ def test_penalties_exclude_each_other_and_weights_are_not_negative() -> None:
     with pytest.raises(UserError, match="clip is '-1'"):
         validate({"clip": -1}, RegulariserSpec, "run.toml")
     assert RegulariserSpec(r1=1, clip=1).clip == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"r1_every": 16}, "r1_every is 16, but r1 is 0; set r1, or leave r1_every out"),
+        ({"r1_every": 16, "gradient_penalty": 1}, "r1_every is 16, but r1 is 0"),
+        ({"path_length_every": 8}, "path_length_every is 8, but path_length is 0; set path_length, or leave"),
+        ({"r1": 1, "r1_every": 0}, "r1_every is '0'"),
+        ({"path_length": -1}, "path_length is '-1'"),
+        ({"path_lenght": 2}, 'unknown key "path_lenght".*did you mean "path_length"'),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error_of_one_line(settings: dict[str, float], said: str) -> None:
+    with pytest.raises(UserError, match=rf"^run\.toml: .*{said}.*$"):
+        validate(settings, RegulariserSpec, "run.toml")
+
+
+def test_a_spec_is_stored_as_before_where_nothing_is_lazy() -> None:
+    """Studies that are under way compare what they stored with what is stored today."""
+    assert RegulariserSpec(r1=1).model_dump() == {"r1": 1, "gradient_penalty": 0, "clip": 0}
+    lazy = RegulariserSpec(r1=1, r1_every=16, path_length=2, path_length_every=8)
+    assert RegulariserSpec.model_validate(lazy.model_dump()) == lazy
+    assert RegulariserSpec(path_length=2).path_length_every == 4
+
+
+def test_published_weights_are_relative_to_the_logistic_loss() -> None:
+    logistic = LIBRARY["bce"].formula
+    assert gradient_scale(logistic) == pytest.approx(LOGISTIC_SCALE, rel=1e-3)
+    assert generator_gradient_scale(logistic) == pytest.approx(LOGISTIC_SCALE, rel=1e-3)
+    # ADA's γ at 256 pixels and batches of 64 is 0.2048 of the loss that it trains with.
+    assert published_r1(256, 64) * gradient_scale(logistic) == pytest.approx(0.2048, rel=1e-3)
+
+
+def test_a_path_length_belongs_to_a_spec_that_has_one() -> None:
+    stream, spec = random_stream(1, "path"), RegulariserSpec(path_length=2)
+    path_length = path_length_of(spec, 1.0, 4, stream)
+    with pytest.raises(ValueError, match="path_length is 2"):
+        Regulariser(spec, 1.0, stream)
+    with pytest.raises(ValueError, match="path_length is 0"):
+        Regulariser(RegulariserSpec(r1=1), 1.0, stream, path_length)
+    assert Regulariser(spec, math.nan, stream, path_length).generator_penalty_stands_apart
+    with pytest.raises(
+        UserError, match="the generator's loss has a gradient scale of 0; path_length is relative to it"
+    ):
+        path_length_of(spec, 0.0, 4, stream)
 
 
 @pytest.mark.parametrize("scale", [0.0, math.inf, math.nan, -1.0])

@@ -4,11 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganetic.gan.adam import AdamRates
 from ganetic.gan.dcgan import Discriminator, Generator, initialise
 from ganetic.gan.diffaugment import draw_both
+from ganetic.gan.path_length import PathLength
 from ganetic.gan.profiles import PROFILES
-from ganetic.gan.regulariser import Regulariser, RegulariserSpec
-from ganetic.gan.step import Images, Optimizer, adam, gan_step
+from ganetic.gan.regulariser import Regulariser, RegulariserSpec, path_length_of
+from ganetic.gan.step import Images, Optimizer, Regularisation, adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -169,7 +171,7 @@ def test_a_pyramid_is_handed_on_whole() -> None:
         assert torch.equal(first, second)
 
 
-class Watcher:
+class Watcher(Regularisation):
     """A regulariser that adds half of the sum of squares of D's parameters and remembers what it was shown."""
 
     def __init__(self) -> None:
@@ -207,6 +209,104 @@ def test_a_penalty_joins_d_s_loss_and_constraints_follow_d_s_update() -> None:
         assert theirs.grad is not None
         torch.testing.assert_close(mine.grad, theirs.grad + weight)
         assert bool((mine == 0.25).all()), "G's update moved D"
+
+
+def regularised(generator_scale: float = 1.0, batch: int = 8, **settings: float) -> Regulariser:
+    spec = RegulariserSpec.model_validate(settings)
+    stream = random_stream(0, "path_length")
+    path_length = path_length_of(spec, generator_scale, batch, stream) if spec.path_length else None
+    return Regulariser(spec, 1.0, random_stream(0, "regulariser"), path_length)
+
+
+def lazy_steps(
+    generator: nn.Module, discriminator: nn.Module, loss: GanLoss, optimizers: tuple[torch.optim.Optimizer, ...]
+) -> None:
+    """Eight textbook steps with R1 after every fourth update of D, and path length after every second one of G."""
+    noise, mean = random_stream(0, "path_length"), torch.zeros(())
+    for step in range(1, 9):
+        real, latents = batch(step)
+        fake = generator(latents)
+        optimizers[1].zero_grad()
+        loss.discriminator(discriminator(real), discriminator(fake.detach())).backward()  # type: ignore[no-untyped-call]
+        optimizers[1].step()
+        if step % 4 == 0:
+            at = real.clone().requires_grad_(True)
+            (slope,) = torch.autograd.grad(discriminator(at).sum(), at, create_graph=True)
+            optimizers[1].zero_grad()
+            (4 * 3 / 2 * slope.square().sum((1, 2, 3)).mean()).backward()
+            optimizers[1].step()
+        optimizers[0].zero_grad()
+        loss.generator(discriminator(fake)).backward()  # type: ignore[no-untyped-call]
+        optimizers[0].step()
+        if step % 2 == 0:
+            at = latents[::2].clone().requires_grad_(True)
+            y = torch.randn(4, 1, 28, 28, generator=noise) / 28
+            (slope,) = torch.autograd.grad((generator(at) * y).sum(), at, create_graph=True)
+            lengths = slope.norm(dim=1)
+            mean = mean + (lengths.detach().mean() - mean) / (step // 2)
+            optimizers[0].zero_grad()
+            (2 * 0.5 * (lengths - mean).square().mean()).backward()
+            optimizers[0].step()
+
+
+def test_lazy_penalties_are_updates_of_their_own_with_rates_of_the_paper() -> None:
+    loss, settings = GanLoss(Formula.from_text(BCE)), {"r1": 3.0, "r1_every": 4, "path_length_every": 2}
+    ours, theirs = nets(), nets()
+    regulariser = regularised(path_length=0.5, **settings)
+    rates = AdamRates(1e-3, 0.5, 0.9)
+    updaters = (adam(ours[0], *rates.with_lazy_term(2)), adam(ours[1], *rates.with_lazy_term(4)))
+    for step in range(1, 9):
+        gan_step(*ours, loss, updaters, *batch(step), regulariser)
+    plain = [
+        torch.optim.Adam(net.parameters(), c * 1e-3, (0.5**c, 0.9**c))
+        for net, c in zip(theirs, (2 / 3, 4 / 5), strict=True)
+    ]
+    lazy_steps(*theirs, loss, tuple(plain))
+    for net, other in zip(ours, theirs, strict=True):
+        for (name, first), second in zip(net.named_parameters(), other.parameters(), strict=True):
+            torch.testing.assert_close(first, second, rtol=1e-3, atol=2e-5, msg=lambda said, n=name: f"{n}: {said}")
+    for updater, updates in zip(updaters, (12, 10), strict=True):
+        assert {int(tensor) for name, tensor in updater.state().items() if name.startswith("step.")} <= {updates, 8}
+
+
+def test_between_two_penalties_a_lazy_step_is_a_plain_one() -> None:
+    """Bit for bit, and as cheap: neither net is asked for anything more, and no graph is differentiated twice."""
+    loss, asked = GanLoss(LIBRARY["relativistic-hinge"].formula), []
+    ours, theirs = nets(), nets()
+    spy = Spy(ours[1])
+    regulariser = regularised(r1=3.0, r1_every=3, path_length=0.5, path_length_every=3)
+    updaters = [(adam(pair[0], 1e-3, 0.5, 0.9), adam(pair[1], 1e-3, 0.5, 0.9)) for pair in (ours, theirs)]
+    ours[0].register_forward_hook(lambda *_: asked.append(len(spy.shown)))
+    for step in (1, 2):
+        now = gan_step(ours[0], spy, loss, updaters[0], *batch(step), regulariser)
+        plain = gan_step(*theirs, loss, updaters[1], *batch(step))
+        assert torch.equal(torch.stack(now), torch.stack(plain))
+        assert (len(asked), len(spy.shown)) == (step, 4 * step)
+    for net, other in zip(ours, theirs, strict=True):
+        for first, second in zip(net.state_dict().values(), other.state_dict().values(), strict=True):
+            assert torch.equal(first, second)
+    gan_step(ours[0], spy, loss, updaters[0], *batch(3), regulariser)
+    assert (len(asked), len(spy.shown)) == (4, 13)  # half a batch of images more, and one more look at the real ones
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_the_loss_of_g_has_a_penalty_that_is_added_to_it_alone(every: int) -> None:
+    loss = GanLoss(Formula.from_text(BCE))
+    ours, theirs = nets(), nets()
+    regulariser = regularised(generator_scale=0.5, path_length=3.0, path_length_every=every)
+    updaters = [(adam(pair[0], 1e-3, 0.5, 0.9), adam(pair[1], 1e-3, 0.5, 0.9)) for pair in (ours, theirs)]
+    now, plain = (
+        gan_step(*ours, loss, updaters[0], *batch(3), regulariser),
+        gan_step(*theirs, loss, updaters[1], *batch(3)),
+    )
+    assert torch.equal(now.discriminator, plain.discriminator)
+    if every == 2:
+        assert torch.equal(now.generator, plain.generator)
+        return
+    twin = nets()[0]
+    penalty = PathLength(1.5, 1, 8, random_stream(0, "path_length")).penalty(twin, batch(3)[1])
+    assert penalty is not None
+    torch.testing.assert_close(now.generator, plain.generator + penalty)
 
 
 class Marking:

@@ -5,7 +5,7 @@ import pytest
 
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
-from ganetic.loss.screen import Orientation, Rejection, gradient_scale, screen
+from ganetic.loss.screen import Orientation, Rejection, generator_gradient_scale, gradient_scale, screen
 from tests.loss.random_trees import label_formulas, logit_formulas
 
 GANETIC = "add(cube(p), sqrt(mul(3.985, div(y, p))))"
@@ -90,6 +90,21 @@ def test_random_formulas_get_a_verdict_and_few_pass() -> None:
     for verdict in verdicts:
         assert verdict.passed == (verdict.reason is None)
         assert verdict.orientation or verdict.reason in WITHOUT_ORIENTATION
+
+
+def test_the_generator_s_gradient_scale_follows_its_own_loss() -> None:
+    wasserstein = LIBRARY["wasserstein"].formula
+    assert generator_gradient_scale(wasserstein) == pytest.approx(0.5**0.5)
+    ten = Formula.from_text("d_real=neg(d); d_fake=d; g_fake=mul(-10, d)")
+    assert generator_gradient_scale(ten) == pytest.approx(10 * 0.5**0.5)
+    assert gradient_scale(ten) == gradient_scale(wasserstein)
+    assert generator_gradient_scale(Formula.from_text("d_real=neg(d); d_fake=d; g_fake=5")) == 0
+
+
+@pytest.mark.parametrize("name", ["bce", "wasserstein", "exponential", "relativistic-hinge"])
+def test_a_generator_that_wants_the_opposite_of_d_has_the_scale_of_d(name: str) -> None:
+    formula = LIBRARY[name].formula
+    assert generator_gradient_scale(formula) == pytest.approx(gradient_scale(formula))
 
 
 def test_gradient_scale() -> None:
