@@ -1,8 +1,8 @@
 """Which random changes leave an image of a kind what it is: plain data for `ganetic.gan.diffaugment`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from ganetic.config import Config
 from ganetic.errors import UserError, unknown
@@ -119,44 +119,41 @@ class AugmentationSpec(Config):
 
     profile: ProfileName = "none"
     """The kind of the images. Meant for sets of fewer than 2,000; more images are better left as they are."""
-    # What follows is left out where it says nothing: configurations written before it was there stay what they were.
-    kind: Annotated[Kind | None, Field(exclude_if=lambda value: value is None)] = None
+    kind: Kind | None = None
     """How p is found, the probability of each change of an image. ``none``: nothing changes. ``fixed``: p stays what it
     is. ``ada``: p follows how well D knows its images by heart, see `ganetic.gan.ada`. Left out, p is fixed where there
     is a profile or a change, and nothing changes elsewhere."""
-    p: Annotated[float, Field(ge=0, le=1, exclude_if=lambda value: value == STRENGTH)] = STRENGTH
+    p: Annotated[float, Field(ge=0, le=1)] = STRENGTH
     """Probability of each change of an image, where it is fixed."""
-    target: Annotated[float, Field(gt=0.5, lt=1, exclude_if=lambda value: value == TARGET)] = TARGET
+    target: Annotated[float, Field(gt=0.5, lt=1)] = TARGET
     """With ``ada``: p rises where D ranks training images above held-out ones more often than this, and falls where it
     does so less often. One half is no memory, 1 a perfect one."""
-    adaptation_images: Annotated[
-        int, Field(ge=LEAST_ADAPTATION, le=10**9, exclude_if=lambda value: value == ADAPTATION_IMAGES)
-    ] = ADAPTATION_IMAGES
+    adaptation_images: Annotated[int, Field(ge=LEAST_ADAPTATION, le=10**9)] = ADAPTATION_IMAGES
     """With ``ada``: real images in which p rises from 0 to 1 at the fastest. The default is the paper's, for trainings
     of millions of images. About half the images of a short training, ``steps`` times ``batch``, let p get anywhere."""
-    cap: Annotated[float, Field(gt=0, le=1, exclude_if=lambda value: value == SAFE)] = SAFE
+    cap: Annotated[float, Field(gt=0, le=1)] = SAFE
     """With ``ada``: the largest p."""
-    mirror: Annotated[bool | None, Field(exclude_if=lambda value: value is None)] = None
+    mirror: bool | None = None
     """Left and right are exchanged, or not, with equal probability."""
-    quarter_turns: Annotated[bool | None, Field(exclude_if=lambda value: value is None)] = None
+    quarter_turns: bool | None = None
     """Turns by 0, 90, 180 or 270 degrees with equal probability."""
-    scale: Annotated[Amount | None, Field(exclude_if=lambda value: value is None)] = None
+    scale: Amount | None = None
     """Octaves, either way: 0.2 makes an image up to 1.15 times as large, or as small."""
-    stretch: Annotated[Amount | None, Field(exclude_if=lambda value: value is None)] = None
+    stretch: Amount | None = None
     """Octaves, either way, of width against height."""
-    degrees: Annotated[Degrees | None, Field(exclude_if=lambda value: value is None)] = None
+    degrees: Degrees | None = None
     """Rotation, either way."""
-    shift: Annotated[Amount | None, Field(exclude_if=lambda value: value is None)] = None
+    shift: Amount | None = None
     """Across and down, each either way, as a share of the side."""
-    brightness: Annotated[Amount | None, Field(exclude_if=lambda value: value is None)] = None
+    brightness: Amount | None = None
     """What is added, either way; black is −1 and white 1."""
-    contrast: Annotated[Amount | None, Field(exclude_if=lambda value: value is None)] = None
+    contrast: Amount | None = None
     """Octaves, either way, of the factor that follows."""
-    saturation: Annotated[Amount | None, Field(exclude_if=lambda value: value is None)] = None
+    saturation: Amount | None = None
     """Octaves, either way; of colour images alone."""
-    hue_degrees: Annotated[Degrees | None, Field(exclude_if=lambda value: value is None)] = None
+    hue_degrees: Degrees | None = None
     """Turns of the colours, either way; of colour images alone."""
-    cutout: Annotated[Amount | None, Field(exclude_if=lambda value: value is None)] = None
+    cutout: Amount | None = None
     """The largest side of a square that becomes mid-grey, as a share of the image's."""
 
     @model_validator(mode="after")
@@ -173,6 +170,14 @@ class AugmentationSpec(Config):
                 f'kind is "{self.kind}", and no change is named; name a profile ({names}) or a change such as scale'
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _what_says_something(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the rest: configurations from before it was there stay what they were."""
+        said = {"profile", *self.written_out, *(["p"] if self.kind is None and self.p != STRENGTH else [])}
+        if self.kind is not None:
+            said |= {"kind", *(key for key, kind in _MEANT_FOR.items() if kind == self.kind)}
+        return {key: value for key, value in plain(self).items() if key in said}
 
     @property
     def resolved_kind(self) -> Kind:

@@ -179,7 +179,7 @@ def notes_on_reach(spec: AugmentationSpec, steps: int, batch: int) -> tuple[str,
         return ()
     return (
         f'augmentation of kind "ada": in {images:,} images p can rise to {highest:.2g} at most, because '
-        f"adaptation_images is {spec.adaptation_images:,}; about {images // 2:,} lets it get anywhere",
+        f"adaptation_images is {spec.adaptation_images:,}; set it to about half of these images, or train longer",
     )
 
 
