@@ -77,6 +77,7 @@ class TrainingProgress:
         fd: the last Fréchet distance, or None before the first.
         best_fd: the lowest one.
         failure: what is wrong with the training, as of the last measurement.
+        p: probability of each change of an image by adaptive augmentation, or None where it does not adapt.
     """
 
     step: int
@@ -87,6 +88,7 @@ class TrainingProgress:
     fd: float | None
     best_fd: float | None
     failure: str | None
+    p: float | None = None
 
 
 ProgressT_contra = TypeVar("ProgressT_contra", contravariant=True)

@@ -50,7 +50,7 @@ def evaluate_path(
             if data is None
             else config.data.model_copy(update={"name": with_window_of(data, config.data.name)})
         )
-        training_data = load_training_data(spec, config.eval_images, download)
+        training_data = load_training_data(spec, config.eval_images, download, config.ranks_held_out)
         known = f"{training_data.images.name}:{training_data.images.fingerprint[:12]}"
         trained_on = checkpoint.metadata.data
         if data is None and known != trained_on:

@@ -25,12 +25,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganetic.gan.profiles import Profile
+from ganetic.gan.profiles import STRENGTH, Profile
 from ganetic.gan.step import Images
-
-STRENGTH = 0.6
-"""Probability of each change of an image; chosen, not tuned. With 2,000 images ADA's authors find strong augmentation
-best, and 0.8 safe from changes that show in what G draws (sections 2.2 and 2.3 there)."""
 
 _CHANGES = (
     "mirror",
@@ -151,7 +147,11 @@ class Augmentation:
 
 
 def draw_both(
-    profile: Profile, count: int, stream: torch.Generator, part: Callable[[Tensor], Tensor] = lambda batch: batch
+    profile: Profile,
+    count: int,
+    stream: torch.Generator,
+    part: Callable[[Tensor], Tensor] = lambda batch: batch,
+    strength: float = STRENGTH,
 ) -> tuple[Augmentation, Augmentation]:
     """Draw the changes of a step's real and of its generated images.
 
@@ -160,9 +160,10 @@ def draw_both(
         count: of the images of each kind.
         stream: a CPU generator; what is taken from it depends on the count alone.
         part: picks a process's share of a batch ``(count, …)`` that several work on.
+        strength: in [0, 1], the probability of each change of an image.
     """
     real, generated = (part(random_numbers(count, stream)) for _ in range(2))
-    return Augmentation.of(profile, real), Augmentation.of(profile, generated)
+    return Augmentation.of(profile, real, strength), Augmentation.of(profile, generated, strength)
 
 
 def _matrices(profile: Profile, swings: Mapping[str, Tensor]) -> Tensor:

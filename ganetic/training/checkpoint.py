@@ -5,9 +5,9 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import FiniteFloat
+from pydantic import Field, FiniteFloat
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -34,6 +34,8 @@ class TrainState(Config):
     """(step, the generator's ‖Δθ‖ as a share of one learning rate for every parameter) since the last measurement."""
     ills: tuple[str | None, ...] = ()
     """What was wrong at each measurement of the trace but the first, as a `FailureMode`; checkpoints call it so."""
+    strengths: Annotated[tuple[FiniteFloat, ...], Field(exclude_if=lambda found: found == ())] = ()
+    """p of adaptive augmentation at each measurement of the trace; empty where it does not adapt."""
 
     def with_update(self, step: int, update: float) -> "TrainState":
         """Take an update of the generator into account."""

@@ -10,10 +10,14 @@ from pydantic import Field, SerializeAsAny, model_validator
 
 from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
+from ganetic.gan.ada import INTERVAL
 from ganetic.gan.models import ModelSpec, scales
 from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
 from ganetic.training.augmentation import AUGMENTATIONS
+
+LOOKS_AT_LEAST = 20
+"""Looks in which p rises from 0 to 1 at the fastest."""
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
@@ -104,6 +108,21 @@ class TrainConfig(Config):
     """Stop when three measurements in a row find a failure."""
     tensorboard: bool = False
     """Also write TensorBoard files."""
+
+    @property
+    def ranks_held_out(self) -> bool:
+        """Whether D's outputs on held-out images steer the training, which a small set needs more of then."""
+        return self.augmentation.resolved_kind == "ada"
+
+    @model_validator(mode="after")
+    def _p_moves_in_small_steps(self) -> Self:
+        least = LOOKS_AT_LEAST * INTERVAL * self.batch
+        if self.augmentation.resolved_kind == "ada" and self.augmentation.adaptation_images < least:
+            raise ValueError(
+                f"augmentation.adaptation_images is {self.augmentation.adaptation_images}; expected {least} or more "
+                f"with a batch of {self.batch}, so that p moves in steps of {1 / LOOKS_AT_LEAST:g} at most"
+            )
+        return self
 
 
 def scales_of(config: TrainConfig, size: int) -> tuple[int, ...]:

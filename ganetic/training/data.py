@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ganetic.data import Annotations, ImageSet, Indices, hold_out, load_images
 from ganetic.errors import UserError
+from ganetic.gan.ada import LEAST_HELD_OUT
 from ganetic.metrics.reference import Extractor, ReferenceStatistics, reference_statistics
 from ganetic.reproducible import reproducible
 from ganetic.training.config import DataSpec, TrainConfig, scales_of
@@ -15,6 +16,8 @@ from ganetic.training.config import DataSpec, TrainConfig, scales_of
 HELD_OUT = 0.2
 """Share of the images that train no GAN, where the set brings no split."""
 
+RANKED = LEAST_HELD_OUT + 16
+"""Images to hold out where D ranks them; whole classes and patients may leave a few less."""
 LEAST_A_SIDE = 2
 """Images that train the GAN, and images held out: of fewer there is no covariance."""
 LEAST_SIDE = 8
@@ -40,6 +43,11 @@ class TrainingData:
         """``(N, H, W, C)``."""
         return self.images.images[self.training]
 
+    @property
+    def held_out_images(self) -> NDArray[np.uint8]:
+        """``(M, H, W, C)``."""
+        return self.images.images[self.held_out]
+
     def reference_statistics(self, device: str) -> ReferenceStatistics:
         """What generated images are measured with. The feature net learns from the GAN's training images.
 
@@ -54,26 +62,31 @@ class TrainingData:
         return replace(own, diversity=known)
 
 
-def load_training_data(spec: DataSpec, measured: int, download: bool = False) -> TrainingData:
+def load_training_data(spec: DataSpec, measured: int, download: bool = False, ranked: bool = False) -> TrainingData:
     """Load images as a configuration wants them.
 
     Args:
         spec: which.
         measured: images to hold out, at most; of a set without a split, no more than a fifth.
         download: allow a download.
+        ranked: hold out more than a fifth of a small set, so that adaptive augmentation can rank them, see
+            `held_out_share`.
 
     Raises:
         UserError: there is no such set, or it has no such classes.
     """
 
+    def divided(known: Annotations) -> tuple[Indices, Indices]:
+        return hold_out(known, held_out_share(known.count) if ranked else HELD_OUT, measured)
+
     def trained(known: Annotations) -> Indices:
-        return hold_out(known, HELD_OUT, measured)[0]
+        return divided(known)[0]
 
     images = load_images(spec.name, download, classes=spec.classes, size=spec.size, training=trained)
     side = images.images.shape[1]
     if side < LEAST_SIDE:
         raise UserError(f"{images.name}: images of {side}×{side} pixels; expected {LEAST_SIDE} or more; resize them")
-    training, held_out = hold_out(images, HELD_OUT, measured)
+    training, held_out = divided(images)
     if min(len(training), len(held_out)) < LEAST_A_SIDE:
         raise UserError(
             f"{images.name}: {len(training)} images to train on and {len(held_out)} held out; expected at least "
@@ -82,12 +95,24 @@ def load_training_data(spec: DataSpec, measured: int, download: bool = False) ->
     return TrainingData(images, training, held_out)
 
 
+def held_out_share(count: int) -> float:
+    """Return the share of a set to hold out where held-out images are ranked by D: a fifth, or of a small set more.
+
+    `RANKED` images are wanted, never more than half, and none beyond a fifth where half is too few all the same.
+
+    Args:
+        count: of the set.
+    """
+    wanted = min(RANKED, count // 2)
+    return max(HELD_OUT, wanted / count) if wanted >= LEAST_HELD_OUT else HELD_OUT
+
+
 def training_data_of(config: TrainConfig, download: bool = False) -> TrainingData:
     """Load the images of a training.
 
     Raises:
         UserError: there is no such set, it has no such classes, or the model does not take images of its size.
     """
-    training_data = load_training_data(config.data, config.eval_images, download)
+    training_data = load_training_data(config.data, config.eval_images, download, config.ranks_held_out)
     scales_of(config, training_data.images.images.shape[1])
     return training_data

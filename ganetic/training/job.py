@@ -113,6 +113,7 @@ def result_of(training: Training) -> TrialResult:
         state=TrialState.COMPLETED if reason is None else TrialState.FAILED,
         reason=reason,
         trace=train_state.trace,
+        strengths=train_state.strengths,
         steps=train_state.step,
         seconds=seconds_of(training.directory),
         peak_memory_bytes=peak_memory(device_for_trials()),

@@ -60,7 +60,8 @@ class TrainingLogger:
     def log_step(self, step: int, losses: StepLosses, update: float) -> None:
         """Record the losses of a step."""
         d_loss, g_loss = float(losses.discriminator), float(losses.generator)
-        self._write({"step": step, "d_loss": d_loss, "g_loss": g_loss, "update": update})
+        adapted = {} if self._trainer.adaptation is None else self._trainer.adaptation.numbers
+        self._write({"step": step, "d_loss": d_loss, "g_loss": g_loss, "update": update, **adapted})
 
     def log_measurement(self, train_state: TrainState) -> None:
         """Record a measurement, draw samples, write a checkpoint."""
@@ -70,7 +71,7 @@ class TrainingLogger:
         self._write({"step": step, "fd": fd, "ill": failure, "seconds": seconds})
         self._draw(step)
         self.checkpoint(train_state)
-        note = f"; {failure.replace('_', ' ')}" if failure else ""
+        note = self._on_augmentation() + (f"; {failure.replace('_', ' ')}" if failure else "")
         _logger.info(f"step {step}: fd {fd:.1f}, best {train_state.best_fd:.1f}{note}")
 
     def checkpoint(self, train_state: TrainState) -> None:
@@ -96,6 +97,7 @@ class TrainingLogger:
                 fd=train_state.trace[-1][1],
                 best_fd=train_state.best_fd,
                 failure=train_state.ills[-1] if train_state.ills else None,
+                p=None if self._trainer.adaptation is None else self._trainer.adaptation.standing.p,
             )
         )
 
@@ -108,6 +110,12 @@ class TrainingLogger:
         self._record.add(line)
         if self._board is not None:
             self._board.add(line)
+
+    def _on_augmentation(self) -> str:
+        """How adaptive augmentation stands, to end a sentence with; nothing where there is none."""
+        if self._trainer.adaptation is None:
+            return ""
+        return "; " + ", ".join(f"{name} {value:.2f}" for name, value in self._trainer.adaptation.numbers.items())
 
     def _draw(self, step: int) -> None:
         levels = self._trainer.generate(self._latents, onto="cpu")

@@ -37,10 +37,11 @@ class Monitor:
         """
         images = self._evaluator.images(trainer)
         trace = (*train_state.trace, (trainer.step, self._evaluator.fd(images, trainer.step)))
+        adapted = () if trainer.adaptation is None else (*train_state.strengths, trainer.adaptation.standing.p)
         if trainer.step == 0:
-            return train_state.model_copy(update={"trace": trace})
+            return train_state.model_copy(update={"trace": trace, "strengths": adapted})
         failure = self._failure(trace, [size for _, size in train_state.updates], images)
-        return TrainState(step=trainer.step, trace=trace, ills=(*train_state.ills, failure))
+        return TrainState(step=trainer.step, trace=trace, ills=(*train_state.ills, failure), strengths=adapted)
 
     def _failure(
         self, trace: tuple[tuple[int, float], ...], updates: list[float], images: Tensor

@@ -52,6 +52,10 @@ def outcome(training: Training) -> list[str]:
     lines = [f"{training.status} at step {train_state.step}: fd {train_state.trace[-1][1]:.1f}"]
     if training.reason:
         lines = [f"failed: {training.reason}", f"last good checkpoint {directory_of(run, train_state.step)}"]
+    if strengths := train_state.strengths:
+        lines.append(
+            f"augmentation: p {strengths[-1]:.2f} at the end, at most {max(strengths):.2f} where it was measured"
+        )
     lines.append(f"best fd {train_state.best_fd:.1f} at step {train_state.best_step}: {training.best}")
     if training.status == "stopped":
         return [*lines, f"go on: {typed('ganetic', 'resume', run)}"]

@@ -139,6 +139,11 @@ class _Gather(torch.autograd.Function):
         return world * gradients[0].chunk(world)[distributed.get_rank()]
 
 
+def gathered(logits: Tensor, context: DistributedContext) -> Tensor:
+    """Return the logits of all processes, in order, on each of them."""
+    return logits if context.world == 1 else _gathered(logits)
+
+
 def _gathered(logits: Tensor) -> Tensor:
-    gathered: Tensor = _Gather.apply(logits)
-    return gathered
+    all_of_them: Tensor = _Gather.apply(logits)
+    return all_of_them

@@ -1,6 +1,9 @@
 """What came out of a trial, as journals keep it: plain data, which is read without torch."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from ganetic.config import Config
 
@@ -27,6 +30,8 @@ class TrialResult(Config):
     raw_trace: tuple[tuple[int, float], ...] = ()
     """The same of the trained generator itself, where `trace` is of the averaged one; else empty. What swings shows
     here, and is averaged away there."""
+    strengths: Annotated[tuple[float, ...], Field(exclude_if=lambda found: found == ())] = ()
+    """p of adaptive augmentation at each point of the trace; empty where it does not adapt."""
     steps: int = 0
     """Updates of each player that were made."""
     seconds: float = 0.0

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganetic.gan.models import build, scales
+from ganetic.gan.profiles import notes_on
 from ganetic.loss.formula import Formula
 from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.reproducible import reproducible
+from ganetic.training.adaptation import notes_on_reach, notes_on_signal
 from ganetic.training.config import TrainConfig
 from ganetic.training.data import TrainingData, training_data_of
 from ganetic.training.device import device_for_trials
@@ -56,7 +58,9 @@ def prepare(
     )
     for note in training_data.images.notes:
         _logger.info(note)
-    trainer = full_trainer(config, formula, training_data.training_images, device_for_trials(), distributed)
+    for note in _notes_on_augmentation(config, formula, training_data):
+        _logger.warning(note)
+    trainer = _trainer(config, formula, training_data, distributed)
     _logger.info("preparing the net that measures images, once for each data set")
     reference_statistics = training_data.reference_statistics(device_for_trials())
     _logger.info(f"{reference_statistics.protocol}: real images against real ones {reference_statistics.floor_fd:.1f}")
@@ -72,7 +76,7 @@ def with_prepared(
     Raises:
         UserError: the loss does not go with the configuration.
     """
-    trainer = full_trainer(config, formula, training_data.training_images, device_for_trials())
+    trainer = _trainer(config, formula, training_data)
     return _setup_of(config, formula, training_data, reference_statistics, trainer)
 
 
@@ -82,6 +86,7 @@ def full_trainer(
     images: NDArray[np.uint8],
     device: str,
     distributed: DistributedContext = SINGLE_PROCESS,
+    held_out: NDArray[np.uint8] | None = None,
 ) -> Trainer:
     """The trainer of a full training, before its first step.
 
@@ -91,6 +96,7 @@ def full_trainer(
         images: uint8 ``(N, H, W, C)`` that train the GAN.
         device: ``cpu`` or ``cuda``.
         distributed: this process's part of every batch.
+        held_out: uint8 ``(M, H, W, C)`` that do not; adaptive augmentation looks at them.
 
     Raises:
         UserError: the model does not take such images, or a penalty does not go with the loss.
@@ -107,12 +113,36 @@ def full_trainer(
         beta2=optimizer.beta2,
         ema_decay=config.ema_decay,
         regulariser=config.regulariser,
-        profile=config.augmentation.profile,
+        augmentation=config.augmentation,
         real_changes=config.data.augmentation,
         bfloat16=True,
     )
     nets = build(config.model, size, channels, config.seed)
-    return Trainer(nets, spec, formula, images, device, scales(config.model, size), distributed)
+    return Trainer(nets, spec, formula, images, device, scales(config.model, size), distributed, held_out)
+
+
+def _trainer(
+    config: TrainConfig,
+    formula: Formula,
+    training_data: TrainingData,
+    distributed: DistributedContext = SINGLE_PROCESS,
+) -> Trainer:
+    images, held_out = training_data.training_images, training_data.held_out_images
+    return full_trainer(config, formula, images, device_for_trials(), distributed, held_out)
+
+
+def _notes_on_augmentation(config: TrainConfig, formula: Formula, training_data: TrainingData) -> tuple[str, ...]:
+    """What should be said of the augmentation of a training, a line each.
+
+    Raises:
+        UserError: it changes colours, and the images are grey.
+    """
+    spec = config.augmentation
+    return (
+        *notes_on(spec, training_data.training_images.shape[3]),
+        *notes_on_signal(spec, formula, len(training_data.held_out)),
+        *notes_on_reach(spec, config.steps, config.batch),
+    )
 
 
 def _setup_of(

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganetic.config import Config
+from ganetic.gan.ada import Standing
 from ganetic.gan.adam import AdamRates
 from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
 from ganetic.gan.models import Nets, pyramid
 from ganetic.gan.order import ImageOrder
-from ganetic.gan.profiles import PROFILES, ProfileName
+from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import Regulariser, RegulariserSpec, path_length_of
 from ganetic.gan.step import Augment, Images, Loss, Optimizer, StepLosses, adam, gan_step
 from ganetic.loss.compile import GanLoss
@@ -22,6 +23,7 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.screen import generator_gradient_scale, gradient_scale
 from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.reproducible import random_stream
+from ganetic.training.adaptation import Adaptation, RealImages, fixed_p, real_is_above, rule_of, signal_of
 from ganetic.training.augmentation import augment
 from ganetic.training.parallel import SINGLE_PROCESS, AllReduceOptimizer, DistributedContext, GatheredLoss, mean_over
 
@@ -66,7 +68,7 @@ class TrainerSpec(Config):
     """Whether batch norm's statistics are averaged as well, and not copied."""
     regulariser: RegulariserSpec = RegulariserSpec()
     """What is done to both players besides their losses; Adam's rates are corrected for what is lazy."""
-    profile: ProfileName = "none"
+    augmentation: AugmentationSpec = AugmentationSpec()
     """Changes through which D sees real and generated images."""
     real_changes: tuple[str, ...] = ()
     """Changes to real images alone, see `ganetic.training.augmentation`."""
@@ -91,6 +93,7 @@ class Trainer:
         device: ``cpu`` or ``cuda``.
         scales: sides of the images of a pyramid that the nets make and take, the finest last; None for one size.
         distributed: this process's part of every batch.
+        held_out: uint8 ``(M, H, W, C)`` that do not train the GAN, by which adaptive augmentation finds its strength.
 
     Raises:
         UserError: there is a penalty, and the loss has no gradient scale to weigh it by.
@@ -105,6 +108,7 @@ class Trainer:
         device: str,
         scales: tuple[int, ...] | None = None,
         distributed: DistributedContext = SINGLE_PROCESS,
+        held_out: NDArray[np.uint8] | None = None,
     ) -> None:
         self.distributed, self._spec, self._device = distributed, spec, device
         self.generator, self.discriminator = nets
@@ -119,7 +123,6 @@ class Trainer:
         self._images = _images(images, device, spec.real_changes)
         self._scales = (images.shape[1],) if scales is None else scales
         self._order = ImageOrder(len(images), spec.batch, self._streams["order"])
-        self._profile = PROFILES.get(spec.profile)
         self.loss: Loss = GanLoss(formula)
         self._stepping: tuple[Optimizer, Optimizer] = self.optimizers
         if distributed.world > 1:
@@ -129,6 +132,7 @@ class Trainer:
                 AllReduceOptimizer(self.optimizers[1], self.discriminator),
             )
         self.regulariser = _regulariser(spec, formula, self._streams, distributed)
+        self.adaptation = self._adaptation(formula, held_out)
         self._losses = torch.zeros((), dtype=torch.float64, device=device)
         self.step = 0
 
@@ -152,6 +156,9 @@ class Trainer:
             )
         if self._average is not None:
             self._average.update(self.generator, self.step)
+        if self.adaptation is not None:
+            with self._precision():
+                self.adaptation.after_step(self.step, self.discriminator)
         if self.distributed.world > 1:
             losses = StepLosses(*mean_over(*losses))  # a penalty is of the process's own images
         # A sum of losses remembers any that was not finite, and is read only now and then.
@@ -164,6 +171,13 @@ class Trainer:
     def is_averaged(self) -> bool:
         """Whether images are those of an averaged generator."""
         return self._average is not None
+
+    @property
+    def p(self) -> float | None:
+        """Probability of each change of an image that D sees; None where there are no changes."""
+        if self._spec.augmentation.resolved_kind == "none":
+            return None
+        return fixed_p(self._spec.augmentation) if self.adaptation is None else self.adaptation.standing.p
 
     def weights(self) -> Tensor:
         """A copy of all of the generator's parameters, ``(P,)``."""
@@ -229,6 +243,7 @@ class Trainer:
                 "order.queue": self._order.queue,
                 **_named(self.regulariser),
                 **{name: stream.get_state() for name, stream in self._streams.items()},
+                **({} if self.adaptation is None else {"ada.standing": self.adaptation.standing.stored()}),
             },
         }
 
@@ -251,6 +266,8 @@ class Trainer:
         if self.regulariser is not None:
             self.regulariser.load_state(_of_regulariser(state["streams"]))
         self._order.queue = state["streams"]["order.queue"]
+        if self.adaptation is not None:
+            self.adaptation.standing = Standing.restored(state["streams"]["ada.standing"])
 
     def _precision(self) -> AbstractContextManager[object]:
         # bfloat16 has float32's range: no loss needs scaling. Losses and penalties switch it off for themselves.
@@ -264,9 +281,13 @@ class Trainer:
 
     def _next_images(self) -> Images:
         pixels = self._images[self._order.next().to(self._images.device)]
+        return self._seen(pixels, self._streams["augmentation"])
+
+    def _seen(self, pixels: Tensor, stream: torch.Generator) -> Images:
+        """What D takes of a batch of real images before augmentation: this process's part of it."""
         changed = to_unit(pixels)
         if self._spec.real_changes:
-            changed = augment(changed, self._spec.real_changes, self._streams["augmentation"])
+            changed = augment(changed, self._spec.real_changes, stream)
         own = self.distributed.of(changed).to(self._device, memory_format=torch.channels_last)
         return pyramid(own, self._scales)
 
@@ -276,9 +297,31 @@ class Trainer:
         return self.distributed.of(latents).to(self._device)
 
     def _next_augment(self) -> tuple[Augment, Augment] | None:
-        if self._profile is None:
+        if self.p is None:
             return None
-        return draw_both(self._profile, self._spec.batch, self._streams["diffaugment"], self.distributed.of)
+        changes, stream = self._spec.augmentation.changes, self._streams["diffaugment"]
+        drawn = draw_both(changes, self._spec.batch, stream, self.distributed.of, self.p)
+        return drawn if self.p > 0 else None  # the stream goes on: what is drawn later does not depend on p
+
+    def _adaptation(self, formula: Formula, held_out: NDArray[np.uint8] | None) -> Adaptation | None:
+        """What moves p; None where it stays."""
+        spec = self._spec.augmentation
+        signal = signal_of(formula, 0 if held_out is None else len(held_out))
+        if spec.resolved_kind != "ada" or signal is None:
+            return None
+        stays_out = held_out is None or signal == "r_t"
+        others = None if stays_out else _images(held_out, self._device, self._spec.real_changes)
+        self._streams["ada"] = random_stream(self._spec.seed, "ada")
+        return Adaptation(
+            rule_of(spec, signal, self._spec.batch),
+            spec.changes,
+            RealImages(self._images, others),
+            self._spec.batch,
+            self._seen,
+            real_is_above(formula),
+            self._streams["ada"],
+            self.distributed,
+        )
 
 
 @torch.no_grad()
@@ -312,7 +355,7 @@ def generate(generator: nn.Module, latents: Tensor, device: str, onto: str = "cp
 def _streams(spec: TrainerSpec) -> dict[str, torch.Generator]:
     names = ["latents", "order", "augmentation", "regulariser"]
     # Checkpoints from before there were any have no such streams.
-    if spec.profile != "none":
+    if spec.augmentation.resolved_kind != "none":
         names.append("diffaugment")
     if spec.regulariser.path_length > 0:
         names.append("path_length")

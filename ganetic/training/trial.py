@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
 from ganetic.gan.step import StepLosses
 from ganetic.loss.formula import Formula
@@ -50,7 +51,7 @@ def trial_trainer(spec: TrialSpec, images: NDArray[np.uint8], device: str) -> Tr
         ema_decay=proxy.ema_decay or None,
         ema_buffers=True,
         regulariser=RegulariserSpec(r1=proxy.r1),
-        profile=proxy.augmentation,
+        augmentation=AugmentationSpec(profile=proxy.augmentation),
         losses_are_checked=False,
     )
     nets = nets_of(proxy, size, channels, spec.seed)

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ganetic.config import validate
 from ganetic.errors import UserError
-from ganetic.gan.diffaugment import STRENGTH, Augmentation, draw_both, random_numbers
+from ganetic.gan.diffaugment import Augmentation, draw_both, random_numbers
 from ganetic.gan.models import pyramid
-from ganetic.gan.profiles import PROFILES, AugmentationSpec, Profile
+from ganetic.gan.profiles import PROFILES, STRENGTH, AugmentationSpec, Profile
 from ganetic.reproducible import random_stream
 
 LARGE = Profile(

@@ -34,6 +34,8 @@ def standing_line(progress: TrainingProgress) -> str:
         parts.append(f"{duration((progress.steps - progress.step) / a_second)} left")
     if progress.fd is not None and progress.best_fd is not None:
         parts.append(f"fd {progress.fd:.1f}, best {progress.best_fd:.1f}")
+    if progress.p is not None:
+        parts.append(f"augmentation p {progress.p:.2f}")
     if progress.failure is not None:
         parts.append(progress.failure.replace("_", " "))
     return ", ".join(parts)
