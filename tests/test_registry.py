@@ -68,7 +68,7 @@ def test_a_class_that_is_defined_again_replaces_the_former(things: Registry[Thin
 
 
 def test_what_ganetic_brings() -> None:
-    assert MODELS.names() == ["dcgan", "mlp", "msg-gan", "msg-sagan"]
+    assert MODELS.names() == ["dcgan", "mlp", "msg-gan", "msg-sagan", "stylegan2"]
     assert DATA.names() == [
         *("cifar10", "digits", "fashion-mnist", "folder", "histology", "medmnist", "mnist", "mnist5k", "npz"),
     ]

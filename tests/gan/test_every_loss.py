@@ -16,7 +16,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.screen import generator_gradient_scale, gradient_scale
 from ganetic.reproducible import random_stream
 
-MODELS = {"mlp": 8, "dcgan": 28, "msg-gan": 32, "msg-sagan": 32}
+MODELS = {"mlp": 8, "dcgan": 28, "msg-gan": 32, "msg-sagan": 32, "stylegan2": 32}
 """A small size of each."""
 GOLDEN = Path(__file__).parents[1] / "golden"
 STEPS = 3

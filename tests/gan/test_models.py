@@ -11,7 +11,7 @@ from ganetic.config import validate
 from ganetic.errors import UserError
 from ganetic.gan.models import ModelSpec, build, pyramid, scales
 
-MODELS = {"mlp": 8, "dcgan": 32, "msg-gan": 32, "msg-sagan": 32}
+MODELS = {"mlp": 8, "dcgan": 32, "msg-gan": 32, "msg-sagan": 32, "stylegan2": 32}
 """A small size of each."""
 
 
@@ -79,6 +79,7 @@ def test_real_images_are_pooled_to_every_scale() -> None:
         ("msg-sagan", 512, "32, 64, 128, 256"),
         ("dcgan", 36, "28, 32, 40, 48, 56, 64, 80, 96, 112, 128"),
         ("dcgan", 256, "28, 32"),
+        ("stylegan2", 28, "32, 64, 128, 256"),
     ],
 )
 def test_sizes_that_a_model_does_not_take_are_named(name: str, size: int, allowed: str) -> None:
@@ -120,7 +121,7 @@ def test_a_spec_that_was_written_down_says_everything(name: str) -> None:
     found = ModelSpec.model_validate({"name": name})
     assert validate(json.loads(found.model_dump_json()), ModelSpec, "again") == found
     keys = json.loads(found.model_dump_json())
-    assert keys.get("batch_norm") is {"mlp": None, "dcgan": True}.get(name, False)
+    assert keys.get("batch_norm") is {"mlp": None, "dcgan": True, "stylegan2": None}.get(name, False)
     assert keys.get("attention") == (32 if name == "msg-sagan" else None)
     assert keys.get("equalised") is (True if name.startswith("msg") else None)
 

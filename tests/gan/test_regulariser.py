@@ -259,7 +259,8 @@ def test_a_loss_without_a_gradient_scale_has_no_penalty(scale: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "width"), [("mlp", 8, 2), ("dcgan", 28, 2), ("msg-gan", 32, 2), ("msg-sagan", 32, 16)]
+    ("name", "size", "width"),
+    [("mlp", 8, 2), ("dcgan", 28, 2), ("msg-gan", 32, 2), ("msg-sagan", 32, 16), ("stylegan2", 32, 2)],
 )
 @pytest.mark.parametrize("weights", [{"r1": 1.0}, {"gradient_penalty": 1.0}])
 def test_reaches_every_parameter_of_every_critic(name: str, size: int, width: int, weights: dict[str, float]) -> None:

@@ -1,0 +1,283 @@
+"""StyleGAN2: Karras et al., https://arxiv.org/abs/1912.04958.
+
+Settings are those for small sets of the paper on adaptive augmentation, https://arxiv.org/abs/2006.06676.
+
+A mapping network turns a latent vector into a style, which modulates every convolution of the generator. Each side from
+4 up adds its image to the enlarged one of the side below (skips); the discriminator's blocks are residual.
+
+What differs from the papers:
+- The sum of images passes through tanh, since images lie in [−1, 1] here.
+- Noise, the second latent vector of style mixing and the layer where it takes over are not drawn from a stream. They
+  follow from the bits of the latent vector (`ganetic.gan.latent_noise`), so that an image is a function of its latent
+  vector in trainings, too. A training on fresh vectors does not see the difference.
+- Groups of the minibatch standard deviation are of neighbours, and of more than 4 images where 4 does not divide the
+  batch.
+- For truncation the mean style is measured when it is asked for, not averaged along the training.
+"""
+
+import math
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganetic.gan.latent_noise import normal, seeds_of, uniform
+from ganetic.gan.model import MODELS, ModelSpec, Nets
+from ganetic.gan.modulation import GAIN, ModulatedConv2d, StyledLayer
+from ganetic.gan.progressive import SLOPE, MinibatchStddev, PixelNorm, ScaledConv2d, ScaledLinear, initialise
+from ganetic.gan.upfirdn import downsampled, smoothed, upsampled
+from ganetic.reproducible import random_stream
+
+SIZES = (32, 64, 128, 256)
+COARSEST = 4
+"""Side of the coarsest features."""
+MAPPING_RATE = 0.01
+"""Learning rate of the mapping network, as a share of that of the other layers."""
+GROUP = 4
+"""Images of a group whose deviation the discriminator sees."""
+MEAN_OF = 10_000
+"""Latent vectors that the mean style is of."""
+
+_NOISE, _PARTNER, _CROSSOVER = range(3)
+"""Uses of random numbers that follow from a latent vector."""
+
+
+def sides_to(size: int) -> tuple[int, ...]:
+    """Sides of the features, the coarsest first: ``(4, 8, …, size)``."""
+    return tuple(COARSEST << level for level in range((size // COARSEST).bit_length()))
+
+
+class Generator(nn.Module):
+    """Latent vectors to images, each a function of its vector alone.
+
+    Args:
+        latent: length of a latent vector and of a style.
+        channels: of the images, 1 or 3.
+        sides: of the features, the coarsest first.
+        widths: channels of the features at these sides.
+        mapping_layers: of the mapping network.
+        style_mixing: share of the images that have two styles, while the net trains.
+    """
+
+    def __init__(
+        self,
+        latent: int,
+        channels: int,
+        sides: tuple[int, ...],
+        widths: list[int],
+        mapping_layers: int = 2,
+        style_mixing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.latent, self._sides, self._style_mixing = latent, sides, style_mixing
+        self._towards: tuple[Tensor, float] | None = None
+        layers = [ScaledLinear(latent, latent, MAPPING_RATE, GAIN) for _ in range(mapping_layers)]
+        rectified = [module for layer in layers for module in (layer, nn.LeakyReLU(SLOPE))]
+        self.mapping = nn.Sequential(PixelNorm(), *rectified)
+        self.constant = nn.Parameter(torch.zeros(1, widths[0], COARSEST, COARSEST))
+        self.firsts = nn.ModuleList(StyledLayer(latent, *pair, doubles=True) for pair in pairwise(widths))
+        self.seconds = nn.ModuleList(StyledLayer(latent, width, width) for width in widths)
+        self.to_image = nn.ModuleList(
+            ModulatedConv2d(latent, width, channels, 1, demodulated=False) for width in widths
+        )
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Map float32 ``(N, latent)`` to images ``(N, C, H, W)`` in [−1, 1]."""
+        return self.rendered(self.styles(latents), latents)
+
+    def styles(self, latents: Tensor) -> Tensor:
+        """Return the style of every layer, ``(N, layers, latent)``; while the net trains some images have two."""
+        style = self.mapping(latents)
+        if self._towards is not None:
+            mean, share = self._towards
+            style = torch.lerp(mean, style, share)
+        styles = style[:, None].expand(-1, 2 * len(self._sides), -1)
+        return self._mixed(styles, latents) if self.training and self._style_mixing else styles
+
+    def rendered(self, styles: Tensor, latents: Tensor) -> Tensor:
+        """Map styles ``(N, layers, latent)``, and latents for the noise, to images ``(N, C, H, W)`` in [−1, 1].
+
+        The layer that makes the image of a side has the style of the first layer of the next side.
+        """
+        style, noise = styles.unbind(1), self.noise(latents)
+        features = self.constant.expand(len(styles), -1, -1, -1)
+        features = self.seconds[0](features, style[0], noise[0])
+        image = self.to_image[0](features, style[1])
+        for level in range(1, len(self._sides)):
+            place = 2 * level
+            features = self.firsts[level - 1](features, style[place - 1], noise[place - 1])
+            features = self.seconds[level](features, style[place], noise[place])
+            image = upsampled(image) + self.to_image[level](features, style[place + 1])
+        return torch.tanh(image)
+
+    def noise(self, latents: Tensor) -> list[Tensor]:
+        """Return the noise of every convolution of 3×3, float32 ``(N, 1, H, W)``: one at side 4, two at each other."""
+        sides = [side for side in self._sides for _ in range(2)][1:]
+        drawn = normal(seeds_of(latents, _NOISE), sum(side**2 for side in sides))
+        parts = drawn.split([side**2 for side in sides], 1)
+        return [part.unflatten(1, (1, side, side)) for part, side in zip(parts, sides, strict=True)]
+
+    @torch.no_grad()
+    def truncate(self, truncation: float) -> None:
+        """Move all styles towards their mean from now on: 1 leaves them, 0 gives every image the mean.
+
+        The truncation trick of Karras et al., https://arxiv.org/abs/1812.04948, appendix B.
+        """
+        latents = torch.randn(MEAN_OF, self.latent, generator=random_stream(0, "mean style"))
+        self._towards = (self.mapping(latents.to(self.constant)).mean(0), truncation)
+
+    def _mixed(self, styles: Tensor, latents: Tensor) -> Tensor:
+        """Some images' styles, with those of a second latent vector from a random layer on (section 3.1 there)."""
+        layers = styles.shape[1]
+        partners = normal(seeds_of(latents, _PARTNER), latents.shape[1])
+        chance, place = uniform(seeds_of(latents, _CROSSOVER), 2).unbind(1)
+        crossover = 1 + (place * (layers - 1)).long()
+        crossover = torch.where(chance < self._style_mixing, crossover, layers)
+        is_other = torch.arange(layers, device=latents.device) >= crossover[:, None]
+        return torch.where(is_other[..., None], self.mapping(partners.to(latents.dtype))[:, None], styles)
+
+
+class RectifiedConv2d(ScaledConv2d):
+    """A convolution and a leaky rectifier.
+
+    Args:
+        inputs: channels that come.
+        outputs: channels that go.
+        kernel: side of the kernel.
+        padding: pixels of padding.
+        gain: of what comes out.
+        halves: whether the sides are halved, behind a filter.
+        equalised: whether weights are scaled at run time.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        padding: int = 0,
+        gain: float = GAIN,
+        halves: bool = False,
+        equalised: bool = True,
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, padding, gain=1, equalised=equalised)
+        self._gain, self._halves = gain, halves
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H', W')``."""
+        assert self.bias is not None
+        weight, bias = self.weight * (self.scale * self._gain), self.bias * self._gain
+        if self._halves:
+            convolved = F.conv2d(smoothed(input, 1 + self.padding[0]), weight, bias, stride=2)
+        else:
+            convolved = F.conv2d(input, weight, bias, padding=self.padding)
+        return F.leaky_relu(convolved, SLOPE)
+
+
+class Block(nn.Module):
+    """Two convolutions that halve the sides.
+
+    Args:
+        inputs: channels that come.
+        outputs: channels that go.
+        residual: whether what comes is added to what goes, halved and projected.
+        equalised: whether weights are scaled at run time.
+    """
+
+    def __init__(self, inputs: int, outputs: int, residual: bool, equalised: bool) -> None:
+        super().__init__()
+        # Of two sums of variance 1, each is added with variance 1/2.
+        share = math.sqrt(0.5) if residual else 1.0
+        self.first = RectifiedConv2d(inputs, inputs, 3, 1, equalised=equalised)
+        self.second = RectifiedConv2d(inputs, outputs, 3, 1, GAIN * share, halves=True, equalised=equalised)
+        skip = ScaledConv2d(inputs, outputs, 1, gain=share, bias=False, equalised=equalised)
+        self.skip = skip if residual else None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H / 2, W / 2)``."""
+        halved: Tensor = self.second(self.first(features))
+        return halved if self.skip is None else halved + self.skip(downsampled(features))
+
+
+class Discriminator(nn.Module):
+    """Images to one logit each.
+
+    Args:
+        channels: of the images, 1 or 3.
+        widths: channels of the features at sides 4, 8 and so on, up to that of the images.
+        residual: whether blocks are residual.
+        minibatch_stddev: whether the last block also sees how much groups of images vary.
+        equalised: equalised learning rate.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        widths: list[int],
+        residual: bool = True,
+        minibatch_stddev: bool = True,
+        equalised: bool = True,
+    ) -> None:
+        super().__init__()
+        coarsest, falling = widths[0], widths[::-1]
+        self.from_image = RectifiedConv2d(channels, falling[0], 1, equalised=equalised)
+        self.blocks = nn.Sequential(*(Block(*pair, residual, equalised) for pair in pairwise(falling)))
+        self.stddev = MinibatchStddev(GROUP) if minibatch_stddev else nn.Identity()
+        self.last = RectifiedConv2d(coarsest + int(minibatch_stddev), coarsest, 3, 1, equalised=equalised)
+        self.gather = RectifiedConv2d(coarsest, coarsest, COARSEST, equalised=equalised)
+        self.logit = ScaledConv2d(coarsest, 1, 1, gain=1, equalised=equalised)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images ``(N, C, H, W)`` in [−1, 1] to logits ``(N,)``."""
+        features = self.blocks(self.from_image(images))
+        logits: Tensor = self.logit(self.gather(self.last(self.stddev(features))))
+        return logits.flatten()
+
+
+@MODELS.register("stylegan2")
+class StyleGan2(ModelSpec):
+    """Style-based nets. With spectral norm the discriminator has no equalised learning rate, which it would undo."""
+
+    sizes = SIZES
+
+    name: Literal["stylegan2"] = "stylegan2"
+    width: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Channels of the features at the finest side; they double with every halving, up to `max_channels`. The paper's
+    number is 16384 / side."""
+    max_channels: Annotated[int, Field(ge=1, le=1024)] = 512
+    """The most channels at any side."""
+    mapping_layers: Annotated[int, Field(ge=1, le=16)] = 2
+    """Layers of the mapping network: 8 in the paper, 2 for small sets."""
+    depth: Literal["full", "small"] = "full"
+    """"small" is the least recipe, for small images: no residuals in the discriminator, and no style mixing by
+    default."""
+    style_mixing: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Share of the training's generated images that have two styles; 0.9 in the paper, 0 by default where the depth is
+    "small"."""
+    minibatch_stddev: bool = True
+    """The discriminator sees how much groups of images vary."""
+
+    def nets(self, size: int, channels: int) -> Nets:
+        """Make both nets."""
+        sides = sides_to(size)
+        widths = [min(self.width * (size // side), self.max_channels) for side in sides]
+        return Nets(
+            Generator(self.latent, channels, sides, widths, self.mapping_layers, self.style_mixing),
+            Discriminator(channels, widths, self.depth == "full", self.minibatch_stddev, not self.spectral_norm),
+        )
+
+    def initialise(self, net: nn.Module, stream: torch.Generator) -> None:
+        """Draw weights of deviation 1, which are scaled at run time, and the generator's constant."""
+        initialise(net, stream)
+        if isinstance(net, Generator):
+            nn.init.normal_(net.constant, generator=stream)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unmixed_where_small(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("depth") == "small" and data.get("style_mixing") is None:
+            return {**data, "style_mixing": 0.0}
+        return data
