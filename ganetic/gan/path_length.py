@@ -15,6 +15,7 @@ What the paper leaves open, or what is ours:
   pull all lengths down, for as long as a short training lasts.
 """
 
+import math
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -112,13 +113,14 @@ class PathLength:
             (gradient,) = torch.autograd.grad(torch.stack(seen).sum(), styles, create_graph=True)
         layers = gradient.shape[1] if gradient.dim() == 3 else 1
         # The derivative of the norm is defined as 0 at 0.
-        return torch.linalg.vector_norm(gradient.flatten(1), dim=1) / layers**0.5
+        lengths: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        return lengths / math.sqrt(layers)
 
     def _noise(self, level: Tensor, levels: int) -> Tensor:
         """Noise of the whole half batch, of which the process takes its rows: all draw the same."""
         _, channels, height, width = level.shape
         noise = torch.randn(self._half, channels, height, width, generator=self._stream)
-        return noise[self._rows].to(level) / (height * width * levels) ** 0.5
+        return noise[self._rows].to(level) / math.sqrt(height * width * levels)
 
     def _follow(self, length: Tensor) -> None:
         share = max(1 - DECAY, self._every / self._calls)
