@@ -211,10 +211,10 @@ def test_a_penalty_joins_d_s_loss_and_constraints_follow_d_s_update() -> None:
         assert bool((mine == 0.25).all()), "G's update moved D"
 
 
-def regularised(generator_scale: float = 1.0, batch: int = 8, **settings: float) -> Regulariser:
+def regularised(generator_scale: float = 1.0, **settings: float) -> Regulariser:
     spec = RegulariserSpec.model_validate(settings)
     stream = random_stream(0, "path_length")
-    path_length = path_length_of(spec, generator_scale, batch, stream) if spec.path_length else None
+    path_length = path_length_of(spec, generator_scale, 8, stream) if spec.path_length else None
     return Regulariser(spec, 1.0, random_stream(0, "regulariser"), path_length)
 
 
@@ -245,7 +245,7 @@ def lazy_steps(
             lengths = slope.norm(dim=1)
             mean = mean + (lengths.detach().mean() - mean) / (step // 2)
             optimizers[0].zero_grad()
-            (2 * 0.5 * (lengths - mean).square().mean()).backward()  # type: ignore[no-untyped-call]
+            (2 * 0.5 * (lengths - mean).square().mean()).backward()
             optimizers[0].step()
 
 
