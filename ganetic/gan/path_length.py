@@ -8,8 +8,9 @@ What the paper leaves open, or what is ours:
 
 - Noise is divided by the root of an image's pixels, so that lengths mean the same at every resolution.
 - A generator with a style for each layer has the rms over its layers for a length. The weight 2 is then the paper's
-  ln 2 / (ln r − ln 2) at every side r, because StyleGAN2 has 2 log₂ r − 2 layers. A generator without styles takes the
-  latent vector for its one style, and the paper's weight is 1 / (log₂ r − 1).
+  ln 2 / (ln r − ln 2) at every side r, because StyleGAN2 has 2 log₂ r − 2 layers, as far as what they add to the length
+  is independent. A generator without styles takes the latent vector for its one style, and the paper's weight is
+  1 / (log₂ r − 1).
 - A pyramid is one image: the noise of each of its L levels is divided by √L as well, so that all levels count alike.
 - a is the plain mean of the first hundred lengths and has the decay rate 0.99 from there on. Begun at 0 it would first
   pull all lengths down, for as long as a short training lasts.

@@ -5,9 +5,10 @@ loss's gradient scale: ten times a loss with the same settings gives ten times t
 scale of D's penalties is the rms of D's loss gradient on small logits. That of G's penalty is the same of G's loss, of
 which a loss may have ten times as much or as little: G's gradients are all that the penalty competes with.
 
-Penalties are differentiated twice, and one at every step nearly doubles its time. A lazy one is taken every k-th step only, and
-is k times as large (Karras et al., StyleGAN2, https://arxiv.org/abs/1912.04958, appendix B). It then has an update of
-its own after that of the loss, for which Adam's rates are corrected (`ganetic.gan.adam.AdamRates.with_lazy_term`).
+Penalties are differentiated twice, and one at every step nearly doubles its time. A lazy one is taken every k-th step
+only, and is k times as large (Karras et al., StyleGAN2, https://arxiv.org/abs/1912.04958, appendix B). It then has an
+update of its own after that of the loss, for which Adam's rates are corrected
+(`ganetic.gan.adam.AdamRates.with_lazy_term`).
 """
 
 import math
