@@ -99,10 +99,11 @@ def ratios(first: Callable[[], object], second: Callable[[], object], pairs: int
     for _ in range(WARM_UP):
         first()
         second()
-    return [_seconds(first) / _seconds(second) for _ in range(pairs)]
+    return [processor_seconds(first) / processor_seconds(second) for _ in range(pairs)]
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def processor_seconds(work: Callable[[], object]) -> float:
+    """Processor time of this process that some work takes."""
     began = time.process_time()
     work()
     return time.process_time() - began

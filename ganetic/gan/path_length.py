@@ -8,13 +8,15 @@ What the paper leaves open, or what is ours:
 
 - Noise is divided by the root of an image's pixels, so that lengths mean the same at every resolution.
 - A generator with a style for each layer has the rms over its layers for a length. The weight 2 is then the paper's
-  ln 2 / (ln r − ln 2) at every side r, because StyleGAN2 has 2 log₂ r − 2 layers. A generator without styles takes the
-  latent vector for its one style, and the paper's weight is 1 / (log₂ r − 1).
+  ln 2 / (ln r − ln 2) at every side r, because StyleGAN2 has 2 log₂ r − 2 layers, as far as what they add to the length
+  is independent. A generator without styles takes the latent vector for its one style, and the paper's weight is
+  1 / (log₂ r − 1).
 - A pyramid is one image: the noise of each of its L levels is divided by √L as well, so that all levels count alike.
 - a is the plain mean of the first hundred lengths and has the decay rate 0.99 from there on. Begun at 0 it would first
   pull all lengths down, for as long as a short training lasts.
 """
 
+import math
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -112,13 +114,14 @@ class PathLength:
             (gradient,) = torch.autograd.grad(torch.stack(seen).sum(), styles, create_graph=True)
         layers = gradient.shape[1] if gradient.dim() == 3 else 1
         # The derivative of the norm is defined as 0 at 0.
-        return torch.linalg.vector_norm(gradient.flatten(1), dim=1) / layers**0.5
+        lengths: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        return lengths / math.sqrt(layers)
 
     def _noise(self, level: Tensor, levels: int) -> Tensor:
         """Noise of the whole half batch, of which the process takes its rows: all draw the same."""
         _, channels, height, width = level.shape
         noise = torch.randn(self._half, channels, height, width, generator=self._stream)
-        return noise[self._rows].to(level) / (height * width * levels) ** 0.5
+        return noise[self._rows].to(level) / math.sqrt(height * width * levels)
 
     def _follow(self, length: Tensor) -> None:
         share = max(1 - DECAY, self._every / self._calls)

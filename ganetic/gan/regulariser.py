@@ -5,9 +5,10 @@ loss's gradient scale: ten times a loss with the same settings gives ten times t
 scale of D's penalties is the rms of D's loss gradient on small logits. That of G's penalty is the same of G's loss, of
 which a loss may have ten times as much or as little: G's gradients are all that the penalty competes with.
 
-Penalties are differentiated twice, and one costs about as much as a step. A lazy one is taken every k-th step only, and
-is k times as large (Karras et al., StyleGAN2, https://arxiv.org/abs/1912.04958, appendix B). It then has an update of
-its own after that of the loss, for which Adam's rates are corrected (`ganetic.gan.adam.AdamRates.with_lazy_term`).
+Penalties are differentiated twice, and one at every step nearly doubles its time. A lazy one is taken every k-th step
+only, and is k times as large (Karras et al., StyleGAN2, https://arxiv.org/abs/1912.04958, appendix B). It then has an
+update of its own after that of the loss, for which Adam's rates are corrected
+(`ganetic.gan.adam.AdamRates.with_lazy_term`).
 """
 
 import math
@@ -28,7 +29,7 @@ Weight = Annotated[float, Field(ge=0)]
 Every = Annotated[int, Field(ge=1)]
 
 PATH_LENGTH_EVERY = 4
-"""Steps of which one has the path length, unless a spec says otherwise."""
+"""Steps of which one has the path length, unless a spec says otherwise: 8 in the paper, 4 in its published settings."""
 LOGISTIC_SCALE = 0.3873
 """The gradient scale of the logistic loss (``bce``), for both players. StyleGAN2's weights are meant for it: divided by
 it they are weights of a `RegulariserSpec`."""
@@ -50,7 +51,7 @@ class RegulariserSpec(Config):
     """Which regularisers are on; 0 is off."""
 
     r1: Weight = 0.0
-    """Weight γ of γ/2 · E‖∇D(real)‖², relative to the loss's gradient scale. StyleGAN2's is 0.0005 · side² / batch."""
+    """Weight γ of γ/2 · E‖∇D(real)‖², relative to the loss's gradient scale. ADA begins with 0.0005 · side² / batch."""
     # Left out where they say nothing: what was stored without them stays what it was, and studies go on.
     r1_every: Annotated[Every, Field(exclude_if=lambda every: every == 1)] = 1
     """Steps of which one has R1, as many times as large; 16 in StyleGAN2. Above 1 R1 has an update of its own, and D's
@@ -58,7 +59,7 @@ class RegulariserSpec(Config):
     gradient_penalty: Weight = 0.0
     """Weight λ of λ · E(‖∇D(between)‖ − 1)², relative to the loss's gradient scale. Not together with r1."""
     path_length: Annotated[Weight, Field(exclude_if=lambda weight: weight == 0)] = 0.0
-    """Weight of E(‖Jᵀy‖ − a)² of G on half a batch, relative to the gradient scale of G's loss. StyleGAN2's is 5; for
+    """Weight of E(‖Jᵀy‖ − a)² of G on half a batch, relative to the gradient scale of G's loss. StyleGAN2's is 5.2; for
     models without styles that is 2.6 / (log₂ side − 1)."""
     path_length_every: Annotated[Every, Field(exclude_if=lambda every: every == PATH_LENGTH_EVERY)] = PATH_LENGTH_EVERY
     """Steps of which one has the path length, as many times as large. Above 1 it has an update of its own, and G's Adam

@@ -81,7 +81,7 @@ def test_a_penalty_is_that_of_whole_jacobians_by_hand() -> None:
     def by_hand() -> Tensor:
         lengths = []
         for latent, own in zip(latents[::2], y, strict=True):
-            jacobian = torch.autograd.functional.jacobian(
+            jacobian = torch.autograd.functional.jacobian(  # type: ignore[no-untyped-call]
                 lambda z: generator(z[None])[0].flatten(), latent, create_graph=True
             )
             lengths.append((jacobian.T @ own.flatten()).norm())

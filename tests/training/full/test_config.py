@@ -36,6 +36,11 @@ def test_every_preset_is_documented() -> None:
         ("steps = 3\n[model]\nname = 'mlp'\n[data]\naugmentation = ['flop']", 'did you mean "flip"'),
         ("steps = 3\n[model]\nname = 'mlp'\n[augmentation]\nprofile = 'x-ray'", 'did you mean "xray"'),
         ("steps = 3\n[model]\nname = 'mlp'\n[regulariser]\nr1 = 1\ngradient_penalty = 1", "exclude each other"),
+        (
+            "steps = 3\n[model]\nname = 'mlp'\n[regulariser]\nr1_every = 16",
+            "regulariser is .*r1_every is 16, but r1 is 0",
+        ),
+        ("steps = 3\n[model]\nname = 'mlp'\n[regulariser]\npath_lenght = 2", 'did you mean "path_length"'),
         ("steps = [", "not valid TOML"),
         ("steps = 3\nkeep = 1\nkeep_last = 1", '"keep" is the old name of "keep_last", and both are given'),
     ],

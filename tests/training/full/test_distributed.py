@@ -9,6 +9,7 @@ from torch.multiprocessing.spawn import spawn
 
 from ganetic.errors import UserError
 from ganetic.gan.profiles import AugmentationSpec
+from ganetic.gan.regulariser import RegulariserSpec
 from ganetic.loss.library import LIBRARY
 from ganetic.reproducible import reproducible
 from ganetic.training.parallel import SINGLE_PROCESS, DistributedContext, check_workers
@@ -27,25 +28,33 @@ TOLERANCE = 1e-4
 """Of the losses of two workers, after 20 steps: the order of sums differs, and each step enlarges last digits."""
 
 
-def gradients(distributed: DistributedContext, loss: str, profile: str) -> dict[str, Tensor]:
-    """Of both nets, after one step."""
+LAZY = {"r1": 0.1, "r1_every": 2, "path_length": 2.0, "path_length_every": 2}
+
+
+def gradients(distributed: DistributedContext, loss: str, profile: str, steps: int = 1) -> dict[str, Tensor]:
+    """Of both nets, after a step; of two steps the gradients of lazy penalties, and the mean of path lengths."""
     images = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 1), dtype=np.uint8)
     config = CONFIG.model_copy(update={"augmentation": AugmentationSpec.model_validate({"profile": profile})})
+    if steps > 1:
+        config = config.model_copy(update={"regulariser": RegulariserSpec.model_validate(LAZY)})
     with reproducible():  # on one thread, here as there
         trainer = full_trainer(config, LIBRARY[loss].formula, images, "cpu", distributed)
-        trainer.advance()
+        for _ in range(steps):
+            trainer.advance()
+    state = {} if trainer.regulariser is None else trainer.regulariser.state()
     nets = {"generator": trainer.generator, "discriminator": trainer.discriminator}
-    return {
+    found = {
         f"{net}.{name}": parameter.grad.clone()
         for net, module in nets.items()
         for name, parameter in module.named_parameters()
         if parameter.grad is not None
     }
+    return {**found, **state}
 
 
-def step_of_two(rank: int, loss: str, profile: str, folder: str) -> None:
+def step_of_two(rank: int, loss: str, profile: str, folder: str, steps: int) -> None:
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
-    torch.save(gradients(DistributedContext(rank, 2), loss, profile), f"{folder}/{rank}.pt")
+    torch.save(gradients(DistributedContext(rank, 2), loss, profile, steps), f"{folder}/{rank}.pt")
     distributed.barrier()
     distributed.destroy_process_group()
 
@@ -55,13 +64,27 @@ def step_of_two(rank: int, loss: str, profile: str, folder: str) -> None:
 def test_two_processes_have_the_gradients_of_one(profile: str, tmp_path: Path) -> None:
     loss = "relativistic-hinge"  # each logit's gradient depends on all others
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    spawn(step_of_two, args=(loss, profile, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(step_of_two, args=(loss, profile, str(tmp_path), 1), nprocs=2)  # type: ignore[no-untyped-call]
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
     alone = gradients(SINGLE_PROCESS, loss, profile)
     assert alone.keys() == first.keys() == second.keys()
     for name, gradient in alone.items():
         assert torch.equal(first[name], second[name])
         assert (first[name] - gradient).abs().max() <= 1e-4 * gradient.abs().max() + 1e-12, name
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_lazy_penalties_of_one(tmp_path: Path) -> None:
+    loss = "relativistic-hinge"
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    spawn(step_of_two, args=(loss, "none", str(tmp_path), 2), nprocs=2)  # type: ignore[no-untyped-call]
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    alone = gradients(SINGLE_PROCESS, loss, "none", 2)
+    assert alone.keys() == first.keys() == second.keys()
+    assert {"calls", "path_length.calls", "path_length.mean"} <= alone.keys()
+    for name, value in alone.items():
+        assert torch.equal(first[name], second[name])
+        assert (first[name] - value).abs().max() <= 1e-3 * value.abs().max() + 1e-9, name
 
 
 @pytest.mark.slow

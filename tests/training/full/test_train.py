@@ -94,6 +94,51 @@ def test_killed_and_resumed_it_is_bit_for_bit_the_same(model: str, profile: str,
     assert_equal(content(run), whole)
 
 
+@pytest.mark.parametrize("model", ["dcgan", pytest.param("msg-sagan", marks=pytest.mark.slow)])
+def test_lazy_regularisers_are_resumed_bit_for_bit(model: str, tmp_path: Path) -> None:
+    lazy = {"r1": 0.5, "r1_every": 7, "path_length": 5.0, "path_length_every": 3}
+    config = tiny(model, regulariser=lazy, keep_last=1)
+    train(config, LOSS, tmp_path / "whole")
+    run = tmp_path / "killed"
+    with pytest.raises(Killed):
+        train(config, LOSS, run, callback=KillAt(13))
+    assert resume_training(run).status == "finished"
+    assert_equal(content(run), content(tmp_path / "whole"))
+    streams = content(run)["tensors"]
+    assert int(streams["streams regulariser.calls"]) == int(streams["streams regulariser.path_length.calls"]) == 30
+    assert float(streams["streams regulariser.path_length.mean"]) > 0
+    g_updates, d_updates = (int(streams[f"optimisers {net}.step.0"]) for net in ("generator", "discriminator"))
+    assert (g_updates, d_updates) == (30 + 10, 30 + 4)
+
+
+def test_adam_has_corrected_rates_where_a_regulariser_is_lazy_alone(digits: ImageSet) -> None:
+    rates = {"generator_lr": 3e-3, "discriminator_lr": 2e-3, "beta1": 0.5, "beta2": 0.99}
+
+    def rates_with(**regulariser: float) -> list[tuple[float, float, float]]:
+        config = tiny("dcgan", regulariser=regulariser, optimizer=rates)
+        adams = full_trainer(config, LIBRARY[LOSS].formula, digits.images[:64], "cpu").optimizers
+        return [(adam._learning_rate, adam._beta1, adam._beta2) for adam in adams]
+
+    own = [(3e-3, 0.5, 0.99), (2e-3, 0.5, 0.99)]
+    assert rates_with() == rates_with(r1=1, path_length=1, path_length_every=1) == own
+    lazy_g, lazy_d = rates_with(r1=1, r1_every=16, path_length=1)
+    assert lazy_g == pytest.approx((0.8 * 3e-3, 0.5**0.8, 0.99**0.8), rel=1e-12)
+    assert lazy_d == pytest.approx((16 / 17 * 2e-3, 0.5 ** (16 / 17), 0.99 ** (16 / 17)), rel=1e-12)
+
+
+def test_losses_of_one_seed_have_the_same_noise_for_their_path_length(digits: ImageSet) -> None:
+    streams = []
+    for loss in ("bce", "hinge"):
+        config = tiny("mlp", regulariser={"path_length": 1.0})
+        trainer = full_trainer(config, LIBRARY[loss].formula, digits.images[:64], "cpu")
+        for _ in range(4):
+            trainer.advance()
+        streams.append(trainer.state()["streams"])
+    assert streams[0].keys() == streams[1].keys()
+    assert torch.equal(streams[0]["path_length"], streams[1]["path_length"])
+    assert not torch.equal(streams[0]["regulariser.path_length.mean"], streams[1]["regulariser.path_length.mean"])
+
+
 def test_streams_are_those_of_earlier_checkpoints_unless_there_is_differentiable_augmentation(
     digits: ImageSet,
 ) -> None:
@@ -102,6 +147,9 @@ def test_streams_are_those_of_earlier_checkpoints_unless_there_is_differentiable
         config = tiny("dcgan", augmentation={"profile": profile})
         trainer = full_trainer(config, LIBRARY[LOSS].formula, digits.images[:64], "cpu")
         assert trainer.state()["streams"].keys() == earlier | added
+    config = tiny("dcgan", regulariser={"r1": 1.0, "gradient_penalty": 0.0, "clip": 1.0})
+    trainer = full_trainer(config, LIBRARY[LOSS].formula, digits.images[:64], "cpu")
+    assert trainer.state()["streams"].keys() == earlier
 
 
 def test_losses_of_one_seed_are_augmented_alike(digits: ImageSet) -> None:
