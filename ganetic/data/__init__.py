@@ -2,7 +2,7 @@
 
 from ganetic.data.image_set import Annotations, ImageSet, Indices
 from ganetic.data.load import cache_directory, load_images
-from ganetic.data.roles import Partition, hold_out, partition
+from ganetic.data.roles import Partition, hold_out, partition, some_of_each_class
 from ganetic.data.source import resolved, size_of, window_of, with_size, with_window
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "partition",
     "resolved",
     "size_of",
+    "some_of_each_class",
     "window_of",
     "with_size",
     "with_window",

@@ -137,6 +137,47 @@ def hold_out(images: Annotations, share: float = 0.2, most: int = 2000) -> tuple
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
+def some_of_each_class(images: Annotations, among: Indices, count: int) -> Indices:
+    """Choose a few images of each class, whole groups such as patients; the same set always gives the same ones.
+
+    Groups come in a random order, and each is taken that still fits. Of more images a class, fewer are nearly a part.
+
+    Args:
+        images: the set.
+        among: indices of the images to choose from.
+        count: of images of each class; whole groups may leave a few less. Of a set without labels it is of all.
+
+    Returns:
+        Sorted indices.
+
+    Raises:
+        UserError: a class has fewer images, or no group that fits.
+    """
+    labels = np.zeros(images.count, np.int64) if images.labels is None else images.labels
+    names = images.class_names or ("images",)
+    _refuse_few(images.name, names, np.bincount(labels[among], minlength=len(names)), count, "has")
+    order = np.random.default_rng(0).permutation(images.count)
+    order = _by_group(order[np.isin(order, among)], images.groups)
+    groups = order if images.groups is None else images.groups[order]
+    taken, chosen = np.zeros(len(names), np.int64), []
+    for group in np.split(order, np.flatnonzero(groups[1:] != groups[:-1]) + 1):
+        own = np.bincount(labels[group], minlength=len(names))
+        if (taken + own <= count).all():
+            taken += own
+            chosen.append(group)
+    _refuse_few(images.name, names, taken, 1, "has no patient of few enough images; of it one can learn from")
+    return np.sort(np.concatenate(chosen))
+
+
+def _refuse_few(name: str, classes: tuple[str, ...], sizes: Indices, least: int, what: str) -> None:
+    few = int(sizes.argmin())
+    if sizes[few] < least:
+        raise UserError(
+            f'{name}: class "{classes[few]}" {what} {sizes[few]} images that may train; expected at least {least}; '
+            "lower per_class, or leave the class out"
+        )
+
+
 def _joined(labels: Indices) -> Indices:
     """Number classes ``(N,)`` anew, with those of a single image as one class, of which a share can be held out."""
     single = np.bincount(labels)[labels] == 1

@@ -46,12 +46,13 @@ def evaluate(
     training: Indices,
     held_out: Indices,
     inception_weights: Path | None = None,
+    features: Indices | None = None,
 ) -> Evaluation:
     """Judge generated images; the same arrays give the same verdict.
 
-    The feature net is trained on the training images. One half of the held-out images is the reference, the other half
-    the floor: what a perfect generator would score. As many generated images as each half has are measured, a random
-    part of them where there are more; copies are looked for among all.
+    The feature net is trained on the training images, or on those named. One half of the held-out images is the
+    reference, the other half the floor: what a perfect generator would score. As many generated images as each half has
+    are measured, a random part of them where there are more; copies are looked for among all.
 
     Args:
         generated: uint8 ``(N, H, W, C)``, N ≥ 16, of the size and channels of the set.
@@ -60,11 +61,13 @@ def evaluate(
         held_out: indices of those that it never saw. Below 128 the reference and the floor are halves of the whole set,
             training images included, and below 2 memorization is not judged; the notes say so.
         inception_weights: InceptionV3 weights in torch-fidelity's format, for FID and KID.
+        features: indices of the images that train the feature net; None: those that trained the generator.
 
     Raises:
         UserError: the generated images are too few or of another shape, or the weights cannot be read.
     """
-    return _judge(generated, images, training, held_out, inception_weights, known=True)
+    learnt = training if features is None else features
+    return _judge(generated, images, training, held_out, inception_weights, learnt, known=True)
 
 
 @reproducible()
@@ -112,7 +115,7 @@ def compare_folders(
         )
     order = torch.randperm(len(real.images), generator=random_stream(0, "halves of a folder")).numpy()
     learnt, others = np.array_split(order, 2)
-    found = _judge(drawn(made.images, count, seed), real, learnt, others, inception_weights, known=False)
+    found = _judge(drawn(made.images, count, seed), real, learnt, others, inception_weights, learnt, known=False)
     return found.model_copy(update={"notes": (*made.notes, *found.notes)})
 
 
@@ -123,6 +126,7 @@ def _judge(
     training: Indices,
     held_out: Indices,
     inception_weights: Path | None,
+    features: Indices,
     known: bool,
 ) -> Evaluation:
     generated, images, notes = _in_equal_channels(generated, images)
@@ -132,7 +136,7 @@ def _judge(
     n = min(len(generated), len(roles.reference), len(roles.floor))
     reference, floor = roles.reference[:n], roles.floor[:n]
     chosen = torch.randperm(len(generated), generator=random_stream(0, "evaluated"))[:n].numpy()
-    own = reference_statistics(images, (training, reference, floor), None, device)
+    own = reference_statistics(images, (features, reference, floor), None, device)
     pixels = images.images
     sides = SampleSets.of(own, generated[chosen], pixels[reference], pixels[floor], device)
     judged = known and len(held_out) > 1

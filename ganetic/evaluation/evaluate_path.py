@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ganetic.data import load_images
 from ganetic.data.source import with_window_of
 from ganetic.errors import UserError
@@ -9,7 +12,7 @@ from ganetic.evaluation.evaluate import LEAST, compare_folders, drawn, evaluate
 from ganetic.evaluation.results import Evaluation
 from ganetic.training.checkpoint import CHECKPOINTS
 from ganetic.training.config import DataSpec
-from ganetic.training.data import load_training_data
+from ganetic.training.data import TrainingData, load_training_data
 from ganetic.training.generate import find_checkpoint, generate_images
 from ganetic.training.metadata import is_training
 
@@ -48,7 +51,7 @@ def evaluate_path(
         spec = (
             config.data
             if data is None
-            else config.data.model_copy(update={"name": with_window_of(data, config.data.name)})
+            else config.data.model_copy(update={"name": with_window_of(data, config.data.name), "per_class": None})
         )
         training_data = load_training_data(spec, config.eval_images, download, config.ranks_held_out)
         known = f"{training_data.images.name}:{training_data.images.fingerprint[:12]}"
@@ -59,7 +62,7 @@ def evaluate_path(
                 "name others with --data"
             )
         images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(training_data.held_out))), seed)
-        return evaluate(images, training_data.images, training_data.training, training_data.held_out, inception_weights)
+        return _judged(images, training_data, inception_weights)
     if data is None:
         raise UserError(f"{generated}: images of a folder are compared with real ones; name them with --data")
     if data.startswith("folder:"):
@@ -67,5 +70,9 @@ def evaluate_path(
     made = load_images(f"folder:{generated}")
     images = drawn(made.images, count, seed)
     training_data = load_training_data(DataSpec(name=data, size=images.shape[1]), MOST, download)
-    found = evaluate(images, training_data.images, training_data.training, training_data.held_out, inception_weights)
+    found = _judged(images, training_data, inception_weights)
     return found.model_copy(update={"notes": (*made.notes, *found.notes)})
+
+
+def _judged(generated: NDArray[np.uint8], real: TrainingData, inception_weights: Path | None) -> Evaluation:
+    return evaluate(generated, real.images, real.training, real.held_out, inception_weights, real.features)

@@ -35,6 +35,10 @@ class DataSpec(Config):
     """Side in pixels to which images are resized; None: as they are."""
     classes: tuple[str, ...] = ()
     """Classes to train on; none: all."""
+    # Left out where it is off: configurations written without it stay what they were.
+    per_class: Annotated[Positive | None, Field(exclude_if=lambda count: count is None)] = None
+    """Images of each class that train the GAN, to see what few images do; none: all. They are whole patients, the same
+    for every seed. What is held out stays as it is, and what measures images learns from all others."""
     augmentation: tuple[str, ...] = ()
     """Changes to real images alone; in no order. The generator learns to draw them, too."""
 

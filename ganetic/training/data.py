@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganetic.data import Annotations, ImageSet, Indices, hold_out, load_images
+from ganetic.data import Annotations, ImageSet, Indices, hold_out, load_images, some_of_each_class
 from ganetic.errors import UserError
 from ganetic.gan.ada import LEAST_HELD_OUT
 from ganetic.metrics.reference import Extractor, ReferenceStatistics, reference_statistics
@@ -30,13 +30,16 @@ class TrainingData:
 
     Attributes:
         images: the set, with its classes picked and at its size.
-        training: indices of the images that train the GAN and the feature net.
+        training: indices of the images that train the GAN.
         held_out: indices of the images that it is compared with.
+        features: indices of the images that train the feature net, all that are not held out: trainings on some images
+            of a set, and on all, are measured alike.
     """
 
     images: ImageSet
     training: Indices
     held_out: Indices
+    features: Indices
 
     @property
     def training_images(self) -> NDArray[np.uint8]:
@@ -49,17 +52,22 @@ class TrainingData:
         return self.images.images[self.held_out]
 
     def reference_statistics(self, device: str) -> ReferenceStatistics:
-        """What generated images are measured with. The feature net learns from the GAN's training images.
+        """What generated images are measured with. The feature net learns from what is not held out.
 
         Distances are to held-out images; whether modes are missing is told by training images, which are all that the
         generator can know of: of other patients, held-out images may have other classes.
         """
-        order = np.random.default_rng(0).permutation(len(self.training))
-        others = np.sort(self.training[order[: len(self.held_out)]])
-        own = reference_statistics(self.images, (self.training, self.held_out, others), None, device)
+        roles = (self.features, self.held_out, self._as_many_as_held_out(self.features))
+        own = reference_statistics(self.images, roles, None, device)
+        pixels = torch.tensor(self.images.images[self._as_many_as_held_out(self.training)])
         with reproducible():
-            known = Extractor(own.weights, None, device).diversity(torch.tensor(self.images.images[others]))
+            known = Extractor(own.weights, None, device).diversity(pixels)
         return replace(own, diversity=known)
+
+    def _as_many_as_held_out(self, among: Indices) -> Indices:
+        order = np.random.default_rng(0).permutation(len(among))
+        chosen: Indices = np.sort(among[order[: len(self.held_out)]])
+        return chosen
 
 
 def load_training_data(spec: DataSpec, measured: int, download: bool = False, ranked: bool = False) -> TrainingData:
@@ -92,7 +100,8 @@ def load_training_data(spec: DataSpec, measured: int, download: bool = False, ra
             f"{images.name}: {len(training)} images to train on and {len(held_out)} held out; expected at least "
             f"{LEAST_A_SIDE} of each"
         )
-    return TrainingData(images, training, held_out)
+    learning = training if spec.per_class is None else some_of_each_class(images, training, spec.per_class)
+    return TrainingData(images, learning, held_out, training)
 
 
 def held_out_share(count: int) -> float:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganetic.data import Annotations, hold_out, partition
+from ganetic.data import Annotations, hold_out, partition, some_of_each_class
 from ganetic.data.image_set import annotations
 from ganetic.errors import UserError
 
@@ -126,3 +126,52 @@ def test_patients_who_all_have_one_image_change_nothing() -> None:
 def test_patients_with_so_many_images_that_too_few_are_left_to_compare_with_are_refused() -> None:
     with pytest.raises(UserError, match="whole patients leave 0 images to compare with; expected at least 64"):
         partition(a_set(300, None, [0] * 200 + [1] * 100), 100)
+
+
+# Some of each class
+
+
+@settings(max_examples=60, deadline=None)
+@given(sets(), st.integers(1, 12))
+def test_a_few_of_each_class_are_whole_groups_of_training_images(images: Annotations, count: int) -> None:
+    training, _ = hold_out(images)
+    try:
+        chosen = some_of_each_class(images, training, count)
+    except UserError as error:
+        assert "lower per_class" in str(error)
+        return
+    assert set(chosen) <= set(training) and len(set(chosen)) == len(chosen)
+    labels = np.zeros(images.count, int) if images.labels is None else images.labels
+    sizes = np.bincount(labels[chosen])
+    assert sizes.min() >= 1 and sizes.max() <= count
+    if images.groups is None:
+        assert set(sizes) == {count}
+    else:
+        inside = np.isin(images.groups, images.groups[chosen])
+        assert set(np.flatnonzero(inside)) == set(chosen)
+    assert np.array_equal(chosen, some_of_each_class(images, training, count))
+
+
+def test_few_images_are_a_part_of_more_where_nobody_belongs_together() -> None:
+    images = a_set(400, [0, 1] * 200)
+    training, _ = hold_out(images)
+    few, more = (some_of_each_class(images, training, count) for count in (20, 60))
+    assert set(few) < set(more)
+    assert np.diff(few).max() > 4  # no block of the set
+
+
+def test_patients_of_several_images_leave_a_class_nearly_full() -> None:
+    images = a_set(600, [0, 1] * 300, [place // 6 for place in range(600)])
+    training, _ = hold_out(images)
+    chosen = some_of_each_class(images, training, 50)
+    assert images.labels is not None
+    assert np.bincount(images.labels[chosen]).tolist() == [48, 48]
+
+
+def test_a_class_with_too_few_images_is_named() -> None:
+    images = a_set(100, [0] * 80 + [1] * 20)
+    with pytest.raises(UserError, match=r'planted: class "1" has 16 images that may train; expected at least 30'):
+        some_of_each_class(images, hold_out(images)[0], 30)
+    one = a_set(100, [0] * 50 + [1] * 50, [*range(50), *[50 + place % 2 for place in range(50)]])
+    with pytest.raises(UserError, match=r'class "1" has no patient of few enough images'):
+        some_of_each_class(one, hold_out(one)[0], 10)

@@ -1,6 +1,7 @@
 """Adaptive augmentation in a training: what moves p, what p moves, and what it leaves alone."""
 
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ganetic.reproducible import reproducible
 from ganetic.training.checkpoint import checkpoints_in, read_checkpoint, read_train_state
 from ganetic.training.config import TrainConfig
 from ganetic.training.data import held_out_share, load_training_data
+from ganetic.training.outcome import outcome
 from ganetic.training.record import read_metrics
 from ganetic.training.setup import full_trainer
 from ganetic.training.train import resume_training, train
@@ -231,6 +233,12 @@ def test_p_and_what_moves_it_are_written_down(run: Path, caplog: pytest.LogCaptu
     assert any("; p 0." in text and ", auc 0." in text for text in caplog.messages)
     state, _ = read_checkpoint(checkpoints_in(run)[-1])
     assert float(state["streams"]["ada.standing"][0]) == strengths[-1]
+
+
+def test_how_p_ended_is_said(run: Path) -> None:
+    training = train(ada_config("mlp", steps=10), LOSS, run)
+    ended = replace(training, train_state=training.train_state.model_copy(update={"strengths": (0.0, 0.4, 0.3)}))
+    assert "augmentation: p 0.30 at the end, at most 0.40 where it was measured" in outcome(ended)
 
 
 def test_where_p_does_not_move_nothing_of_it_is_written_down(run: Path) -> None:

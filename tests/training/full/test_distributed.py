@@ -12,6 +12,7 @@ from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
 from ganetic.loss.library import LIBRARY
 from ganetic.reproducible import reproducible
+from ganetic.training.config import OptimizerSpec
 from ganetic.training.parallel import SINGLE_PROCESS, DistributedContext, check_workers
 from ganetic.training.record import read_metrics
 from ganetic.training.setup import full_trainer
@@ -71,6 +72,38 @@ def test_two_processes_have_the_gradients_of_one(profile: str, tmp_path: Path) -
     for name, gradient in alone.items():
         assert torch.equal(first[name], second[name])
         assert (first[name] - gradient).abs().max() <= 1e-4 * gradient.abs().max() + 1e-12, name
+
+
+def standing(distributed: DistributedContext) -> Tensor:
+    """How adaptive augmentation stands after some steps, of images that are brighter than those held out."""
+    images = np.random.default_rng(0).integers(0, 128, (104, 32, 32, 1), dtype=np.uint8)
+    images[:24] += 128
+    ada = AugmentationSpec(kind="ada", profile="xray", adaptation_images=1_000, target=0.501)
+    rates = OptimizerSpec(generator_lr=2e-3, discriminator_lr=2e-3)
+    config = CONFIG.model_copy(update={"augmentation": ada, "optimizer": rates})
+    with reproducible():
+        trainer = full_trainer(config, LIBRARY["bce"].formula, images[:24], "cpu", distributed, images[24:])
+        for _ in range(16):
+            trainer.advance()
+    return trainer.state()["streams"]["ada.standing"]
+
+
+def standing_of_two(rank: int, folder: str) -> None:
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    torch.save(standing(DistributedContext(rank, 2)), f"{folder}/{rank}.pt")
+    distributed.barrier()
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_agree_on_p_and_have_that_of_one(tmp_path: Path) -> None:
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    spawn(standing_of_two, args=(str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    alone = standing(SINGLE_PROCESS)
+    assert torch.equal(first, second)
+    assert first[0] == alone[0] > 0
+    torch.testing.assert_close(first, alone, rtol=0, atol=1e-3)  # ranks and signs of outputs that are nearly equal
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from ganetic.metrics.clusters import cluster_labels
 from ganetic.training.config import TrainConfig
 from ganetic.training.data import load_training_data
 from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.metadata import read_metadata
 from ganetic.training.samples import SAMPLES, beside
 from ganetic.training.train import plan, resume_training, train
 from tests.training.full.conftest import LOSS, tiny
@@ -151,3 +152,23 @@ def test_so_many_images_of_a_folder_are_drawn_by_the_seed(others: str, digits32:
     assert found[0] != found[2]
     with pytest.raises(UserError, match="41 images to draw of a folder with 40"):
         evaluate_path(tmp_path / "made", data, 41)
+
+
+def test_some_images_of_each_class_train_and_all_are_measured_by_the_same(run: Path) -> None:
+    few = tiny("mlp", data={"name": "digits", "classes": ["3", "8"], "per_class": 20}, steps=10)
+    everything = tiny("mlp", data={"name": "digits", "classes": ["3", "8"]}, steps=10)
+    some, whole = (load_training_data(one.data, one.eval_images) for one in (few, everything))
+    assert (len(some.training), len(whole.training)) == (40, len(whole.features))
+    assert np.array_equal(some.held_out, whole.held_out) and np.array_equal(some.features, whole.features)
+    assert set(some.training) < set(whole.training)
+    assert plan(few, LOSS)["images"] | {"held_out": 0} == plan(everything, LOSS)["images"] | {
+        "training": 40,
+        "held_out": 0,
+    }
+    train(few, LOSS, run)
+    metadata = read_metadata(run)
+    assert metadata.config.data.per_class == 20
+    statistics = whole.reference_statistics("cpu")
+    assert (metadata.protocol, metadata.floor_fd) == (statistics.protocol, statistics.floor_fd)
+    assert "per_class" not in everything.model_dump(mode="json")["data"]
+    assert evaluate_path(run).generated > 0

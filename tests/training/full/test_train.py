@@ -337,7 +337,7 @@ def test_modes_are_those_of_training_images(digits: ImageSet) -> None:
     assert digits.labels is not None
     sevens = digits.labels == 7  # of "a patient" who is held out and has a class of his own
     shares = (
-        TrainingData(digits, np.flatnonzero(~sevens), np.flatnonzero(sevens))
+        TrainingData(digits, np.flatnonzero(~sevens), np.flatnonzero(sevens), np.flatnonzero(~sevens))
         .reference_statistics("cpu")
         .diversity.shares
     )
