@@ -129,8 +129,8 @@ def train(
     Args:
         loss: a name of the library, the path of a card, or an expression.
         config: the name of a preset, the path of a TOML file, or a configuration.
-        model: ``mlp``, ``dcgan``, ``msg-gan``, ``msg-sagan`` or one of another package; None here and below for what
-            the configuration says.
+        model: ``mlp``, ``dcgan``, ``msg-gan``, ``msg-sagan``, ``stylegan2`` or one of another package; None here
+            and below for what the configuration says.
         data: a data set, as `ganetic.data.load_images` names them; a window stands behind the name, as in
             ``folder:ct?window=-1000,400``.
         classes: names of the classes to train on, or one string of them with commas between; none for all.
@@ -165,7 +165,9 @@ def train(
     return trainings.train(chosen, loss, None if run is None else Path(run), workers, download, callback)
 
 
-def generate(path: Training | Path | str, count: int = 64, seed: int = 0) -> NDArray[np.uint8]:
+def generate(
+    path: Training | Path | str, count: int = 64, seed: int = 0, truncation: float | None = None
+) -> NDArray[np.uint8]:
     """Draw images from a trained generator.
 
     Args:
@@ -173,17 +175,21 @@ def generate(path: Training | Path | str, count: int = 64, seed: int = 0) -> NDA
         count: how many, 1 to 1,000,000.
         seed: not negative; the same checkpoint and seed give the same images on one kind of device, and the first ones
             of a larger count.
+        truncation: of `stylegan2`, from 0 to 1: the less, the nearer are images to the most common ones, and the less
+            they vary; None for images as trained.
 
     Returns:
         uint8 ``(count, H, W, C)``, C being 1 or 3.
 
     Raises:
-        UserError: there is no checkpoint, it is damaged, or a number is out of range.
+        UserError: there is no checkpoint, it is damaged or without truncation, or a number is out of range.
     """
     if not 1 <= count <= MOST_IMAGES:
         raise UserError(f"count is {count}; expected 1 to {MOST_IMAGES} images")
     _refuse_negative(seed)
-    return generate_images(find_checkpoint(_directory(path)), count, seed)
+    if truncation is not None and not 0 <= truncation <= 1:
+        raise UserError(f"truncation is {truncation}; expected 0 to 1")
+    return generate_images(find_checkpoint(_directory(path)), count, seed, truncation)
 
 
 def evaluate(

@@ -219,6 +219,12 @@ def test_generate_refuses_numbers_out_of_range(count: int, seed: int, said: str,
         ganetic.generate(finished, count, seed)
 
 
+@pytest.mark.parametrize("truncation", [-0.1, 1.1, float("nan")])
+def test_generate_refuses_a_truncation_out_of_range(truncation: float, finished: ganetic.Training) -> None:
+    with pytest.raises(ganetic.UserError, match=r"truncation is .*; expected 0 to 1"):
+        ganetic.generate(finished, truncation=truncation)
+
+
 @pytest.mark.usefixtures("in_folder")
 def test_evaluate_measures_what_generate_draws(finished: ganetic.Training) -> None:
     found = ganetic.evaluate(finished, count=32, seed=3)

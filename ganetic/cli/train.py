@@ -20,7 +20,7 @@ def train(
     loss: Annotated[str, typer.Argument(metavar="LOSS", help="A loss card, a published loss, or an expression.")],
     config: Annotated[str, typer.Option(metavar="NAME|FILE", help="A preset, or a TOML file.")] = "demo",
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="mlp, dcgan, msg-gan, msg-sagan, or a plugin.")
+        str | None, typer.Option(metavar="NAME", help="mlp, dcgan, msg-gan, msg-sagan, stylegan2, or a plugin.")
     ] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME", help="Data set; the configuration names one.")] = None,
     window: Window = None,
@@ -110,6 +110,10 @@ def generate(
     ],
     count: Annotated[int, typer.Option("-n", min=1, max=1_000_000, metavar="N", help="How many images.")] = 64,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed draws the same images.")] = 0,
+    truncation: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="X", help="Of stylegan2: below 1 images vary less and look more common."),
+    ] = None,
 ) -> None:
     """Draw images from a trained generator."""
     from ganetic.data import window_of
@@ -117,7 +121,7 @@ def generate(
 
     refuse_output(output)
     found = find_checkpoint(checkpoint)
-    files = write_images(generate_images(found, count, seed), output)
+    files = write_images(generate_images(found, count, seed, truncation), output)
     window = window_of(found.metadata.config.data.name)
     if isinstance(window, tuple):
         typer.echo(f"0 to 255 stand for {window[0]:.6g} to {window[1]:.6g} in units of the training's files", err=True)

@@ -28,7 +28,8 @@ def seeds_of(latents: Tensor, use: int) -> Tensor:
     """
     bits = latents.detach().float().contiguous().view(torch.int32).long()
     places = torch.arange(1, bits.shape[1] + 1, device=bits.device) * _GOLDEN
-    return _mixed(_mixed(bits + places).sum(1) + use)
+    seeds: Tensor = _mixed(bits + places).sum(1) + use
+    return _mixed(seeds)
 
 
 def words(seeds: Tensor, count: int) -> Tensor:
@@ -53,7 +54,8 @@ def normal(seeds: Tensor, count: int) -> Tensor:
 
 def _fraction(drawn: Tensor, shift: int) -> Tensor:
     """The bits from a place on as a float32 in [0, 1)."""
-    return (_shifted(drawn, shift) & (2**_FRACTION_BITS - 1)).float() * 2.0**-_FRACTION_BITS
+    bits: Tensor = _shifted(drawn, shift) & (2**_FRACTION_BITS - 1)
+    return bits.float() * 2.0**-_FRACTION_BITS
 
 
 def _mixed(state: Tensor) -> Tensor:
@@ -65,4 +67,5 @@ def _mixed(state: Tensor) -> Tensor:
 
 def _shifted(state: Tensor, bits: int) -> Tensor:
     """A shift to the right that fills up with zeros."""
-    return (state >> bits) & (2 ** (64 - bits) - 1)
+    shifted: Tensor = (state >> bits) & (2 ** (64 - bits) - 1)
+    return shifted

@@ -1,6 +1,6 @@
 """What a model of a full training is: settings that build a pair of nets. `ganetic.gan.models` has a file for each."""
 
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -25,6 +25,14 @@ class Nets(NamedTuple):
     """Latents ``(N, latent)`` to images or, at several scales, to a pyramid."""
     discriminator: nn.Module
     """These to logits ``(N,)``."""
+
+
+@runtime_checkable
+class Truncatable(Protocol):
+    """A generator that gives up variety for images that are nearer to the most common ones."""
+
+    def truncate(self, truncation: float) -> None:
+        """Draw images of this much variety from now on: from 0, all images alike, to 1, as trained."""
 
 
 class ModelSpec(Config):

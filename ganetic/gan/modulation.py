@@ -2,8 +2,8 @@
 
 A style scales the weights by input channel (modulation). Demodulation then divides them by output channel, so that of
 features of deviation 1 come features of deviation 1. The paper does that to the weights, and convolves each image with
-its own, as groups of one convolution. Here the features are scaled in their place, before and after one convolution with
-weights that all images share: the same sums, and the faster form on a CPU (`python -m analysis.bench_stylegan2`).
+its own, as groups of one convolution. Here the features are scaled in their place, before and after one convolution
+with weights that all images share: the same sums, and the faster form on a CPU (`python -m analysis.bench_stylegan2`).
 """
 
 import math

@@ -117,7 +117,7 @@ def _deviation(group: Tensor) -> Tensor:
 
 @torch.no_grad()
 def initialise(net: nn.Module, stream: torch.Generator) -> None:
-    """Draw every `ScaledConv2d` and `ScaledLinear` of a net from a CPU generator; biases are 0, or as the layer says."""
+    """Draw every `ScaledConv2d` and `ScaledLinear` of a net from a CPU generator; biases are 0, unless one says so."""
     for module in net.modules():
         if isinstance(module, ScaledConv2d | ScaledLinear):
             module.weight.copy_(module.drawn_deviation * torch.randn(module.weight.shape, generator=stream))

@@ -11,7 +11,7 @@ from torch import nn
 
 from ganetic.errors import UserError, typed
 from ganetic.files import refuse_impossible_directory
-from ganetic.gan.models import build
+from ganetic.gan.models import Truncatable, build
 from ganetic.reproducible import random_stream, reproducible
 from ganetic.training.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_train_state
 from ganetic.training.device import device_for_trials
@@ -71,19 +71,37 @@ def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
 
 
 @reproducible()
-def generate_images(checkpoint: Checkpoint, count: int, seed: int = 0) -> NDArray[np.uint8]:
+def generate_images(
+    checkpoint: Checkpoint, count: int, seed: int = 0, truncation: float | None = None
+) -> NDArray[np.uint8]:
     """Draw uint8 images ``(count, H, W, C)``; the same checkpoint and seed give the same images on one kind of device.
 
+    Args:
+        checkpoint: of the generator.
+        count: how many.
+        seed: of the latents.
+        truncation: how much variety there is, from 0 to 1, see `Truncatable`; None for all that was trained.
+
     Raises:
-        UserError: the checkpoint is damaged, or gives something that is no image.
+        UserError: the checkpoint is damaged, gives something that is no image, or is of a model without truncation.
     """
     device = device_for_trials()
     generator = load_generator(checkpoint, device)
+    if truncation is not None:
+        _truncate(generator, truncation, checkpoint.metadata.config.model.name)
     latents = torch.randn(count, checkpoint.metadata.config.model.latent, generator=random_stream(seed, "generate"))
     try:
         return generate(generator, latents, device)[-1].numpy()
     except NonFiniteError as error:
         raise UserError(f"{checkpoint.directory}: {error}; choose another checkpoint") from None
+
+
+def _truncate(generator: nn.Module, truncation: float, model: str) -> None:
+    if not isinstance(generator, Truncatable):
+        raise UserError(
+            f"truncation is {truncation:g}; {model} has no styles to truncate; leave it out, or train stylegan2"
+        )
+    generator.truncate(truncation)
 
 
 def refuse_output(output: Path) -> None:

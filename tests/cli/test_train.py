@@ -63,6 +63,10 @@ def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(capsys: pytest.C
         (["train", "hinge", "--model", "msg-gan", "--data", "digits", "--size", "40"], "40×40 pixels; msg-gan"),
         (["train", "hinge", "--workers", "3"], "3 workers for a batch of 8"),
         (["train", "hinge", "--data", "npz:nothing.npz"], "nothing.npz: no such file"),
+        (
+            ["generate", "nothing", "-o", "x.png", "--truncation", "1.2"],
+            "Invalid value for '--truncation': Input should be less than or equal to 1",
+        ),
         (["generate", "nothing", "-o", "x.png"], "nothing: neither a training nor one of its checkpoints"),
         (["evaluate", "nothing"], "nothing: no such training, checkpoint or folder of images"),
         (["evaluate", "."], "name them with --data"),

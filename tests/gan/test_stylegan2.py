@@ -9,7 +9,7 @@ from ganetic.gan.latent_noise import normal, seeds_of
 from ganetic.gan.model import Nets, build
 from ganetic.gan.models.stylegan2 import MEAN_OF, Block, Discriminator, Generator, StyleGan2
 from ganetic.gan.modulation import StyledLayer
-from ganetic.gan.progressive import ScaledConv2d
+from ganetic.gan.progressive import ScaledConv2d, ScaledLinear
 from ganetic.gan.step import adam, gan_step
 from ganetic.loss.compile import GanLoss
 from ganetic.loss.library import LIBRARY
@@ -61,13 +61,13 @@ def test_channels_are_the_paper_s() -> None:
 def test_a_step_is_that_of_the_reference(depth: str) -> None:
     found = nets(channels=3, depth=depth, style_mixing=0, width=1, max_channels=3)
     players = [noisy(net).double() for net in found]
-    before = [copy.deepcopy(dict(net.named_parameters())) for net in players]
+    before: list[dict[str, Tensor]] = [copy.deepcopy(dict(net.named_parameters())) for net in players]
     latents, real = drawn(8, 5).double(), torch.tanh(drawn(8, 3, 32, 32, seed=2)).double()
     assert isinstance(found.generator, Generator)
     noise = [part.double() for part in found.generator.noise(latents)]
-    expected = reference.step(*before, real, latents, noise, depth == "full", rate=1e-2)
+    expected = reference.step(before[0], before[1], real, latents, noise, depth == "full", rate=1e-2)
     updaters = (adam(players[0], 1e-2, 0, 0.99), adam(players[1], 1e-2, 0, 0.99))
-    gan_step(*players, GanLoss(LIBRARY["bce"].formula), updaters, real, latents)
+    gan_step(players[0], players[1], GanLoss(LIBRARY["bce"].formula), updaters, real, latents)
     for net, after, gradients in zip(players, expected[:2], expected[2:], strict=True):
         own = dict(net.named_parameters())
         assert own.keys() == after.keys()
@@ -150,12 +150,13 @@ def test_the_mapping_network_learns_at_a_hundredth() -> None:
     for rate in (1.0, 0.01):
         net = generator(mapping_layers=1)
         layer = net.mapping[1]
+        assert isinstance(layer, ScaledLinear)
         layer.scale, layer.bias_scale = rate * layer.scale / 0.01, rate * layer.bias_scale / 0.01
         with torch.no_grad():
             layer.weight.mul_(0.01 / rate)
         before, latents = net.mapping(drawn(50, 5)).detach(), drawn(50, 5)
         updater = adam(net.mapping, 1e-3, 0, 0.99)
-        net.mapping(latents).square().sum().backward()  # type: ignore[no-untyped-call]
+        net.mapping(latents).square().sum().backward()
         updater.step()
         moved.append((net.mapping(latents) - before).norm().item())
     assert moved[1] == pytest.approx(0.01 * moved[0], rel=0.05)
@@ -185,7 +186,7 @@ def test_any_batch_has_groups(count: int) -> None:
 def test_layout_changes_nothing() -> None:
     plain, other = nets(width=4), nets(width=4)
     for net in other:
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net.to(memory_format=torch.channels_last)
     images = plain.generator(drawn(3, 5))
     torch.testing.assert_close(images, other.generator(drawn(3, 5)))
     torch.testing.assert_close(

@@ -98,7 +98,7 @@ def discriminator(p: Parameters, images: Tensor, residual: bool) -> Tensor:
         if residual:
             skip = filtered(skip, 1)[..., ::2, ::2]
             x = (x + convolution(p[f"blocks.{block}.skip.weight"], skip, 0)) / math.sqrt(2)
-    x = torch.cat([torch.cat([group, deviation(group)], 1) for group in x.split(4)])
+    x = torch.cat([torch.cat([group, deviation(group)], 1) for group in torch.split(x, 4)])
     x = rectified(p, "gather", rectified(p, "last", x, padding=1))
     return (convolution(p["logit.weight"], x, 0) + p["logit.bias"]).flatten()
 

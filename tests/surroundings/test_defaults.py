@@ -63,7 +63,7 @@ def test_a_trial(defaults: Callable[[str], None], monkeypatch: pytest.MonkeyPatc
     assert torch.get_default_device().type == "meta"
 
 
-@pytest.mark.parametrize("model", ["mlp", "dcgan", "msg-sagan"])
+@pytest.mark.parametrize("model", ["mlp", "dcgan", "msg-sagan", "stylegan2"])
 def test_a_training(model: str, defaults: Callable[[str], None], tmp_path: Path) -> None:
     found = []
     for device in ("cpu", "meta"):

@@ -86,7 +86,12 @@ class Generator(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Map float32 ``(N, latent)`` to images ``(N, C, H, W)`` in [−1, 1]."""
-        return self.rendered(self.styles(latents), latents)
+        return self.with_styles(latents)[1]
+
+    def with_styles(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the styles ``(N, layers, latent)`` of latents ``(N, latent)``, and the images that these make."""
+        styles = self.styles(latents)
+        return styles, self.rendered(styles, latents)
 
     def styles(self, latents: Tensor) -> Tensor:
         """Return the style of every layer, ``(N, layers, latent)``; while the net trains some images have two."""
@@ -117,8 +122,8 @@ class Generator(nn.Module):
         """Return the noise of every convolution of 3×3, float32 ``(N, 1, H, W)``: one at side 4, two at each other."""
         sides = [side for side in self._sides for _ in range(2)][1:]
         drawn = normal(seeds_of(latents, _NOISE), sum(side**2 for side in sides))
-        parts = drawn.split([side**2 for side in sides], 1)
-        return [part.unflatten(1, (1, side, side)) for part, side in zip(parts, sides, strict=True)]
+        parts = torch.split(drawn, [side**2 for side in sides], 1)
+        return [part.view(-1, 1, side, side) for part, side in zip(parts, sides, strict=True)]
 
     @torch.no_grad()
     def truncate(self, truncation: float) -> None:
@@ -164,16 +169,16 @@ class RectifiedConv2d(ScaledConv2d):
         equalised: bool = True,
     ) -> None:
         super().__init__(inputs, outputs, kernel, padding, gain=1, equalised=equalised)
-        self._gain, self._halves = gain, halves
+        self._around, self._gain, self._halves = padding, gain, halves
 
     def forward(self, input: Tensor) -> Tensor:
         """Map ``(N, inputs, H, W)`` to ``(N, outputs, H', W')``."""
         assert self.bias is not None
         weight, bias = self.weight * (self.scale * self._gain), self.bias * self._gain
         if self._halves:
-            convolved = F.conv2d(smoothed(input, 1 + self.padding[0]), weight, bias, stride=2)
+            convolved = F.conv2d(smoothed(input, 1 + self._around), weight, bias, stride=2)
         else:
-            convolved = F.conv2d(input, weight, bias, padding=self.padding)
+            convolved = F.conv2d(input, weight, bias, padding=self._around)
         return F.leaky_relu(convolved, SLOPE)
 
 

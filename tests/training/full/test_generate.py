@@ -35,6 +35,21 @@ def test_a_seed_draws_the_same_images_and_the_first_of_more(finished: Training) 
     assert not np.array_equal(ten, generate_images(checkpoint, 10, seed=4))
 
 
+def test_truncation_trades_variety(tmp_path: Path) -> None:
+    checkpoint = find_checkpoint(train(tiny("stylegan2", steps=10), LOSS, tmp_path / "run").directory)
+    plain = generate_images(checkpoint, 12)
+    assert np.array_equal(generate_images(checkpoint, 12, truncation=1), plain)
+    spread = [generate_images(checkpoint, 12, truncation=share).std(0).mean() for share in (0.0, 0.3, 1.0)]
+    assert spread[0] < 1 < spread[1] < spread[2]
+    few, many = (generate_images(checkpoint, count, truncation=0.3) for count in (10, 60))
+    assert np.abs(few.astype(int) - many[:10]).max() <= 1  # the order of sums is that of the batch
+
+
+def test_a_model_without_styles_has_no_truncation(finished: Training) -> None:
+    with pytest.raises(UserError, match=r"truncation is 0\.7; dcgan has no styles to truncate; leave it out"):
+        generate_images(find_checkpoint(finished.directory), 4, truncation=0.7)
+
+
 def test_a_png_is_a_grid_and_a_directory_single_images(finished: Training, tmp_path: Path) -> None:
     images = generate_images(find_checkpoint(finished.directory), 9)
     assert write_images(images, tmp_path / "grid.png") == [tmp_path / "grid.png"]

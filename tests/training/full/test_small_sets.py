@@ -29,7 +29,7 @@ LABELS: dict[str, Callable[[int], list[int] | None]] = {
     "one image a class": lambda count: [*range(count)],
     "a class of one image": lambda count: [1] + [0] * (count - 1),
 }
-MODELS = ("mlp", "dcgan", "msg-gan", "msg-sagan")
+MODELS = ("mlp", "dcgan", "msg-gan", "msg-sagan", "stylegan2")
 SIZES = (16, 17, 40, 63, 64, 65, 71)
 EVERY = [(size, model, labels) for size in SIZES for model in MODELS for labels in LABELS]
 QUICK = [one for one in EVERY if one[::2] == (17, "unlabelled") or one[1:] == ("mlp", "one image a class")]

@@ -78,6 +78,7 @@ def assert_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
         ("dcgan", "none"),
         pytest.param("msg-sagan", "none", marks=pytest.mark.slow),
         pytest.param("msg-sagan", "xray", marks=pytest.mark.slow),
+        pytest.param("stylegan2", "none", marks=pytest.mark.slow),
     ],
 )
 def test_killed_and_resumed_it_is_bit_for_bit_the_same(model: str, profile: str, tmp_path: Path) -> None:
