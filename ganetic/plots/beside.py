@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganetic.evolution.nsga2 import Objectives, hypervolume
-from ganetic.plots.style import COLOURS, DARK, DASHES, MARKERS, plain_log_ticks, shorten, styled
+from ganetic.plots.style import COLOURS, DARK, DASHES, MARKERS, METRIC, plain_log_ticks, shorten, styled
+
+_NARROW = 35
+"""Characters under the panel of the finals."""
 
 MOST_COURSES = 6
 """Searches in one figure."""
@@ -96,7 +100,7 @@ def _held(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _label_curves(best: Axes, area: Axes, metric: str, start_fd: float, rung: str) -> None:
     best.set_yscale("log")
     plain_log_ticks(best, "y")
-    best.set_ylabel(metric)
+    best.set_ylabel(shorten(metric, METRIC))
     best.set_title(f"Best loss so far: {rung}")
     area.set_ylabel(f"dominated of ln fd < ln {start_fd:.0f}, instability < {WORST_INSTABILITY:g}")
     area.set_title("Hypervolume of the front")
@@ -131,5 +135,5 @@ def _draw_finals(axes: Axes, courses: Sequence[Course], metric: str, protocol: s
         axes.set_xscale("log")
         axes.margins(x=0.15)
         plain_log_ticks(axes, "x")
-    axes.set_xlabel(f"{metric}: mean and range")
+    axes.set_xlabel(fill(f"{shorten(metric, _NARROW)}: mean and range", _NARROW))
     axes.set_title(f"Finals: {protocol}")

@@ -19,6 +19,7 @@ from ganetic.plots.style import (
     BLUE,
     GREY,
     LIGHT,
+    METRIC,
     MONOSPACE_POINTS,
     ORANGE,
     caption,
@@ -44,8 +45,6 @@ WITHIN = 0.9
 CEILING_MARGIN = 1.15
 LEAST_CEILING = 0.05
 
-METRIC = 44
-"""Characters of a metric's name under an axis."""
 _LINE = 108
 """Characters of a formula under the figure, where there is room for so many."""
 _RING = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "color": BLACK, "markeredgewidth": 1.6}

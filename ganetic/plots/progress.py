@@ -8,7 +8,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ganetic.evolution.finals import AFTER_SEARCH
-from ganetic.plots.style import BLUE, DARK, GREEN, GREY, LIGHT, ORANGE, PURPLE, RED, SKY, plain_log_ticks, styled
+from ganetic.plots.style import (
+    BLUE,
+    DARK,
+    GREEN,
+    GREY,
+    LIGHT,
+    METRIC,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    plain_log_ticks,
+    shorten,
+    styled,
+)
 
 STATE_LOOKS = {
     "completed": (GREEN, ""),
@@ -61,7 +75,7 @@ def draw_progress(trials: pd.DataFrame, metric: str, steps: int, seeds: int, pro
         _draw_best(by_trial, count, done, best, legend)
         _draw_best(by_time, working_seconds(done) / 60, done, best, legend)
         by_trial.set_xlabel("trials finished")
-        by_trial.set_ylabel(metric)
+        by_trial.set_ylabel(shorten(metric, METRIC))
         by_trial.set_title(f"Each point a trial of {_lengths(done)} steps")
         by_time.set_xlabel("minutes at work")
         by_time.tick_params(labelleft=False)

@@ -39,6 +39,9 @@ DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*")
 """And in these."""
 
+METRIC = 44
+"""Characters of a metric's name beside an axis."""
+
 MONOSPACE_POINTS = 8 * 0.602
 """Width of a character of a caption."""
 
