@@ -257,7 +257,7 @@ def _row_label(row: dict[Hashable, Any]) -> str:
 def _finals_legend(axes: Axes) -> None:
     axes.plot([], [], "o-", color=BLUE, label="found: mean, range")
     axes.plot([], [], "s-", color=ORANGE, label="published")
-    axes.scatter([], [], marker="|", color="black", s=80, label="each seed")
+    axes.scatter([], [], marker="|", color="black", s=80, label="each training")
     _legend_below(axes)
 
 

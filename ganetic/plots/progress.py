@@ -34,7 +34,7 @@ STATE_LOOKS = {
 """Colour and hatching."""
 
 WINDOW = 50
-"""Trials whose quartiles are drawn: those that completed last."""
+"""Of so many new losses quartiles are drawn: those whose first trials completed last."""
 LEAST = 10
 """No quartiles are drawn of fewer."""
 
@@ -48,8 +48,8 @@ def draw_progress(trials: pd.DataFrame, metric: str, steps: int, seeds: int, pro
     """Draw the best loss so far against trials and minutes, over the running counts of states.
 
     There are two bands. That of the best loss reaches from the lowest to the highest of its seeds, which are too few
-    for quantiles. That of all losses reaches from quartile to quartile of the last `WINDOW` trials of the shortest
-    length that completed, around their median: only there are losses seen that nothing but the screen has chosen.
+    for quantiles. That of new losses reaches from quartile to quartile of the last `WINDOW` first trials that
+    completed, around their median; in trials of more seeds or steps only losses are seen that did well before.
 
     Args:
         trials: columns ``number``, ``kind``, ``individual``, ``seed``, ``steps``, ``state``, ``fd``, ``seconds``,
@@ -184,8 +184,8 @@ def _draw_best(
         axes.fill_between(x, best[:, 1], best[:, 2], step="post", color=BLUE, alpha=0.2, linewidth=0, label=label)
     if len(lengths) > 1:
         _scatter(axes, x[shown & ~longest], fd[shown & ~longest], LIGHT, lengths[1:])
-    shortest = shown & (steps == lengths[-1])
-    _draw_quartiles(axes, x[shortest], fd[shortest], lengths[-1])
+    first = shown & (done["kind"] == "child").to_numpy()
+    _draw_quartiles(axes, x[first], fd[first])
     axes.set_xlim(left=0)
     if shown.any():
         axes.set_yscale("log")
@@ -199,11 +199,11 @@ def _scatter(
     axes.scatter(x, fd, s=9, color=colour, label=label, zorder=2 if colour == GREY else 1)
 
 
-def _draw_quartiles(axes: Axes, x: npt.NDArray[np.float64], fd: npt.NDArray[np.float64], length: int) -> None:
+def _draw_quartiles(axes: Axes, x: npt.NDArray[np.float64], fd: npt.NDArray[np.float64]) -> None:
     low, middle, high = running_quartiles(fd).T
     if np.isnan(middle).all():
         return
-    label = f"middle half of the last {WINDOW} of {length} steps"
+    label = f"first trials of the last {WINDOW} new losses: middle half"
     axes.fill_between(x, low, high, color=ORANGE, alpha=0.25, linewidth=0, label=label, zorder=2.5)
     axes.plot(x, middle, "--", color=ORANGE, linewidth=1.5, label="their median", zorder=3)
 
