@@ -125,9 +125,34 @@ def resume(
 
 
 @app.command()
+def show(
+    run: RunArgument = None,
+    json: Json = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again whenever something has ended, until the run ends.")
+    ] = False,
+) -> None:
+    """Show what a run has found, also while it runs.
+
+    With `--watch`, Ctrl-C ends the watching; the run goes on.
+    """
+    if json and watch:
+        raise UserError("--json says once where a run stands; expected --json or --watch, not both")
+    if watch:
+        _watch(run)
+    else:
+        _show(run, json)
+
+
+def _watch(run: Path | None) -> None:
+    from ganetic.evolution.results import latest_run
+    from ganetic.report.watch import watch
+
+    watch(run or latest_run(), console())
+
+
 @without_collector()
-def show(run: RunArgument = None, json: Json = False) -> None:
-    """Show what a run has found, also while it runs."""
+def _show(run: Path | None, json: bool) -> None:
     from ganetic.report.renderers.json import to_json
     from ganetic.report.renderers.terminal import print_page
     from ganetic.report.run import run_page, run_record

@@ -2,6 +2,7 @@
 
 import fcntl
 import math
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -67,7 +68,7 @@ class Run:
     @property
     def status(self) -> Status:
         """``running`` while a driver holds its lock; ``finished`` when its finals are over; else ``stopped``."""
-        return "running" if _is_locked(self.directory) else self.status_when_idle
+        return "running" if is_at_work(self.directory) else self.status_when_idle
 
     @property
     def status_when_idle(self) -> Status:
@@ -399,11 +400,13 @@ def latest_run(root: Path = Path("runs")) -> Path:
 
 def _last_written(directory: Path) -> float:
     """While a run is being written, the write-ahead log beside its journal is newer than the journal."""
-    times = [0.0]
-    for path in directory.glob(f"{JOURNAL}*"):
+    return max((status.st_mtime for _, status in _journal_files(directory)), default=0.0)
+
+
+def _journal_files(directory: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in sorted(directory.glob(f"{JOURNAL}*")):
         with suppress(FileNotFoundError):  # the log is folded into the journal, and gone, when its writer ends
-            times.append(path.stat().st_mtime)
-    return max(times)
+            yield path, path.stat()
 
 
 def _runs_in(root: Path) -> Iterator[Path]:
@@ -420,7 +423,16 @@ def _is_of_a_search(directory: Path) -> bool:
         return True
 
 
-def _is_locked(directory: Path) -> bool:
+def last_change(directory: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what is another value whenever a run's journal has been written to: names, times and sizes of its files.
+
+    Nothing is opened, so this costs microseconds however long the run is.
+    """
+    return tuple((path.name, status.st_mtime_ns, status.st_size) for path, status in _journal_files(directory))
+
+
+def is_at_work(directory: Path) -> bool:
+    """Return whether a driver holds the lock of a run."""
     path = directory / "lock"
     if not path.exists():
         return False

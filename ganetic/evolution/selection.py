@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -38,16 +39,34 @@ def pick_card(run: Run, pick: str = "knee") -> LossCard:
     Raises:
         UserError: an unknown pick, or nobody to pick.
     """
-    finals = _rows(run.finals()) if run.status_when_idle == "finished" else []
-    candidates = [row for row in finals if not row["reference"] and _survived(run, row)]
-    if not finals:
-        candidates = _rows(run.front())
-    references = [row for row in finals if row["reference"]]
-    number = int(pick) if re.fullmatch(r"\d{1,9}", pick) else choose(candidates, references, pick, str(run.directory))
+    finals = _final_rows(run)
+    number = int(pick) if re.fullmatch(r"\d{1,9}", pick) else _picked(run, pick, finals)
     if number >= run.bred:
         raise UserError(f"{run.directory}: there is no individual {number}; expected 0 to {run.bred - 1}")
     (individual,) = _rows(run.individuals([number]))
     return _card(run, individual, finals)
+
+
+def knee_of_the_finals(run: Run) -> int | None:
+    """The number of the individual that is picked when nothing else is asked for; None before the finals are over.
+
+    It is None, too, where no finalist survived them.
+    """
+    finals = _final_rows(run)
+    with suppress(UserError):
+        return _picked(run, "knee", finals) if finals else None
+    return None
+
+
+def _final_rows(run: Run) -> list[Row]:
+    return _rows(run.finals()) if run.status_when_idle == "finished" else []
+
+
+def _picked(run: Run, pick: str, finals: Sequence[Row]) -> int:
+    candidates = [row for row in finals if not row["reference"] and _survived(run, row)]
+    if not finals:
+        candidates = _rows(run.front())
+    return choose(candidates, [row for row in finals if row["reference"]], pick, str(run.directory))
 
 
 def _survived(run: Run, row: Row) -> bool:
@@ -91,10 +110,21 @@ def choose(candidates: Sequence[Row], references: Sequence[Row], pick: str, wher
     elif pick == "stability":
         picked = min(_not_worse(candidates, references, where), key=lambda row: row["instability"])
     else:
-        across = _scaled([math.log(row["fd"]) for row in candidates])
-        up = _scaled([row["instability"] for row in candidates])
-        picked = candidates[min(range(len(candidates)), key=lambda i: math.hypot(across[i], up[i]))]
+        picked = candidates[knee([row["fd"] for row in candidates], [row["instability"] for row in candidates])]
     return int(picked["individual"])
+
+
+def knee(fds: Sequence[float], instabilities: Sequence[float]) -> int:
+    """The place of the point that is nearest to both minima.
+
+    Both axes, ln fd and instability, are scaled so that the points reach from 0 to 1.
+
+    Args:
+        fds: of at least one point.
+        instabilities: of the same points.
+    """
+    across, up = _scaled([math.log(fd) for fd in fds]), _scaled(instabilities)
+    return min(range(len(fds)), key=lambda place: math.hypot(across[place], up[place]))
 
 
 def _not_worse(candidates: Sequence[Row], references: Sequence[Row], where: str) -> Sequence[Row]:
@@ -108,7 +138,7 @@ def _not_worse(candidates: Sequence[Row], references: Sequence[Row], where: str)
     return good
 
 
-def _scaled(values: list[float]) -> list[float]:
+def _scaled(values: Sequence[float]) -> list[float]:
     """Values between 0 for the smallest and 1 for the largest."""
     low, spread = min(values), max(values) - min(values)
     return [(value - low) / (spread or 1.0) for value in values]

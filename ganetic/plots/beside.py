@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganetic.evolution.nsga2 import Objectives, hypervolume
-from ganetic.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, plain_log_ticks, shorten, styled
+from ganetic.plots.style import COLOURS, DARK, DASHES, MARKERS, METRIC, plain_log_ticks, shorten, styled
 
-COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
-"""Searches differ in these, too, for those who see no colours."""
+_NARROW = 35
+"""Characters under the panel of the finals."""
+
+MOST_COURSES = 6
+"""Searches in one figure."""
+
+_DOTS = tuple(marker for marker in MARKERS if marker != "s")
+"""Of finalists; squares are published losses."""
 
 WORST_INSTABILITY = 1.0
 """Of the hypervolume's reference point, whose fd is the untrained generator's: a loss beyond it adds nothing."""
@@ -46,7 +52,7 @@ def draw_beside(courses: Sequence[Course], metric: str, start_fd: float, rung: s
     """Draw the best loss so far and the hypervolume against training steps spent, and the finals of each search.
 
     Args:
-        courses: the searches, at most as many as there are `COLOURS`.
+        courses: the searches, at most `MOST_COURSES`.
         metric: the name of the Fréchet distance, the same for all.
         start_fd: of the untrained generator.
         rung: steps and seeds at which losses are compared, such as ``"400 steps, 3 seeds"``.
@@ -56,7 +62,7 @@ def draw_beside(courses: Sequence[Course], metric: str, start_fd: float, rung: s
         figure = Figure(figsize=(12, 4.4 + 0.16 * len(courses)))
         grid = figure.add_gridspec(1, 3, width_ratios=(3, 3, 2.4))
         best, area, marks = (figure.add_subplot(grid[0, column]) for column in range(3))
-        for course, colour, dash in zip(courses, COLOURS, _DASHES, strict=False):
+        for course, colour, dash in zip(courses, COLOURS, DASHES, strict=False):
             label = f"{course.label} ({course.trials} trials)"
             style: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 2, "label": label}
             x = np.append(course.reached["steps"].to_numpy(dtype=np.float64), course.steps) / 1000
@@ -94,7 +100,7 @@ def _held(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _label_curves(best: Axes, area: Axes, metric: str, start_fd: float, rung: str) -> None:
     best.set_yscale("log")
     plain_log_ticks(best, "y")
-    best.set_ylabel(metric)
+    best.set_ylabel(shorten(metric, METRIC))
     best.set_title(f"Best loss so far: {rung}")
     area.set_ylabel(f"dominated of ln fd < ln {start_fd:.0f}, instability < {WORST_INSTABILITY:g}")
     area.set_title("Hypervolume of the front")
@@ -105,11 +111,11 @@ def _label_curves(best: Axes, area: Axes, metric: str, start_fd: float, rung: st
 
 def _draw_finals(axes: Axes, courses: Sequence[Course], metric: str, protocol: str) -> None:
     """A row a search: its best finalist with its range, its other finalists, and the best of its references."""
-    for height, (course, colour) in enumerate(zip(courses, COLOURS, strict=False)):
+    for height, (course, colour, dot) in enumerate(zip(courses, COLOURS, _DOTS, strict=False)):
         references = course.finals[course.finals["reference"].astype(bool)]
         found = course.finals[~course.finals["reference"].astype(bool)]
-        axes.plot(found["fd"].iloc[1:], [height] * len(found.iloc[1:]), "o", color=colour, markersize=4, alpha=0.5)
-        for rows, at, mark, ink in ((references, height - 0.25, "s", GREY), (found, height, "o", colour)):
+        axes.plot(found["fd"].iloc[1:], [height] * len(found.iloc[1:]), dot, color=colour, markersize=4, alpha=0.5)
+        for rows, at, mark, ink in ((references, height - 0.25, "s", DARK), (found, height, dot, colour)):
             for row in rows.head(1).to_dict("records"):
                 axes.plot([row["fd_low"], row["fd_high"]], [at, at], color=ink, linewidth=2)
                 axes.plot([row["fd"]], [at], mark, color=ink, markersize=8)
@@ -120,7 +126,7 @@ def _draw_finals(axes: Axes, courses: Sequence[Course], metric: str, protocol: s
                     textcoords="offset points",
                     ha="center",
                     fontsize=8,
-                    color="#5a5a5a" if row["reference"] else ink,
+                    color=ink,
                 )
     axes.set_yticks(range(len(courses)), [shorten(course.label, 24) for course in courses], fontsize=8)
     axes.set_ylim(len(courses) - 0.4, -0.6)
@@ -129,5 +135,5 @@ def _draw_finals(axes: Axes, courses: Sequence[Course], metric: str, protocol: s
         axes.set_xscale("log")
         axes.margins(x=0.15)
         plain_log_ticks(axes, "x")
-    axes.set_xlabel(f"{metric}: mean and range")
+    axes.set_xlabel(fill(f"{shorten(metric, _NARROW)}: mean and range", _NARROW))
     axes.set_title(f"Finals: {protocol}")

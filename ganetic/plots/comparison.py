@@ -1,22 +1,26 @@
 """Losses on the same seeds: every training as a point of a box plot, and how fd fell while they trained."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle, islice, product
 from pathlib import Path
+from textwrap import fill
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ganetic.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, plain_log_ticks, save, shorten, styled
+from ganetic.plots.style import BLUE, ORANGE, RED, looks, plain_log_ticks, save, shorten, styled
 from ganetic.studies.comparison import Comparison
 
 _LABEL = 24
 """Characters of a loss's name."""
 
-_COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY)
-_LINES = ("-", "--", ":")
+_UPRIGHT = 44
+"""Characters that stand upright beside a panel."""
+
+_MARKED = 6
+"""At most so many points of a curve carry its marker."""
 
 
 def write_figures(comparison: Comparison) -> list[Path]:
@@ -48,7 +52,8 @@ def draw_boxes(runs: pd.DataFrame, compared_with: Sequence[str], titles: dict[st
 
     Args:
         runs: columns ``proxy``, ``loss``, ``seed``, ``state``, ``counted_fd``.
-        compared_with: losses that others are compared with; drawn in another colour, with a line at their mean.
+        compared_with: losses that others are compared with; drawn hollow and in another colour, with a line at their
+            mean.
         titles: for each proxy what was measured there.
     """
     count = runs["loss"].nunique()
@@ -72,12 +77,12 @@ def draw_curves(traces: pd.DataFrame, runs: pd.DataFrame, titles: dict[str, str]
         titles: for each proxy what was measured there.
     """
     losses = list(dict.fromkeys(runs["loss"]))
-    looks = dict(zip(losses, islice(cycle(product(_LINES, _COLOURS)), len(losses)), strict=True))
+    drawn_as = dict(zip(losses, looks(len(losses)), strict=True))
     with styled():
         figure = Figure(figsize=(1 + 7.5 * len(titles), 4.8))
         for axes, proxy in zip(_panels(figure, len(titles)), titles, strict=True):
-            _draw_curves(axes, traces[traces["proxy"] == proxy], runs[runs["proxy"] == proxy], looks)
-            axes.set_ylabel(titles[proxy])
+            _draw_curves(axes, traces[traces["proxy"] == proxy], runs[runs["proxy"] == proxy], drawn_as)
+            axes.set_ylabel(fill(titles[proxy], _UPRIGHT))
     return figure
 
 
@@ -107,7 +112,7 @@ def _draw_boxes(axes: Axes, runs: pd.DataFrame, compared_with: Sequence[str]) ->
             axes.axvline(
                 np.exp(np.log(rows["counted_fd"]).mean()), color=ORANGE, linewidth=0.8, linestyle="--", zorder=1
             )
-        _draw_points(axes, rows, height, colour)
+        _draw_points(axes, rows, height, colour, "none" if reference else colour)
     axes.set_yticks(range(len(values)), [shorten(loss, _LABEL) for loss in losses])
     axes.set_ylim(-0.6, len(values) - 0.4)
     axes.set_xscale("log")
@@ -121,26 +126,34 @@ def _draw_boxes(axes: Axes, runs: pd.DataFrame, compared_with: Sequence[str]) ->
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=2, fontsize=8)
 
 
-def _draw_points(axes: Axes, rows: pd.DataFrame, height: int, colour: str) -> None:
+def _draw_points(axes: Axes, rows: pd.DataFrame, height: int, colour: str, inside: str) -> None:
     """Spread the points over the height of a box in the order of seeds, always alike."""
     spread = np.resize((0.0, 0.12, -0.12, 0.2, -0.2, 0.06, -0.06), len(rows))
     failed = (rows["state"] != "completed").to_numpy()
     fd = rows["counted_fd"].to_numpy()
-    axes.plot(fd[~failed], height + spread[~failed], "o", color=colour, markersize=3, alpha=0.55, linestyle="")
+    axes.plot(
+        fd[~failed], height + spread[~failed], "o", color=colour, markerfacecolor=inside, markersize=3.5, alpha=0.7
+    )
     axes.plot(fd[failed], height + spread[failed], "x", color=RED, markersize=5, linestyle="")
 
 
-def _draw_curves(axes: Axes, traces: pd.DataFrame, runs: pd.DataFrame, looks: Mapping[str, tuple[str, str]]) -> None:
-    for loss in _by_mean(runs):
-        own, (line, colour) = runs[runs["loss"] == loss], looks[loss]
+def _draw_curves(
+    axes: Axes, traces: pd.DataFrame, runs: pd.DataFrame, drawn_as: Mapping[str, Mapping[str, Any]]
+) -> None:
+    for place, loss in enumerate(_by_mean(runs)):
+        own, look = runs[runs["loss"] == loss], drawn_as[loss]
         failed = int((own["state"] != "completed").sum())
         mostly = 2 * failed > len(own)
         note = f" ({failed} of {len(own)} failed{': no curve' if mostly else ''})" if failed else ""
         label = shorten(loss, _LABEL) + note
         curve = _curve(traces.iloc[:0] if mostly else traces[traces["loss"] == loss])
-        axes.plot(curve["step"], np.exp(curve["mean"]), color=colour, linestyle=line, label=label)
+        apart = -(-len(curve) // _MARKED) or 1
+        # Each begins at another point, so that markers of curves that run together do not hide one another.
+        axes.plot(
+            curve["step"], np.exp(curve["mean"]), **look, markersize=4, markevery=(place % apart, apart), label=label
+        )
         low, high = np.exp(curve["mean"] - curve["sd"]), np.exp(curve["mean"] + curve["sd"])
-        axes.fill_between(curve["step"], low, high, color=colour, alpha=0.1, linewidth=0)
+        axes.fill_between(curve["step"], low, high, color=look["color"], alpha=0.1, linewidth=0)
     axes.set_yscale("log")
     plain_log_ticks(axes, "y")
     axes.set_xlim(left=0)

@@ -11,9 +11,9 @@ from ganetic.errors import UserError, unknown
 from ganetic.evolution.config import Measure
 from ganetic.evolution.results import Run
 from ganetic.evolution.seeds import training_seed
-from ganetic.evolution.selection import pick_card
+from ganetic.evolution.selection import knee_of_the_finals, pick_card
 from ganetic.evolution.space import Rung, SpaceProxy
-from ganetic.plots.beside import COLOURS, Course, draw_beside
+from ganetic.plots.beside import MOST_COURSES, Course, draw_beside
 from ganetic.plots.loss import draw_loss
 from ganetic.plots.pareto import Protocol, draw_pareto
 from ganetic.plots.progress import draw_progress
@@ -65,7 +65,7 @@ def _pareto(run: Run) -> Figure:
         search=_budget(top.steps, top.seeds),
         finals=_budget(space.finals.steps, final_seeds),
     )
-    return draw_pareto(_named(run), front, finals, run.final_values(), protocol)
+    return draw_pareto(_named(run), front, finals, run.final_values(), protocol, knee_of_the_finals(run))
 
 
 def _named(run: Run) -> pd.DataFrame:
@@ -84,8 +84,8 @@ def _progress(run: Run) -> Figure:
 
 
 def _beside(runs: Sequence[Run]) -> Figure:
-    if len(runs) > len(COLOURS):
-        raise UserError(f"{len(runs)} runs are too many for one figure; draw at most {len(COLOURS)}")
+    if len(runs) > MOST_COURSES:
+        raise UserError(f"{len(runs)} runs are too many for one figure; draw at most {MOST_COURSES}")
     first = runs[0].config
     for run in runs[1:]:
         if _measured(run) != _measured(runs[0]):

@@ -52,9 +52,11 @@ def draw_loss(formula: Formula, name: str) -> Figure:
     """
     bce = library_loss("bce")
     mine, theirs = curves(formula), curves(bce.formula)
+    notes = _notes(formula, name)
     with styled():
-        figure = Figure(figsize=(3.1 * len(mine) + 0.6, 5.8))
-        grid = figure.add_gridspec(3, len(mine), height_ratios=(2.6, 2.6, 0.5))
+        room = 0.17 * len(notes) + 0.05
+        figure = Figure(figsize=(3.1 * len(mine) + 0.6, 5.2 + room))
+        grid = figure.add_gridspec(3, len(mine), height_ratios=(2.6, 2.6, room))
         for column, slot in enumerate(mine):
             value = figure.add_subplot(grid[0, column])
             gradient = figure.add_subplot(grid[1, column], sharex=value)
@@ -71,7 +73,7 @@ def draw_loss(formula: Formula, name: str) -> Figure:
                 value.set_ylabel("loss, scaled; 0 at d = 0")
                 gradient.set_ylabel("gradient by d, scaled")
                 value.legend(loc="best")
-        caption(figure.add_subplot(grid[2, :]), _notes(formula, name))
+        caption(figure.add_subplot(grid[2, :]), notes)
     return figure
 
 

@@ -1,5 +1,6 @@
 """The front of a search, and its finalists beside the published losses on fresh seeds."""
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,27 +10,45 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.textpath import TextPath
 from scipy.optimize import isotonic_regression
 
-from ganetic.plots.style import BLUE, GREY, ORANGE, caption, plain_log_ticks, shorten, styled
+from ganetic.evolution.selection import knee
+from ganetic.plots.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    LIGHT,
+    METRIC,
+    MONOSPACE_POINTS,
+    ORANGE,
+    caption,
+    plain_log_ticks,
+    shorten,
+    styled,
+)
 
 LABELLED = 6
 """At most so many points of the front carry their number."""
+MOST_LABELS = 10
+"""At most so many points carry their number or the name of the published loss that they are."""
 
 LABEL_HEIGHT = 0.05
 """Of the axes' height: as near as labels come to each other."""
-LABEL_SHARE = 0.3
-"""Width of the column of labels, as a share of the points' own."""
+LABEL_POINTS = 8
+"""Size of a label's letters."""
+_LEADER = 26.0
+"""Points between the longest label and the first point, for the leader."""
 
 WITHIN = 0.9
 """At least so many losses lie below the top of the axis, with the front and the published ones; others stand on it."""
 CEILING_MARGIN = 1.15
 LEAST_CEILING = 0.05
 
-METRIC = 44
-"""Characters of a metric's name under an axis."""
 _LINE = 108
-"""Characters of a formula under the figure."""
+"""Characters of a formula under the figure, where there is room for so many."""
+_RING = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "color": BLACK, "markeredgewidth": 1.6}
+"""Marks a knee."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +69,16 @@ class Protocol:
 
 
 def draw_pareto(
-    individuals: pd.DataFrame, front: pd.DataFrame, finals: pd.DataFrame, final_values: pd.DataFrame, protocol: Protocol
+    individuals: pd.DataFrame,
+    front: pd.DataFrame,
+    finals: pd.DataFrame,
+    final_values: pd.DataFrame,
+    protocol: Protocol,
+    picked: int | None = None,
 ) -> Figure:
     """Draw the search's losses with the front at the left and, once there are any, the finals at the right.
+
+    The front's knee carries a ring, and so does the finals', which is the loss that is exported; they may differ.
 
     Args:
         individuals: columns ``fd``, ``instability``, ``viable``, ``rung``, ``name``.
@@ -61,16 +87,18 @@ def draw_pareto(
             ``instability``, ``failed``, ``reference``; it may be empty.
         final_values: columns ``contestant``, ``fd``; a row for each final training.
         protocol: what to write on the axes.
+        picked: the individual that is the finals' knee; None while they are not over.
     """
     shown = _spread(front, LABELLED)
-    lines = _formulas(shown, finals)
+    width = 10 if len(finals) else 7
+    lines = _formulas(shown, finals, room=int((width - 0.9) * 72 / MONOSPACE_POINTS))
     with styled():
         height = 4.2 + 0.17 * len(lines)
-        figure = Figure(figsize=(10 if len(finals) else 7, height))
+        figure = Figure(figsize=(width, height))
         grid = figure.add_gridspec(2, 2 if len(finals) else 1, height_ratios=(4.2, 0.17 * len(lines) + 0.05))
         _draw_front(figure.add_subplot(grid[0, 0]), individuals, front, shown, protocol)
         if len(finals):
-            _draw_finals(figure.add_subplot(grid[0, 1]), finals, final_values, protocol)
+            _draw_finals(figure.add_subplot(grid[0, 1]), finals, final_values, protocol, picked)
         caption(figure.add_subplot(grid[1, :]), lines)
     return figure
 
@@ -81,18 +109,26 @@ def label_of(individual: object, name: str) -> str:
 
 
 def _spread(front: pd.DataFrame, count: int) -> pd.DataFrame:
-    """Choose rows from end to end of the front, both ends included."""
+    """Choose rows from end to end of the front, both ends and the knee included."""
     if len(front) <= count:
         return front
-    rows = sorted({round(index * (len(front) - 1) / (count - 1)) for index in range(count)})
-    return front.iloc[rows]
+    rows = [round(index * (len(front) - 1) / (count - 1)) for index in range(count)]
+    middle = _knee(front)
+    if middle not in rows:  # then it is neither end
+        rows[min(range(1, count - 1), key=lambda place: abs(rows[place] - middle))] = middle
+    return front.iloc[sorted(rows)]
 
 
-def _formulas(shown: pd.DataFrame, finals: pd.DataFrame) -> list[str]:
+def _knee(front: pd.DataFrame) -> int:
+    return knee(front["fd"].tolist(), front["instability"].tolist())
+
+
+def _formulas(shown: pd.DataFrame, finals: pd.DataFrame, room: int) -> list[str]:
     rows = [*shown.to_dict("records"), *finals.to_dict("records")]
     known = {label_of(row["individual"], row["name"]): row["readable"] for row in rows}
     width = max((len(label) for label in known), default=0)
-    return [f"{label:<{width}}  {shorten(formula, _LINE)}" for label, formula in known.items()]
+    length = min(_LINE, room - width - 2)
+    return [f"{label:<{width}}  {shorten(formula, length)}" for label, formula in known.items()]
 
 
 def _draw_front(
@@ -105,7 +141,7 @@ def _draw_front(
     within = viable["instability"] <= ceiling
     below, reached, beyond = viable[~top & within], viable[top & within], viable[~within]
     cheaper, full = f"fewer steps or seeds ({(~top).sum()})", f"all steps and seeds ({top.sum()})"
-    axes.scatter(below["fd"], below["instability"], s=9, color="#d5d5d5", label=cheaper)
+    axes.scatter(below["fd"], below["instability"], s=9, color=LIGHT, label=cheaper)
     axes.scatter(reached["fd"], reached["instability"], s=14, color=GREY, label=full)
     if len(beyond):
         label = f"instability up to {beyond['instability'].max():.2g} ({len(beyond)})"
@@ -114,12 +150,15 @@ def _draw_front(
         axes.scatter(
             published["fd"], published["instability"], s=40, marker="s", color=ORANGE, label="published", zorder=3
         )
+    middle = front.iloc[[_knee(front)]]
+    axes.plot(middle["fd"], middle["instability"], **_RING, linestyle="", label="knee", zorder=4.5)
     label = f"front ({len(front)})"
     axes.plot(front["fd"], front["instability"], "-o", color=BLUE, markersize=6, label=label, zorder=4)
     axes.set_xscale("log")
     axes.set_ylim(-0.07 * ceiling, ceiling)
     best = published.sort_values("fd").drop_duplicates("name")  # of those that a search found again and again
-    _label(axes, ((best, ORANGE), (shown[shown["name"] == ""], BLUE)))
+    own = shown[shown["name"] == ""]
+    _label(axes, ((best.head(MOST_LABELS - len(own)), ORANGE), (own, BLUE)))
     plain_log_ticks(axes, "x")
     axes.set_xlabel(f"{shorten(protocol.metric, METRIC)}  (real against real: {protocol.floor_fd:.1f})")
     axes.set_ylabel("instability")
@@ -137,42 +176,70 @@ def _label(axes: Axes, groups: Sequence[tuple[pd.DataFrame, str]]) -> None:
     """Name points in a column at the left, where no loss is, each beside its point as far as there is room."""
     points = [(row, colour) for rows, colour in groups for row in rows.to_dict("records")]
     low, high = axes.get_ylim()
+    texts = [label_of(row["individual"], row["name"]) for row, _ in points]
     wanted = [(row["instability"] - low) / (high - low) for row, _ in points]
     left, right = axes.get_xlim()
-    axes.set_xlim(left * (left / right) ** LABEL_SHARE, right)
-    for (row, colour), height in zip(points, apart(wanted, LABEL_HEIGHT), strict=True):
+    axes.set_xlim(left * (left / right) ** _column(axes, texts), right)
+    heights = apart(wanted, LABEL_HEIGHT, LABEL_HEIGHT / 2, 1 - LABEL_HEIGHT / 2)
+    for (row, colour), text, height in zip(points, texts, heights, strict=True):
         label = axes.annotate(
-            label_of(row["individual"], row["name"]),
+            text,
             (row["fd"], row["instability"]),
             xytext=(0.02, height),
             textcoords="axes fraction",
             va="center",
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 3},
             color=colour,
-            fontsize=8,
+            fontsize=LABEL_POINTS,
             zorder=5,
         )
         label.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
 
 
-def apart(wanted: Sequence[float], gap: float) -> list[float]:
-    """Places at least so far apart, as near to the wanted ones as can be (least squares), in the given order."""
+def _column(axes: Axes, texts: Sequence[str]) -> float:
+    """Width of the column of labels and of its leaders, as a share of the points' own."""
+    longest = max((TextPath((0, 0), text, size=LABEL_POINTS).get_extents().width for text in texts), default=0.0)
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    panels = len(axes.get_subplotspec().get_gridspec().get_width_ratios() or [1])  # type: ignore[union-attr]
+    whole = (figure.get_figwidth() / panels - 1.0) * 72
+    share = (longest + _LEADER) / whole
+    return share / (1 - share)
+
+
+def apart(wanted: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:
+    """Places at least so far apart, as near to the wanted ones as can be (least squares), in the given order.
+
+    Args:
+        wanted: the places.
+        gap: between neighbours.
+        low: the lowest place.
+        high: the highest place; there is room for all between the two.
+    """
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(len(wanted))
     found = np.empty(len(wanted))
-    found[order] = isotonic_regression(np.asarray(wanted, dtype=float)[order] - steps).x + steps
+    free = isotonic_regression(np.asarray(wanted, dtype=float)[order] - steps).x
+    # What is best within bounds is what is best without, moved to the bounds.
+    found[order] = np.clip(free, low, high - steps[-1:].sum()) + steps
     return [float(place) for place in found]
 
 
-def _draw_finals(axes: Axes, finals: pd.DataFrame, values: pd.DataFrame, protocol: Protocol) -> None:
+def _draw_finals(
+    axes: Axes, finals: pd.DataFrame, values: pd.DataFrame, protocol: Protocol, picked: int | None
+) -> None:
     rows = finals.sort_values("fd", ascending=False, na_position="first").to_dict("records")
     for height, row in enumerate(rows):
         colour = ORANGE if row["reference"] else BLUE
         axes.plot([row["fd_low"], row["fd_high"]], [height, height], color=colour, linewidth=2)
         axes.plot([row["fd"]], [height], "s" if row["reference"] else "o", color=colour, markersize=8)
+        if picked is not None and row["individual"] == picked:
+            axes.plot([row["fd"]], [height], **_RING, linestyle="", label="knee, picked", zorder=4)
         seeds = values.loc[values["contestant"] == row["contestant"], "fd"].dropna().tolist()
         axes.plot(seeds, [height] * len(seeds), "|", color="black", markersize=9)
-    axes.set_yticks(range(len(rows)), [_row_label(row) for row in rows])
+    labels = [_row_label(row) for row in rows]
+    # Small and tight, so that a name stands nearer to its own instability than to that of the row above.
+    axes.set_yticks(range(len(rows)), labels, fontsize=LABEL_POINTS, linespacing=1.1)
     axes.set_ylim(-0.6, len(rows) - 0.2)
     axes.set_xscale("log")
     plain_log_ticks(axes, "x")
@@ -190,7 +257,7 @@ def _row_label(row: dict[Hashable, Any]) -> str:
 def _finals_legend(axes: Axes) -> None:
     axes.plot([], [], "o-", color=BLUE, label="found: mean, range")
     axes.plot([], [], "s-", color=ORANGE, label="published")
-    axes.scatter([], [], marker="|", color="black", s=80, label="each seed")
+    axes.scatter([], [], marker="|", color="black", s=80, label="each training")
     _legend_below(axes)
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -15,15 +17,42 @@ from ganetic.files import whole
 FORMATS = ("png", "svg", "pdf")
 
 # The palette of Okabe & Ito, https://jfly.uni-koeln.de/color/
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, GREY = (
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK = (
     "#0072b2",
     "#e69f00",
     "#009e73",
     "#d55e00",
     "#cc79a7",
     "#56b4e9",
-    "#8c8c8c",
+    "#000000",
 )
+
+# Greys stand for what is in the background. To those who see no green or no red GREEN and PURPLE look like GREY.
+DARK, GREY, LIGHT = "#4d4d4d", "#8c8c8c", "#d5d5d5"
+
+COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK)
+"""Colours of things of one kind, in this order."""
+
+DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
+"""Lines differ in these, too, for those who see no colours, and in print."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*")
+"""And in these."""
+
+METRIC = 44
+"""Characters of a metric's name beside an axis."""
+
+MONOSPACE_POINTS = 8 * 0.602
+"""Width of a character of a caption."""
+
+
+def looks(count: int) -> list[dict[str, Any]]:
+    """Return colour, dashes and marker of things of one kind, as `matplotlib.axes.Axes.plot` takes them.
+
+    The three cycles have lengths without common divisor, so that hundreds of things differ.
+    """
+    table = zip(cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False)
+    return [{"color": colour, "linestyle": dash, "marker": marker} for colour, dash, marker in islice(table, count)]
 
 
 @contextmanager

@@ -69,6 +69,7 @@ def trials() -> pd.DataFrame:
             "number": range(6),
             "kind": "child",
             "individual": [0, 1, 0, 2, 3, 4],
+            "seed": 7,
             "steps": [400, 400, 400, 400, 200, 400],
             "state": states,
             "fd": [100.0, 500.0, 64.0, 800.0, 10.0, np.nan],

@@ -1,9 +1,16 @@
 import numpy as np
-from hypothesis import given
+import pandas as pd
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
-from ganetic.plots.pareto import LABELLED, Protocol, apart, draw_pareto, label_of
+from ganetic.evolution.selection import knee
+from ganetic.loss.library import LIBRARY
+from ganetic.plots.pareto import LABELLED, MOST_LABELS, Protocol, apart, draw_pareto, label_of
+from tests.plots.extents import cut_off, overlapping
 from tests.plots.frames import final_values, finals, front, individuals
 
 PROTOCOL = Protocol("fd@mnist5k-cnn64/2k", 2.34, "400 steps, 3 seeds", "800 steps, 3 seeds")
@@ -80,6 +87,94 @@ def test_labels_keep_their_distance_and_their_order(wanted: list[float]) -> None
     assert all(np.diff(np.asarray(found)[order]) >= 0.05 - 1e-9)
     if all(np.diff(np.sort(wanted)) >= 0.05):
         assert np.allclose(found, wanted)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_labels_stay_within_bounds_as_near_to_their_points_as_they_can(wanted: list[float]) -> None:
+    found = np.asarray(apart(wanted, 0.05, 0.025, 0.975))
+    assert found.min() >= 0.025 - 1e-9 and found.max() <= 0.975 + 1e-9
+    order = np.argsort(wanted, kind="stable")
+    assert all(np.diff(found[order]) >= 0.05 - 1e-9)
+    rank = np.arange(len(wanted))
+    # Another way that keeps order, distance and bounds is no nearer: evenly spread over all the height.
+    spread = np.empty(len(wanted))
+    spread[order] = np.linspace(0.025, 0.975, len(wanted)) if len(wanted) > 1 else 0.5
+    assert np.square(found - wanted).sum() <= np.square(spread - wanted).sum() + 1e-9, rank
+
+
+def crowded(count: int) -> Figure:
+    """Draw a front of which all points lie at the bottom, and as many published losses as there are, beside it."""
+    table, edge = individuals(200), front(count)
+    named = table["viable"] & (table["rung"] == 2)
+    names = [*LIBRARY, *[""] * 200][: int(named.sum())]
+    table.loc[named, "name"] = names
+    table.loc[named, "instability"] = 0.001
+    return draw_pareto(table, edge.assign(instability=0.002 - 1e-5 * np.arange(count)), *no_finals(), PROTOCOL)
+
+
+def no_finals() -> tuple[pd.DataFrame, pd.DataFrame]:
+    return finals().iloc[:0], final_values().iloc[:0]
+
+
+def annotations(axes: Axes) -> list[Annotation]:
+    return [text for text in axes.texts if isinstance(text, Annotation)]
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_at_most_ten_labels_and_none_on_another_or_on_a_point(count: int) -> None:
+    figure = crowded(count)
+    assert cut_off(figure) == []
+    axes = figure.axes[0]
+    labels = annotations(axes)
+    assert len(labels) == MOST_LABELS == 10 < len(LIBRARY) + min(count, LABELLED)
+    boxes = [(label.get_text(), super(Annotation, label).get_window_extent()) for label in labels]
+    assert overlapping(boxes) == []
+    points = np.concatenate([np.asarray(drawn.get_offsets()) for drawn in axes.collections])
+    pixels = axes.transData.transform(points)
+    for text, box in boxes:
+        assert box.x0 > axes.bbox.x0 and box.y0 > axes.bbox.y0, f"{text} is within the axes"
+        assert box.x1 < pixels[:, 0].min(), f"{text} stands left of all points"
+
+
+@given(st.lists(st.tuples(st.floats(1, 1e4), st.floats(0, 5)), min_size=1, max_size=12), st.booleans())
+@settings(max_examples=50)
+def test_the_knee_is_the_nearest_to_both_minima(points: list[tuple[float, float]], ranked: bool) -> None:
+    table = np.array(sorted(points) if ranked else points)
+    scaled = np.stack([np.log(table[:, 0]), table[:, 1]], axis=1)
+    spread = np.ptp(scaled, axis=0)
+    scaled = (scaled - scaled.min(axis=0)) / np.where(spread == 0, 1, spread)
+    distances = np.linalg.norm(scaled, axis=1)
+    assert distances[knee(table[:, 0].tolist(), table[:, 1].tolist())] == pytest.approx(distances.min(), rel=1e-9)
+
+
+def ring(axes: Axes, label: str) -> list[tuple[float, float]]:
+    found = [line for line in axes.lines if line.get_label() == label]
+    return [tuple(map(float, point)) for line in found for point in np.asarray(line.get_xydata())]
+
+
+def test_the_knee_is_marked_and_named() -> None:
+    edge = front(40).assign(instability=0.01 + 0.49 * 0.5 ** np.arange(40))
+    # Of 40 points six are named; the knee is none of those that are evenly spread.
+    search, final, _ = draw_pareto(individuals(), edge, finals(), final_values(), PROTOCOL, picked=33).axes
+    across = np.log(edge["fd"]) - np.log(40)
+    up = edge["instability"] - edge["instability"].min()
+    middle = int(np.argmin(np.hypot(across / across.max(), up / up.max())))
+    assert ring(search, "knee") == [(edge["fd"][middle], edge["instability"][middle])]
+    labels = [label.get_text() for label in annotations(search)]
+    assert f"#{100 + middle}" in labels and {"#100", "#139"} <= set(labels) and len(labels) == LABELLED
+    assert ring(final, "knee, picked") == [(66.0, 0.0)]
+
+
+def test_no_pick_is_marked_before_the_finals_are_over() -> None:
+    final = draw_pareto(individuals(), front(), finals(), final_values(), PROTOCOL).axes[1]
+    assert ring(final, "knee, picked") == []
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_nothing_is_cut_off_at_the_size_that_it_has(final: bool) -> None:
+    long = Protocol("fd@" + "a-long-name-of-images-" * 4, 2.34, "400 steps, 3 seeds", "800 steps, 3 seeds")
+    tables = (finals(), final_values()) if final else no_finals()
+    assert cut_off(draw_pareto(individuals(), front(), *tables, long)) == []
 
 
 def test_labels() -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganetic.callbacks import Progress, ProgressCallback, TopIndividual
+from ganetic.report.progress.terminal import Parts, redraws
 
 REFRESH_SECONDS = 0.25
 """The live display is drawn at most this often."""
@@ -20,11 +21,17 @@ LINE_SECONDS = 10.0
 
 _TOP = 5
 
+_BAR = 32
+"""Columns of a bar, where there is room for so many."""
+
 
 @contextmanager
 def progress_on(console: Console) -> Iterator[ProgressCallback[Progress]]:
-    """Show on a console what the callback is told: a live display on a terminal, plain lines in a file or a pipe."""
-    if not console.is_terminal:
+    """Show on a console what the callback is told: a live display on a terminal, plain lines elsewhere.
+
+    A file or a pipe gets plain lines, and a terminal that cannot draw over what it has drawn.
+    """
+    if not redraws(console):
         yield PlainProgress(console)
         return
     with closing(RichProgress(console)) as live:
@@ -122,12 +129,12 @@ class PlainProgress(ProgressCallback[Progress]):
 
 
 def display(progress: Progress, pace: Pace) -> RenderableType:
-    """Lay out where a search stands for a terminal of 80 columns or more."""
-    parts: list[RenderableType] = [_bar(progress), Text(_speed(progress, pace))]
+    """Lay out where a search stands for a terminal of 60 columns or more."""
+    parts: list[RenderableType] = [_bar(progress), Parts(_speed(progress, pace))]
     duplicates, rejected = _split(progress.rejections)
     for title, counts in (("trials", progress.states), ("duplicates avoided", duplicates), ("rejected", rejected)):
         if counts:
-            parts.append(Text(f"{title}: {counts_line(counts)}"))
+            parts.append(Parts(_counted(counts), f"{title}: "))
     if progress.top:
         parts.append(_top_table(progress.top))
     return Group(*parts)
@@ -135,7 +142,7 @@ def display(progress: Progress, pace: Pace) -> RenderableType:
 
 def plain_line(progress: Progress, pace: Pace) -> str:
     """Say in one line where a search stands."""
-    parts = [f"{progress.phase}: {_done(progress)}", _speed(progress, pace)]
+    parts = [f"{progress.phase}: {_done(progress)}", ", ".join(_speed(progress, pace))]
     if progress.states:
         parts.append(counts_line(progress.states))
     if progress.rejections:
@@ -160,13 +167,12 @@ def duration(seconds: float) -> str:
 def _bar(progress: Progress) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True)
+    grid.add_column(max_width=_BAR)
     grid.add_column(no_wrap=True)
     # Without a target the bar pulses by the clock of the search, so that drawing it twice gives the same bar.
     bar = ProgressBar(
         total=progress.target,
         completed=progress.finished,
-        width=32,
         pulse=progress.target is None,
         animation_time=progress.elapsed_seconds,
     )
@@ -179,20 +185,29 @@ def _done(progress: Progress) -> str:
     return f"{progress.finished}{target} trials"
 
 
-def _speed(progress: Progress, pace: Pace) -> str:
+def _speed(progress: Progress, pace: Pace) -> list[str]:
     parts = [duration(progress.elapsed_seconds)]
     if pace.per_second is not None:
-        parts.append(f"{pace.per_second * 60:.0f} trials/min")
+        parts.append(f"{_rate(pace.per_second * 60)} trials/min")
     if pace.seconds_left is not None and pace.seconds_left > 0:
         parts.append(f"{duration(pace.seconds_left)} left")
     parts.append(f"{progress.running} of {progress.slots} workers busy")
-    return ", ".join(parts)
+    return parts
+
+
+def _rate(a_minute: float) -> str:
+    """Write a rate with two digits at least: one trial in five minutes is not none."""
+    return f"{a_minute:.0f}" if a_minute >= 10 else f"{a_minute:.2g}"
 
 
 def counts_line(counts: Mapping[str, int]) -> str:
     """Write counts in one line, the largest first."""
+    return ", ".join(_counted(counts))
+
+
+def _counted(counts: Mapping[str, int]) -> list[str]:
     most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in most)
+    return [f"{count} {name.replace('_', ' ')}" for name, count in most]
 
 
 def _split(rejections: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
+from ganetic.report.progress.terminal import redraws
+
 
 class ConsoleHandler(logging.Handler):
-    """Prints every record's message as a line; on a terminal it is wrapped, and stands above a live display.
+    """Prints every record's message as a line; where there is a live display it is wrapped, and stands above it.
 
     Args:
         console: where the display is drawn, too.
@@ -21,7 +23,7 @@ class ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message; where that cannot be, such as on a full disk, the work ends like with any other print."""
-        self._console.print(Text(record.getMessage()), soft_wrap=not self._console.is_terminal)
+        self._console.print(Text(record.getMessage()), soft_wrap=not redraws(self._console))
 
 
 @contextmanager

@@ -12,12 +12,16 @@ from rich.text import Text
 
 from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.report.progress.search import LINE_SECONDS, REFRESH_SECONDS, duration
+from ganetic.report.progress.terminal import Parts, redraws
 
 
 @contextmanager
 def training_progress_on(console: Console) -> Iterator[ProgressCallback[TrainingProgress]]:
-    """Show on a console what the callback is told: a live bar on a terminal, plain lines in a file or a pipe."""
-    if not console.is_terminal:
+    """Show on a console what the callback is told: a live bar on a terminal, plain lines elsewhere.
+
+    A file or a pipe gets plain lines, and a terminal that cannot draw over what it has drawn.
+    """
+    if not redraws(console):
         yield PlainTraining(console)
         return
     with closing(LiveTraining(console)) as live:
@@ -26,6 +30,10 @@ def training_progress_on(console: Console) -> Iterator[ProgressCallback[Training
 
 def standing_line(progress: TrainingProgress) -> str:
     """Write where a training stands: images a second, time left, the last distances."""
+    return ", ".join(_standing(progress))
+
+
+def _standing(progress: TrainingProgress) -> list[str]:
     parts = [f"step {progress.step}/{progress.steps}"]
     made = progress.step - progress.first
     if made > 0 and progress.elapsed_seconds > 0:
@@ -38,7 +46,7 @@ def standing_line(progress: TrainingProgress) -> str:
         parts.append(f"augmentation p {progress.p:.2f}")
     if progress.failure is not None:
         parts.append(progress.failure.replace("_", " "))
-    return ", ".join(parts)
+    return parts
 
 
 class PlainTraining(ProgressCallback[TrainingProgress]):
@@ -96,5 +104,5 @@ def bar(progress: TrainingProgress) -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1)
-    grid.add_row(ProgressBar(total=progress.steps, completed=progress.step, width=24), Text(standing_line(progress)))
+    grid.add_row(ProgressBar(total=progress.steps, completed=progress.step, width=24), Parts(_standing(progress)))
     return grid

@@ -3,6 +3,7 @@ import logging
 from collections.abc import Mapping
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from ganetic.callbacks import Phase, Progress, TopIndividual
@@ -69,6 +70,46 @@ def test_display_fits_eighty_columns_and_says_everything() -> None:
         assert part in text
     assert "#5" not in text, "only the best five are shown"
     assert len(lines) == 5 + 1 + 5
+
+
+WORDY = {
+    "no_separation": 123456,
+    "no_gradient": 98765,
+    "wrong_direction": 4321,
+    "vanishing": 999,
+    "non_finite": 87,
+    "too_large": 6,
+}
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_no_width_cuts_a_number_or_parts_it_from_what_it_counts(width: int) -> None:
+    pace = Pace()
+    pace.update(progress(finished=100_000, seconds=50.0, target=1_000_000, rejections=WORDY))
+    last = progress(finished=234_567, seconds=36_000.0, target=1_000_000, rejections=WORDY)
+    pace.update(last)
+    console = Console(file=io.StringIO(), width=width)
+    with console.capture() as capture:
+        console.print(display(last, pace))
+    lines = capture.get().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    whole = ["234567/1000000 trials", "10:00 h", "225 trials/min", "2 of 2 workers busy", "30 completed"]
+    for part in [*whole, *(f"{count} {name.replace('_', ' ')}" for name, count in WORDY.items())]:
+        assert any(part in line for line in lines), f"{part} is broken or cut"
+    assert all("…" not in line or line.lstrip().startswith("#") for line in lines), "only formulas are cut"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_the_bar_gives_way_to_the_numbers_and_is_never_longer_than_it_was(width: int) -> None:
+    (line, *_) = rendered(width, progress(finished=1_000_000, target=1_000_000))
+    assert line.count("━") == {60: 26, 80: 32, 200: 32}[width]
+
+
+def test_a_slow_rate_is_not_none() -> None:
+    pace = Pace()
+    pace.update(progress(finished=0, seconds=0.0))
+    pace.update(progress(finished=1, seconds=290.0))
+    assert "0.21 trials/min" in plain_line(progress(finished=1, seconds=290.0), pace)
 
 
 def test_display_without_target_or_results() -> None:
