@@ -9,6 +9,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"api"},
+    {"publishing"},
     {"report", "plots"},
     {"studies"},
     {"evolution", "evaluation"},
