@@ -17,8 +17,8 @@ LAYERS = (
     {"callbacks"},
     {"jobs", "gan", "metrics", "stats"},
     {"loss", "data", "reproducible"},
-    {"formats"},
-    {"config", "files", "interrupt", "registry"},
+    {"doctor", "formats"},
+    {"config", "files", "interrupt", "registry", "shipped"},
     {"errors"},
 )
 

@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
+from ganetic.cli import completion
 from ganetic.cli.app import app
 from ganetic.cli.options import Download
 
 
 @app.command()
 def publish(
-    training: Annotated[Path, typer.Argument(metavar="TRAINING", help="A training, for its best, or a checkpoint.")],
+    training: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRAINING", help="A training, for its best, or a checkpoint.", autocompletion=completion.trainings
+        ),
+    ],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new directory.")],
     onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx as well; needs ganetic[onnx].")] = False,
     data_licence: Annotated[

@@ -2,9 +2,10 @@
 
 from ganetic.data.data_source import Origin
 from ganetic.data.image_set import Annotations, ImageSet, Indices
-from ganetic.data.load import cache_directory, load_images
+from ganetic.data.load import load_images
 from ganetic.data.roles import Partition, hold_out, partition
 from ganetic.data.source import origin_of, resolved, size_of, window_of, with_size, with_window
+from ganetic.files import cache_directory
 
 __all__ = [
     "Annotations",

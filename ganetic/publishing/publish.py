@@ -3,18 +3,20 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 import ganetic
 from ganetic.data import Origin, origin_of
 from ganetic.errors import UserError
 from ganetic.evaluation.evaluate_path import evaluate_checkpoint, training_data_for
 from ganetic.files import not_written, refuse_impossible_directory
-from ganetic.loss.card import LossCard, card_text, read_card
+from ganetic.loss.card import card_text, read_card
 from ganetic.publishing.config_text import config_text
 from ganetic.publishing.generator_config import CONFIG, PUBLISHED, WEIGHTS, GeneratorConfig
 from ganetic.publishing.load import load_generator
@@ -88,7 +90,7 @@ def _publication(checkpoint: Checkpoint, data_licence: str | None, download: boo
     return Publication(
         checkpoint=checkpoint,
         train_state=read_train_state(checkpoint.directory),
-        card=_loss_card(checkpoint),
+        card=read_card(checkpoint.directory.parent.parent / LOSS),
         evaluation=evaluate_checkpoint(checkpoint, training_data, seed=SEED),
         images=training_data.images,
         trained_on=len(training_data.training),
@@ -101,17 +103,12 @@ def _origin(name: str, told: str | None) -> Origin:
     return origin if told is None else replace(origin, licence=" ".join(told.split()))
 
 
-def _loss_card(checkpoint: Checkpoint) -> LossCard:
-    run = checkpoint.directory.parent.parent
-    return read_card(run / LOSS)
-
-
 def _write(publication: Publication, directory: Path, onnx: bool) -> None:
     """Write all files aside, and rename their folder into place."""
     aside = directory.with_name(f".{directory.name}.{os.getpid()}")
     try:
         aside.mkdir(parents=True)
-        _write_generator(publication.checkpoint, aside)
+        write_generator(aside, read_part(publication.checkpoint.directory, "average"), _config(publication.checkpoint))
         apart = export_onnx(load_generator(aside), aside / ONNX) if onnx else None
         write_png(aside / SAMPLES, grid(torch.tensor(generate_images(publication.checkpoint, SHOWN, SEED))))
         texts = {
@@ -128,11 +125,23 @@ def _write(publication: Publication, directory: Path, onnx: bool) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _write_generator(checkpoint: Checkpoint, folder: Path) -> None:
+def write_generator(folder: Path, weights: Mapping[str, Tensor], config: GeneratorConfig) -> None:
+    """Write what `load_generator` reads into a folder.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
+    (folder / WEIGHTS).write_bytes(
+        save(tensors, {"format": "pt"})
+    )  # safetensors' own file could be read by nobody else
+    stored = PUBLISHED.stamped(config.model_dump(mode="json"))
+    (folder / CONFIG).write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _config(checkpoint: Checkpoint) -> GeneratorConfig:
     metadata = checkpoint.metadata
-    weights = {name: tensor.contiguous() for name, tensor in read_part(checkpoint.directory, "average").items()}
-    (folder / WEIGHTS).write_bytes(save(weights, {"format": "pt"}))  # by safetensors itself, nobody else might read it
-    config = GeneratorConfig(
+    return GeneratorConfig(
         model=metadata.config.model,
         size=metadata.size,
         channels=metadata.channels,
@@ -141,5 +150,3 @@ def _write_generator(checkpoint: Checkpoint, folder: Path) -> None:
         step=checkpoint.step,
         ganetic=ganetic.__version__,
     )
-    stored = PUBLISHED.stamped(config.model_dump(mode="json"))
-    (folder / CONFIG).write_text(json.dumps(stored, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
