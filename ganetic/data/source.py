@@ -102,6 +102,8 @@ def origin_of(name: str) -> Origin:
     """
     source = Source.parse(name)
     kind, place = (source.kind, source.place) if source.kind else (source.place, "")
+    if kind not in DATA:
+        raise unknown("data set", kind, DATA.names())
     return DATA[kind]().origin(DataRequest(kind, place))
 
 

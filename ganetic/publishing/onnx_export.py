@@ -1,7 +1,7 @@
 """A generator as an ONNX file, checked against torch. The extra ``[onnx]`` brings what this needs."""
 
+import math
 import warnings
-from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -32,10 +32,15 @@ def refuse_without_onnx() -> None:
         import onnxscript  # noqa: F401, PLC0415
 
 
+@torch.no_grad()
 def export_onnx(generator: PublishedGenerator, path: Path) -> float:
     """Write a generator as one ONNX file, with its weights inside, and compare it with torch.
 
     The input ``latents`` is float32 ``(batch, latent)``, the output ``images`` float32 ``(batch, C, H, W)``.
+
+    Args:
+        generator: is changed: spectral norm becomes part of its weights, as it is in evaluation mode.
+        path: of the file.
 
     Returns:
         The largest difference of a number of an image, of the latents of seed 0.
@@ -44,10 +49,12 @@ def export_onnx(generator: PublishedGenerator, path: Path) -> float:
         UserError: onnxruntime gives other images.
     """
     refuse_without_onnx()
+    expected = [generator(generator.latents(count)) for count in CHECKED]
+    _bake(generator)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's exporter, about itself
         torch.onnx.export(
-            _without_parametrizations(generator),
+            generator,
             (generator.latents(_EXPORTED),),
             path,
             input_names=[INPUT],
@@ -57,30 +64,7 @@ def export_onnx(generator: PublishedGenerator, path: Path) -> float:
             external_data=False,
             verbose=False,
         )
-    return _checked(generator, path)
-
-
-def _without_parametrizations(generator: PublishedGenerator) -> nn.Module:
-    """A copy whose spectral norm is part of the weights, as it is in evaluation mode."""
-    copy = deepcopy(generator)
-    for module in copy.modules():
-        if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):  # type: ignore[arg-type]
-                parametrize.remove_parametrizations(module, name)
-    return copy.requires_grad_(False).eval()
-
-
-def _checked(generator: PublishedGenerator, path: Path) -> float:
-    import onnxruntime  # noqa: PLC0415 - an extra
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    apart = 0.0
-    for count in CHECKED:
-        latents = generator.latents(count)
-        (images,) = session.run([OUTPUT], {INPUT: latents.numpy()})
-        apart = max(apart, _apart(generator(latents), torch.from_numpy(images)))
+    apart = max(map(_apart, expected, _by_onnxruntime(generator, path)))
     if not apart <= MOST_APART:
         raise UserError(
             f"{path.name}: onnxruntime's images are {apart:.2g} from torch's, at most {MOST_APART:g} was expected; "
@@ -89,7 +73,24 @@ def _checked(generator: PublishedGenerator, path: Path) -> float:
     return apart
 
 
+def _bake(generator: nn.Module) -> None:
+    # Not on a copy: copies share the class of a parametrised module, from which this deletes the parameter.
+    for module in generator.modules():
+        if parametrize.is_parametrized(module):
+            for name in list(module.parametrizations):  # type: ignore[arg-type]
+                parametrize.remove_parametrizations(module, name)
+    generator.requires_grad_(False)
+
+
+def _by_onnxruntime(generator: PublishedGenerator, path: Path) -> list[Tensor]:
+    import onnxruntime  # noqa: PLC0415 - an extra
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    given = (generator.latents(count).numpy() for count in CHECKED)
+    return [torch.from_numpy(session.run([OUTPUT], {INPUT: latents})[0]) for latents in given]
+
+
 def _apart(expected: Tensor, found: Tensor) -> float:
-    if found.shape != expected.shape:
-        return float("inf")
-    return float((found - expected).abs().max())
+    return float((found - expected).abs().max()) if found.shape == expected.shape else math.inf
