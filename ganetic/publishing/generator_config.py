@@ -24,7 +24,7 @@ class GeneratorConfig(Config):
     """The nets of which it is the generator."""
     size: Annotated[int, Field(ge=8, le=1024)]
     """Side of the images in pixels."""
-    channels: Literal[1, 3]
+    channels: Annotated[int, Field(ge=1, le=3)]
     """1 for grey images, 3 for colour."""
     loss: str
     """The name of the loss that it was trained with; ``loss.json`` says which that is."""

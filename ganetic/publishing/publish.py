@@ -69,8 +69,8 @@ def publish(
     publication = _publication(checkpoint, data_licence, download)
     if publication.copies and not despite_copies:
         raise UserError(
-            f"{checkpoint.directory}: copies training images ({publication.copies}); train with more images or fewer "
-            "steps, or use --despite-copies, which the card will say"
+            f"{checkpoint.directory}: copies training images ({publication.copies}); look at them, train with more "
+            "images or fewer steps, or use --despite-copies, which the card will say"
         )
     _write(publication, directory, onnx)
     return directory

@@ -18,7 +18,7 @@ checkpoint_every = 10
 eval_images = 32
 
 [data]
-name = "histology"
+name = "mnist5k"
 size = 32
 
 [model]
@@ -58,8 +58,8 @@ def test_a_newcomer_publishes_a_generator(tmp_path: Path, environment: dict[str,
     assert said == [f"out/{name}" for name in sorted(path.name for path in (tmp_path / "out").iterdir())]
     assert "out/model.onnx" in said
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
-    assert "license_name: no-known-copyright-restrictions" in card
-    assert "histology is one slide of one person" in card
+    assert "license: cc-by-sa-3.0" in card
+    assert "- ylecun/mnist" in card
     assert "| input | `latents` | float32, drawn from N(0, 1) | (batch, 128) |" in card
     run(sys.executable, "-c", LIGHT, ALLOWED, "out", "images.npy")
     assert float(run(sys.executable, "-c", ONNX, "out")) < 1e-4

@@ -4,6 +4,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,11 +35,11 @@ from tests.training.full.conftest import LOSS, tiny
 FILES = ["README.md", "config.json", "loss.json", "model.safetensors", "samples.png", "training.toml"]
 
 
-def front(folder: Path) -> dict[str, object]:
+def front(folder: Path) -> dict[str, Any]:
     """The metadata of a card, as programs read them."""
     found = re.match(r"---\n(.*?)^---\n", (folder / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
     assert found
-    data: dict[str, object] = yaml.safe_load(found[1])
+    data: dict[str, Any] = yaml.safe_load(found[1])
     return data
 
 
@@ -62,7 +63,7 @@ def test_the_metadata_are_those_of_the_hub(published: Path) -> None:
     assert data["library_name"] == "ganetic"
     assert data["pipeline_tag"] == "unconditional-image-generation"
     assert data["tags"] == ["gan", "msg-sagan", "pytorch", "safetensors"]
-    (entry,) = data["model-index"]  # type: ignore[misc]
+    (entry,) = data["model-index"]
     (result,) = entry["results"]
     fd = next(metric for metric in result["metrics"] if metric["type"] == "fd")
     assert fd["args"]["low"] < fd["value"] < fd["args"]["high"]
