@@ -33,10 +33,11 @@ from rich.table import Table
 from ganetic.config import read_toml
 from ganetic.data import load_images
 from ganetic.errors import UserError
-from ganetic.evolution.space import SearchSpace, shipped_spaces
+from ganetic.evolution.space import SearchSpace
 from ganetic.loss.card import LossCard, read_card, write_card
 from ganetic.loss.library import LIBRARY
-from ganetic.training.config import TrainConfig, shipped_presets
+from ganetic.shipped import shipped_presets, shipped_spaces
+from ganetic.training.config import TrainConfig
 
 SECONDS = 2.0
 """The longest that a file may take."""

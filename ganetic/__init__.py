@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ganetic.evolution.results import Run, open_run
     from ganetic.evolution.search import search
     from ganetic.loss.card import load_loss
+    from ganetic.publishing.load import load_generator
+    from ganetic.publishing.publish import publish
     from ganetic.studies.bank import bank
     from ganetic.studies.compare import compare
     from ganetic.studies.confirm import confirm
@@ -40,8 +42,10 @@ __all__ = [
     "export",
     "generate",
     "load_config",
+    "load_generator",
     "load_loss",
     "open_run",
+    "publish",
     "resume",
     "score",
     "search",
@@ -61,8 +65,10 @@ _HOME = {
     "export": "ganetic.api",
     "generate": "ganetic.api",
     "load_config": "ganetic.training.config",
+    "load_generator": "ganetic.publishing.load",
     "load_loss": "ganetic.loss.card",
     "open_run": "ganetic.evolution.results",
+    "publish": "ganetic.publishing.publish",
     "resume": "ganetic.api",
     "score": "ganetic.studies.score",
     "search": "ganetic.evolution.search",

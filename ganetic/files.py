@@ -14,6 +14,19 @@ DIGEST = re.compile("[0-9a-fA-F]{8,64}")
 """A sha256, or its first 8 digits or more."""
 
 
+def cache_directory() -> Path:
+    """Return ``$GANETIC_CACHE``, or ``~/.cache/ganetic``. It may not exist yet, nor be one that can be made.
+
+    A user without a home, as in a container, has a folder among the temporary files.
+    """
+    if given := os.environ.get("GANETIC_CACHE"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache" / "ganetic"
+    except RuntimeError:
+        return Path(os.environ.get("TMPDIR") or "/tmp") / f"ganetic-{os.getuid()}"
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a place to write a file aside, and rename it into place, so that no reader meets half a file.

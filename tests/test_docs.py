@@ -21,8 +21,9 @@ from ganetic.cli.app import app
 from ganetic.cli.options import join_window
 from ganetic.config import Config, validate
 from ganetic.errors import UserError
-from ganetic.evolution.space import SpaceFile, shipped_spaces
-from ganetic.training.config import TrainConfig, shipped_presets
+from ganetic.evolution.space import SpaceFile
+from ganetic.shipped import shipped_presets, shipped_spaces
+from ganetic.training.config import TrainConfig
 from tests.documents import (
     DOCS,
     LINKED_PAGES,

@@ -20,7 +20,7 @@ from ganetic.training.tensorboard import Board
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-EXTRAS = {"dicom", "nifti", "medmnist", "tensorboard"}
+EXTRAS = {"dicom", "nifti", "medmnist", "onnx", "tensorboard"}
 BLOCKER = """
 import sys
 
@@ -77,7 +77,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
     """An environment in which no Python finds the modules of any extra."""
     extras = [requirement for name in EXTRAS for requirement in PROJECT["optional-dependencies"][name]]
     modules = modules_of(extras)
-    assert modules >= {"pydicom", "pylibjpeg", "nibabel", "medmnist", "tensorboardX"}
+    assert modules >= {"pydicom", "pylibjpeg", "nibabel", "medmnist", "tensorboardX", "onnx", "onnxruntime"}
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "sitecustomize.py").write_text(BLOCKER.format(modules=sorted(modules)))
     path = os.pathsep.join([str(tmp_path / "bare"), str(ROOT)])

@@ -9,6 +9,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"api"},
+    {"publishing"},
     {"report", "plots"},
     {"studies"},
     {"evolution", "evaluation"},
@@ -16,8 +17,8 @@ LAYERS = (
     {"callbacks"},
     {"jobs", "gan", "metrics", "stats"},
     {"loss", "data", "reproducible"},
-    {"formats"},
-    {"config", "files", "interrupt", "registry"},
+    {"doctor", "formats"},
+    {"config", "files", "interrupt", "registry", "shipped"},
     {"errors"},
 )
 

@@ -46,7 +46,8 @@ def run_python(site: Path, code: str) -> str:
 @pytest.mark.slow
 def test_the_wheel_carries_every_shipped_space(installed: Path) -> None:
     code = (
-        "import ganetic; from ganetic.evolution.space import load_space, shipped_spaces; print(ganetic.__file__); "
+        "import ganetic; from ganetic.evolution.space import load_space; from ganetic.shipped import shipped_spaces; "
+        "print(ganetic.__file__); "
         "print(*(load_space(name).name for name in shipped_spaces()))"
     )
     file, names = run_python(installed, code).splitlines()

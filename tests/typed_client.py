@@ -9,6 +9,7 @@ from typing import assert_type
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 import ganetic
 from ganetic.errors import UserError
@@ -17,6 +18,7 @@ from ganetic.evolution.calibrate import Kept
 from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import Run
 from ganetic.loss.compile import GanLoss
+from ganetic.publishing.load import PublishedGenerator
 from ganetic.studies.bank import Bank
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.confirm import Confirmation
@@ -76,6 +78,14 @@ def train() -> ganetic.Training:
     assert_type(ganetic.generate("run"), NDArray[np.uint8])
     assert_type(ganetic.generate(PATH, count=4, seed=1), NDArray[np.uint8])
     return training
+
+
+def publish(training: ganetic.Training) -> None:
+    assert_type(ganetic.publish(training, "published", onnx=True, data_licence="CC BY 4.0"), Path)
+    assert_type(ganetic.publish("run", PATH, despite_copies=True), Path)
+    assert_type(ganetic.load_generator("published"), PublishedGenerator)
+    assert_type(ganetic.load_generator(PATH), PublishedGenerator)
+    assert_type(ganetic.load_generator(PATH).latents(4, seed=1), Tensor)
 
 
 def wrong(run: ganetic.Run) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganetic.cli import completion
 from ganetic.cli.app import app, console
 from ganetic.cli.options import (
     Address,
@@ -49,7 +50,9 @@ def calibrate(
         ),
     ] = None,
     proxy: Proxy = None,
-    space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxies and rungs to use.")] = "quick",
+    space: Annotated[
+        str, typer.Option(metavar="SPACE", help="Whose proxies and rungs to use.", autocompletion=completion.spaces)
+    ] = "quick",
     seeds: Annotated[
         int | None,
         typer.Option(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ganetic.cli import completion
 from ganetic.cli.app import app, console, without_collector
 from ganetic.cli.options import (
     Address,
@@ -25,12 +26,19 @@ from ganetic.cli.options import (
 
 @app.command()
 def score(
-    loss: Annotated[str, typer.Argument(metavar="LOSS", help="A published loss, a loss card, or an expression.")],
+    loss: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOSS", help="A published loss, a loss card, or an expression.", autocompletion=completion.losses
+        ),
+    ],
     data: Data = None,
     window: Window = None,
     proxy: Proxy = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="How many trainings.")] = 3,
-    space: Annotated[str, typer.Option(metavar="SPACE", help="Whose proxy and finals to use.")] = "quick",
+    space: Annotated[
+        str, typer.Option(metavar="SPACE", help="Whose proxy and finals to use.", autocompletion=completion.spaces)
+    ] = "quick",
     workers: Workers = None,
     address: Address = None,
     gpus_per_trial: GpusPerTrial = 0.0,

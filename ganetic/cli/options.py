@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganetic.cli import completion
 from ganetic.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster t
 GpusPerTrial = Annotated[float, typer.Option(min=0.0, metavar="F", help="Share of a GPU for each trial.")]
 MaxTrials = Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many trainings.")]
 TimeBudget = Annotated[str | None, typer.Option(metavar="T", help="Stop after so long, such as 90s, 30m or 1h30m.")]
-Data = Annotated[str | None, typer.Option(metavar="NAME", help="Data set; the space names one by default.")]
+Data = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Data set; the space names one by default.", autocompletion=completion.data_sets),
+]
 Window = Annotated[
     str | None,
     typer.Option(
@@ -36,17 +40,27 @@ Inception = Annotated[
 ]
 Features = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Measure in features of auto, cnn, imagenet or ARCHITECTURE:FILE."),
+    typer.Option(
+        metavar="NAME",
+        help="Measure in features of auto, cnn, imagenet or ARCHITECTURE:FILE.",
+        autocompletion=completion.words("auto", "cnn", "imagenet"),
+    ),
 ]
 Sha256 = Annotated[str | None, typer.Option(metavar="HEX", help="The digest that the file of --features must have.")]
 RunArgument = Annotated[
-    Path | None, typer.Argument(metavar="RUN", help="Directory of a run; by default the latest under runs/.")
+    Path | None,
+    typer.Argument(
+        metavar="RUN",
+        help="Directory of a run; by default the latest under runs/.",
+        autocompletion=completion.searches,
+    ),
 ]
 Proxy = Annotated[
     str | None,
     typer.Option(
         metavar="fixed|calibrated",
         help="On other data than the space's: its proxies as they stand there, or those chosen there.",
+        autocompletion=completion.words("fixed", "calibrated"),
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

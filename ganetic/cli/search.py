@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganetic.cli import completion
 from ganetic.cli.app import INTERRUPTED, app, console, without_collector
 from ganetic.cli.options import (
     Address,
@@ -40,7 +41,9 @@ _logger = logging.getLogger(__name__)
 
 @app.command()
 def search(
-    space: Annotated[str, typer.Argument(help="A search space: a TOML file, or a shipped name.")] = "quick",
+    space: Annotated[
+        str, typer.Argument(help="A search space: a TOML file, or a shipped name.", autocompletion=completion.spaces)
+    ] = "quick",
     data: Data = None,
     window: Window = None,
     proxy: Proxy = None,
@@ -87,7 +90,14 @@ def search(
 
 @app.command()
 def resume(
-    run: RunArgument = None,
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Directory of a run; by default the latest under runs/.",
+            autocompletion=completion.runs,
+        ),
+    ] = None,
     workers: Workers = None,
     address: Address = None,
     gpus_per_trial: GpusPerTrial = 0.0,
@@ -167,8 +177,18 @@ def _show(run: Path | None, json: bool) -> None:
 @app.command()
 def export(
     card: Annotated[Path, typer.Argument(metavar="OUT.json", help="The loss card; .py and .tex go beside it.")],
-    run: Annotated[Path | None, typer.Option(metavar="DIR", help="By default the latest in runs/.")] = None,
-    pick: Annotated[str, typer.Option(metavar="knee|fd|stability|ID", help="Which loss of the run.")] = "knee",
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="By default the latest in runs/.", autocompletion=completion.searches),
+    ] = None,
+    pick: Annotated[
+        str,
+        typer.Option(
+            metavar="knee|fd|stability|ID",
+            help="Which loss of the run.",
+            autocompletion=completion.words("knee", "fd", "stability"),
+        ),
+    ] = "knee",
 ) -> None:
     """Write a loss of a run: card, torch module, formula."""
     from ganetic.evolution.selection import pick_card
@@ -184,9 +204,21 @@ def plot(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="PNG, SVG or PDF; by default RUN/KIND.png.")
     ] = None,
-    kind: Annotated[str, typer.Option(metavar="pareto|progress|loss|samples", help="What to draw.")] = "pareto",
+    kind: Annotated[
+        str,
+        typer.Option(
+            metavar="pareto|progress|loss|samples",
+            help="What to draw.",
+            autocompletion=completion.words("pareto", "progress", "loss", "samples"),
+        ),
+    ] = "pareto",
     beside: Annotated[
-        list[Path] | None, typer.Option(metavar="RUN", help="Another run to draw beside it, as progress; repeatable.")
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Another run to draw beside it, as progress; repeatable.",
+            autocompletion=completion.searches,
+        ),
     ] = None,
 ) -> None:
     """Draw a run as a PNG, SVG or PDF."""

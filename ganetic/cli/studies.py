@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganetic.cli import completion
 from ganetic.cli.app import app, console
 from ganetic.cli.options import (
     Address,
@@ -37,17 +38,29 @@ _logger = logging.getLogger(__name__)
 @app.command()
 def compare(
     losses: Annotated[
-        list[str], typer.Argument(metavar="LOSS", help="Published losses or all, loss cards, expressions.")
+        list[str],
+        typer.Argument(
+            metavar="LOSS", help="Published losses or all, loss cards, expressions.", autocompletion=completion.losses
+        ),
     ],
     data: Data = None,
     window: Window = None,
     proxy: Proxy = None,
     config: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="Full trainings instead of a space's: a preset, or a TOML file."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Full trainings instead of a space's: a preset, or a TOML file.",
+            autocompletion=completion.presets,
+        ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="With --config: other models of full training than its own.")
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="With --config: other models of full training than its own.",
+            autocompletion=completion.models,
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each loss.")] = 25,
     steps: Annotated[
@@ -55,10 +68,18 @@ def compare(
         typer.Option(min=1, metavar="N", help="Of a training; by default those of the space's finals, or of --config."),
     ] = None,
     space: Annotated[
-        str | None, typer.Option(metavar="SPACE", help="Whose proxy and finals to use; by default quick.")
+        str | None,
+        typer.Option(
+            metavar="SPACE", help="Whose proxy and finals to use; by default quick.", autocompletion=completion.spaces
+        ),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Compare all others with it; by default bce, or the first.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compare all others with it; by default bce, or the first.",
+            autocompletion=completion.losses,
+        ),
     ] = None,
     rates: Annotated[
         str | None, typer.Option(metavar="A,B,…", help="Learning rates: train each loss at its own best of them.")
@@ -146,7 +167,14 @@ def refuse_beside_config(given: Mapping[str, object]) -> None:
 def confirm(
     run: RunArgument = None,
     seeds: Annotated[int, typer.Option(min=1, max=100, metavar="N", help="Trainings of each loss.")] = 20,
-    pick: Annotated[str, typer.Option(metavar="knee|fd|stability|ID", help="Which loss of the run.")] = "knee",
+    pick: Annotated[
+        str,
+        typer.Option(
+            metavar="knee|fd|stability|ID",
+            help="Which loss of the run.",
+            autocompletion=completion.words("knee", "fd", "stability"),
+        ),
+    ] = "knee",
     workers: Workers = None,
     address: Address = None,
     gpus_per_trial: GpusPerTrial = 0.0,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ganetic.cli import completion
 from ganetic.cli.app import app, console
 from ganetic.cli.options import Address, Download, GpusPerTrial, Json, Workers
 from ganetic.errors import UserError
@@ -17,7 +18,12 @@ _logger = logging.getLogger(__name__)
 
 @app.command()
 def study(
-    name: Annotated[str, typer.Argument(metavar="STUDY", help="Such as compare or score; a wrong name lists all.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY", help="Such as compare or score; a wrong name lists all.", autocompletion=completion.studies
+        ),
+    ],
     config: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file with the keys of the study.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="A new directory, or a study to go on with.")

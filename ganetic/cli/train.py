@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ganetic.cli import completion
 from ganetic.cli.app import FAILED, INTERRUPTED, app, console
 from ganetic.cli.options import Download, Inception, Json, Window, windowed
 from ganetic.errors import UserError
@@ -17,12 +18,29 @@ if TYPE_CHECKING:
 
 @app.command()
 def train(
-    loss: Annotated[str, typer.Argument(metavar="LOSS", help="A loss card, a published loss, or an expression.")],
-    config: Annotated[str, typer.Option(metavar="NAME|FILE", help="A preset, or a TOML file.")] = "demo",
+    loss: Annotated[
+        str,
+        typer.Argument(
+            metavar="LOSS", help="A loss card, a published loss, or an expression.", autocompletion=completion.losses
+        ),
+    ],
+    config: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="A preset, or a TOML file.", autocompletion=completion.presets)
+    ] = "demo",
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="mlp, dcgan, msg-gan, msg-sagan, stylegan2, or a plugin.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="mlp, dcgan, msg-gan, msg-sagan, stylegan2, or a plugin.",
+            autocompletion=completion.models,
+        ),
     ] = None,
-    data: Annotated[str | None, typer.Option(metavar="NAME", help="Data set; the configuration names one.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Data set; the configuration names one.", autocompletion=completion.data_sets
+        ),
+    ] = None,
     window: Window = None,
     classes: Annotated[str | None, typer.Option(metavar="A,B", help="Classes to train on; by default all.")] = None,
     size: Annotated[int | None, typer.Option(min=8, metavar="N", help="Side in pixels to resize images to.")] = None,
@@ -102,7 +120,10 @@ def conclude(training: "Training") -> None:
 @app.command()
 def generate(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="A training, for its best, or a checkpoint.")
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT", help="A training, for its best, or a checkpoint.", autocompletion=completion.trainings
+        ),
     ],
     output: Annotated[
         Path,
@@ -131,10 +152,20 @@ def generate(
 @app.command()
 def evaluate(
     generated: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT|FOLDER", help="A training, a checkpoint, or a folder of images.")
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT|FOLDER",
+            help="A training, a checkpoint, or a folder of images.",
+            autocompletion=completion.trainings,
+        ),
     ],
     data: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Real images: a data set; a training names its own.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Real images: a data set; a training names its own.",
+            autocompletion=completion.data_sets,
+        ),
     ] = None,
     window: Window = None,
     count: Annotated[

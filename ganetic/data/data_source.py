@@ -46,6 +46,21 @@ class DataRequest:
         return path
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a set of images comes from, and on which terms it may be used.
+
+    Attributes:
+        licence: as its owners name it, such as ``CC BY 4.0``; empty where it is not known.
+        credit: who made it, with an address.
+        hub: the set's name on the Hugging Face Hub, where it is there.
+    """
+
+    licence: str = ""
+    credit: str = ""
+    hub: str = ""
+
+
 class DataSource:
     """A source of images. Each is a subclass that `DATA` knows by its name, which is what `--data` begins with."""
 
@@ -65,6 +80,14 @@ class DataSource:
             UserError: they are missing, or no such images.
         """
         raise NotImplementedError
+
+    def origin(self, wanted: DataRequest) -> Origin:  # noqa: ARG002 - for sources that know it
+        """Return where the images come from; a user's own files say nothing of that.
+
+        Raises:
+            UserError: what knows it is not installed.
+        """
+        return Origin()
 
 
 DATA: Registry[DataSource] = Registry(DataSource, "data set", "ganetic.data.sources", "ganetic.data")

@@ -1,6 +1,5 @@
 """A name becomes a set of images."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,20 +14,7 @@ from ganetic.data.raw import RawImages, TrainingImages
 from ganetic.data.source import Source
 from ganetic.data.window import Window
 from ganetic.errors import UserError, unknown
-from ganetic.files import is_writable
-
-
-def cache_directory() -> Path:
-    """Return ``$GANETIC_CACHE``, or ``~/.cache/ganetic``. It may not exist yet, nor be one that can be made.
-
-    A user without a home, as in a container, has a folder among the temporary files.
-    """
-    if given := os.environ.get("GANETIC_CACHE"):
-        return Path(given)
-    try:
-        return Path.home() / ".cache" / "ganetic"
-    except RuntimeError:
-        return Path(os.environ.get("TMPDIR") or "/tmp") / f"ganetic-{os.getuid()}"
+from ganetic.files import cache_directory, is_writable
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ganetic.data.data_source import DATA, DataRequest
+from ganetic.data.data_source import DATA, DataRequest, Origin
 from ganetic.data.image_set import MAX_SIDE
 from ganetic.data.picture_format import PLANES, Plane
 from ganetic.data.window import Window, parse_window
@@ -92,6 +92,19 @@ class Source:
     def takes_window(self) -> bool:
         """Whether its images may have more than 8 bits."""
         return bool(self.kind) and DATA[self.kind].takes_window
+
+
+def origin_of(name: str) -> Origin:
+    """Where the images of a name come from, and on which terms they may be used.
+
+    Raises:
+        UserError: the name cannot be taken apart, there is no such set, or what knows of it is not installed.
+    """
+    source = Source.parse(name)
+    kind, place = (source.kind, source.place) if source.kind else (source.place, "")
+    if kind not in DATA:
+        raise unknown("data set", kind, DATA.names())
+    return DATA[kind]().origin(DataRequest(kind, place))
 
 
 def resolved(name: str) -> str:

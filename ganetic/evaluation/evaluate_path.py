@@ -13,7 +13,7 @@ from ganetic.evaluation.results import Evaluation
 from ganetic.training.checkpoint import CHECKPOINTS
 from ganetic.training.config import DataSpec
 from ganetic.training.data import TrainingData, load_training_data
-from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.generate import Checkpoint, find_checkpoint, generate_images
 from ganetic.training.metadata import is_training
 
 MOST = 2000
@@ -47,22 +47,8 @@ def evaluate_path(
         raise UserError(f"{generated}: no such training, checkpoint or folder of images; trainings are under runs/")
     if is_training(generated) or generated.resolve().parent.name == CHECKPOINTS:
         checkpoint = find_checkpoint(generated)
-        config = checkpoint.metadata.config
-        spec = (
-            config.data
-            if data is None
-            else config.data.model_copy(update={"name": with_window_of(data, config.data.name), "per_class": None})
-        )
-        training_data = load_training_data(spec, config.eval_images, download, config.ranks_held_out)
-        known = f"{training_data.images.name}:{training_data.images.fingerprint[:12]}"
-        trained_on = checkpoint.metadata.data
-        if data is None and known != trained_on:
-            raise UserError(
-                f"{generated}: was trained on {trained_on}, which is now {known}; bring the images back, or "
-                "name others with --data"
-            )
-        images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(training_data.held_out))), seed)
-        return _judged(images, training_data, inception_weights)
+        training_data = training_data_for(checkpoint, download, data)
+        return evaluate_checkpoint(checkpoint, training_data, count, seed, inception_weights)
     if data is None:
         raise UserError(f"{generated}: images of a folder are compared with real ones; name them with --data")
     if data.startswith("folder:"):
@@ -72,6 +58,55 @@ def evaluate_path(
     training_data = load_training_data(DataSpec(name=data, size=images.shape[1]), MOST, download)
     found = _judged(images, training_data, inception_weights)
     return found.model_copy(update={"notes": (*made.notes, *found.notes)})
+
+
+def training_data_for(checkpoint: Checkpoint, download: bool = False, data: str | None = None) -> TrainingData:
+    """Load the images that a checkpoint is compared with.
+
+    Args:
+        checkpoint: of a training.
+        download: allow a download of the data set.
+        data: other real images than those of the training; they are cut down to its classes and size.
+
+    Raises:
+        UserError: there are no such images, or those of the training are others now.
+    """
+    metadata = checkpoint.metadata
+    spec = metadata.config.data
+    if data is not None:
+        spec = spec.model_copy(update={"name": with_window_of(data, spec.name), "per_class": None})
+    config = metadata.config
+    training_data = load_training_data(spec, config.eval_images, download, config.ranks_held_out)
+    known = f"{training_data.images.name}:{training_data.images.fingerprint[:12]}"
+    if data is None and known != metadata.data:
+        raise UserError(
+            f"{checkpoint.directory}: was trained on {metadata.data}, which is now {known}; bring the images back; "
+            "`ganetic evaluate` compares with others that --data names"
+        )
+    return training_data
+
+
+def evaluate_checkpoint(
+    checkpoint: Checkpoint,
+    training_data: TrainingData,
+    count: int | None = None,
+    seed: int = 0,
+    inception_weights: Path | None = None,
+) -> Evaluation:
+    """Draw images from a checkpoint, and judge them.
+
+    Args:
+        checkpoint: of a training.
+        training_data: what they are compared with.
+        count: images to draw; None for as many as there are held-out images, from 16 to 2,000.
+        seed: of the images drawn.
+        inception_weights: InceptionV3 weights, to measure FID and KID as well.
+
+    Raises:
+        UserError: the checkpoint is damaged, or the weights cannot be read.
+    """
+    images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(training_data.held_out))), seed)
+    return _judged(images, training_data, inception_weights)
 
 
 def _judged(generated: NDArray[np.uint8], real: TrainingData, inception_weights: Path | None) -> Evaluation:

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -20,6 +18,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
 from ganetic.loss.screen import VANISHING_BOUND
 from ganetic.metrics.feature_names import AUTO, CNN, checked_features
+from ganetic.shipped import shipped_spaces
 from ganetic.training.rates import RateList, Rates
 from ganetic.training.spec import ProxySpec, PruningRule
 
@@ -345,16 +344,6 @@ def _check_library_seed(space: SearchSpace, name: str) -> None:
             raise ValueError(f'library_seeds: "{name}" needs {", ".join(missing)}, which this space does not list')
         if node_count(tree) > space.trees.max_nodes or depth(tree) > space.trees.max_depth:
             raise ValueError(f'library_seeds: "{name}" is larger than trees.max_nodes or trees.max_depth')
-
-
-def shipped_spaces() -> dict[str, Traversable]:
-    """The spaces that come with the package, by name."""
-    package = files("ganetic")
-    folder = package / "search_spaces"
-    if not folder.is_dir():  # an editable install: the folder stands beside the package, not in it as in a wheel
-        folder = Path(str(package)).parent / "search_spaces"
-    found = {Path(entry.name).stem: entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
-    return dict(sorted(found.items()))
 
 
 def read_space(path: Path) -> SearchSpace:

@@ -1,8 +1,6 @@
 """What a training is a function of, read from TOML."""
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
@@ -14,6 +12,7 @@ from ganetic.gan.ada import INTERVAL
 from ganetic.gan.models import ModelSpec, scales
 from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
+from ganetic.shipped import shipped_presets
 from ganetic.training.augmentation import AUGMENTATIONS
 
 LOOKS_AT_LEAST = 20
@@ -205,12 +204,6 @@ def configured(
             "stop_when_failed": stop_when_failed,
         },
     )
-
-
-def shipped_presets() -> dict[str, Traversable]:
-    """The configurations that come with the package, by name."""
-    folder = files("ganetic.training") / "presets"
-    return {Path(entry.name).stem: entry for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)}
 
 
 def load_config(source: str | Path) -> TrainConfig:

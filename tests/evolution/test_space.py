@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from ganetic.errors import UserError
 from ganetic.evolution.sampler import child_stream
-from ganetic.evolution.space import EMA_DECAY, SearchSpace, load_space, read_space, shipped_spaces
+from ganetic.evolution.space import EMA_DECAY, SearchSpace, load_space, read_space
 from ganetic.evolution.variation import Breeder
+from ganetic.shipped import shipped_spaces
 from tests.evolution.fakes import SPACE
 
 SHIPPED = sorted(shipped_spaces())

@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from ganetic.data.data_source import DATA, DataRequest, DataSource
+from ganetic.data.data_source import DATA, DataRequest, DataSource, Origin
 from ganetic.data.raw import RawImages, raw_images
+
+ORIGIN = Origin(
+    "CC BY 4.0",
+    "Alpaydin & Kaynak, Optical Recognition of Handwritten Digits, 1998, https://doi.org/10.24432/C50P49",
+)
+"""As the UCI Machine Learning Repository has it."""
 
 
 def digits() -> RawImages:
@@ -22,3 +28,7 @@ class Digits(DataSource):
     def read(self, wanted: DataRequest) -> RawImages:  # noqa: ARG002 - there is one such set
         """Read them."""
         return digits()
+
+    def origin(self, wanted: DataRequest) -> Origin:  # noqa: ARG002 - there is one such set
+        """Return what its makers say."""
+        return ORIGIN

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ganetic.data.data_source import DATA, DataRequest, DataSource
+from ganetic.data.data_source import DATA, DataRequest, DataSource, Origin
 from ganetic.data.raw import RawImages, raw_images
 
 CROP = 64
@@ -16,6 +16,12 @@ HELD_OUT = (3, 0, 1, 2)
 whose crops are most like the others, by the Fréchet distance of `ganetic.metrics`. Most ways, and the lowest
 quarter, hold out another tissue than they train on."""
 HISTOLOGY_NOTE = "histology is one slide of one person: good for a demonstration, and for no statement about tissue"
+
+ORIGIN = Origin(
+    "no known copyright restrictions",
+    "the slide immunohistochemistry of scikit-image, from the Center for Microscopy And Molecular Imaging (CMMI)",
+)
+"""As scikit-image's documentation has it."""
 
 
 def histology() -> RawImages:
@@ -50,3 +56,7 @@ class Histology(DataSource):
     def read(self, wanted: DataRequest) -> RawImages:  # noqa: ARG002 - there is one such set
         """Read them."""
         return histology()
+
+    def origin(self, wanted: DataRequest) -> Origin:  # noqa: ARG002 - there is one such set
+        """Return what its makers say."""
+        return ORIGIN

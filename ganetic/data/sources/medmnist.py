@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ganetic.data.data_source import DATA, DataRequest, DataSource
+from ganetic.data.data_source import DATA, DataRequest, DataSource, Origin
 from ganetic.data.raw import RawImages, raw_images
 from ganetic.data.sources.npz import medmnist_arrays
 from ganetic.errors import UserError, needs_extra, unknown
@@ -29,20 +29,28 @@ def read_medmnist(place: str, download: bool, root: Path) -> RawImages:
     Raises:
         UserError: there is no such set; its file is missing or not the published one; or medmnist is missing.
     """
-    with needs_extra("medmnist", f"medmnist:{place}"):
-        from medmnist import INFO  # noqa: PLC0415  (takes seconds to import)
-
     name, _, size = place.partition("@")
-    flat = [known for known in INFO if not known.endswith("3d")]
-    if name not in flat:
-        raise unknown("set of MedMNIST", name, flat)
+    info = _info(place)
     if size not in ("", *map(str, MEDMNIST_SIZES)):
         raise unknown("size of MedMNIST", size, map(str, MEDMNIST_SIZES), f"medmnist:{name}")
     suffix = "" if size in ("", "28") else f"_{size}"
     path = root / f"{name}{suffix}.npz"
     if download and not path.exists():
-        _download_medmnist(INFO[name]["python_class"], int(size or 28), root)
-    return _checked_medmnist(path, INFO[name], suffix)
+        _download_medmnist(info["python_class"], int(size or 28), root)
+    return _checked_medmnist(path, info, suffix)
+
+
+def _info(place: str) -> dict[str, Any]:
+    """What medmnist's package knows of the set at a place."""
+    with needs_extra("medmnist", f"medmnist:{place}"):
+        from medmnist import INFO  # noqa: PLC0415  (takes seconds to import)
+
+    name = place.partition("@")[0]
+    flat = [known for known in INFO if not known.endswith("3d")]
+    if name not in flat:
+        raise unknown("set of MedMNIST", name, flat)
+    info: dict[str, Any] = INFO[name]
+    return info
 
 
 def _checked_medmnist(path: Path, info: dict[str, Any], suffix: str) -> RawImages:
@@ -83,3 +91,12 @@ class MedMnist(DataSource):
     def read(self, wanted: DataRequest) -> RawImages:
         """Read a set as `read_medmnist` describes."""
         return read_medmnist(wanted.place, wanted.download, wanted.root)
+
+    def origin(self, wanted: DataRequest) -> Origin:
+        """Return what medmnist's package says of the set.
+
+        Raises:
+            UserError: medmnist is not installed, or knows no such set.
+        """
+        credit = "Yang et al., MedMNIST v2, https://arxiv.org/abs/2110.14795, which names the source of each set"
+        return Origin(_info(wanted.place)["license"], credit)

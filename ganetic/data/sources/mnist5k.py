@@ -5,8 +5,13 @@ from importlib.resources import files
 
 import numpy as np
 
-from ganetic.data.data_source import DATA, DataRequest, DataSource
+from ganetic.data.data_source import DATA, DataRequest, DataSource, Origin
 from ganetic.data.raw import RawImages, raw_images
+
+ORIGIN = Origin(
+    "CC BY-SA 3.0", "LeCun, Cortes & Burges, the MNIST database, http://yann.lecun.com/exdb/mnist", "ylecun/mnist"
+)
+"""As Keras' documentation states it for LeCun and Cortes, who hold the rights."""
 
 
 def mnist5k() -> RawImages:
@@ -24,3 +29,7 @@ class Mnist5k(DataSource):
     def read(self, wanted: DataRequest) -> RawImages:  # noqa: ARG002 - there is one such set
         """Read them."""
         return mnist5k()
+
+    def origin(self, wanted: DataRequest) -> Origin:  # noqa: ARG002 - there is one such set
+        """Return what its makers say."""
+        return ORIGIN

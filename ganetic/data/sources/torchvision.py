@@ -6,12 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ganetic.data.data_source import DATA, DataRequest, DataSource
+from ganetic.data.data_source import DATA, DataRequest, DataSource, Origin
 from ganetic.data.raw import RawImages, raw_images
+from ganetic.data.sources.mnist5k import ORIGIN as MNIST
 from ganetic.errors import UserError
 
 TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "CIFAR10"}
 """Our names and torchvision's."""
+ORIGINS = {
+    "mnist": MNIST,
+    "fashion-mnist": Origin(
+        "MIT", "Xiao et al., Fashion-MNIST, https://arxiv.org/abs/1708.07747", "zalando-datasets/fashion_mnist"
+    ),
+    "cifar10": Origin("", "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009", "uoft-cs/cifar10"),
+}
+"""As their makers have it; those of CIFAR-10 name no licence."""
 
 
 def read_torchvision(name: str, download: bool, root: Path) -> RawImages:
@@ -52,3 +61,7 @@ class Torchvision(DataSource):
     def read(self, wanted: DataRequest) -> RawImages:
         """Read training and test images, the latter as split 1."""
         return read_torchvision(wanted.kind, wanted.download, wanted.root)
+
+    def origin(self, wanted: DataRequest) -> Origin:
+        """Return what its makers say."""
+        return ORIGINS[wanted.kind]

@@ -92,7 +92,7 @@ class Generator(nn.Module):
         return tuple(images)
 
     def _project(self, latents: Tensor) -> Tensor:
-        x = self.project(latents[:, :, None, None]).view(len(latents), COARSEST, COARSEST, -1)
+        x = self.project(latents[:, :, None, None]).view(latents.shape[0], COARSEST, COARSEST, -1)
         return self._activate(0, x.permute(0, 3, 1, 2))
 
     def _activate(self, layer: int, features: Tensor) -> Tensor:

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from ganetic.errors import UserError
-from ganetic.training.config import TrainConfig, load_config, overridden, scales_of, shipped_presets
+from ganetic.shipped import shipped_presets
+from ganetic.training.config import TrainConfig, load_config, overridden, scales_of
 from ganetic.training.memory import estimate
 from tests.training.full.conftest import tiny
 

@@ -1,0 +1,1 @@
+"""Generators that others can load: what is published of a training, and how it is loaded."""
