@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ganetic.loss.formula import Formula
+from ganetic.loss.library import LIBRARY
 from ganetic.plots.style import shorten
 from ganetic.report.comparison import reading_notes, result_tables, tuning_tables
-from ganetic.report.renderers.html import block_html, filled
+from ganetic.report.renderers.html import filled
 from ganetic.report.table import Notes
 from ganetic.report.web.chapter import Section
 from ganetic.report.web.forest import SeedsRow, draw_forest, draw_seeds
 from ganetic.report.web.lines import MOST, Line, draw_lines, legend
 from ganetic.report.web.mathml import formula_mathml
-from ganetic.loss.formula import Formula
-from ganetic.loss.library import LIBRARY
 from ganetic.studies.claims import claims
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.formatting import claim
@@ -65,9 +65,7 @@ def seeds_section(comparison: Comparison) -> Section:
     drawings = [
         (
             f"{measure.metric} of {measure.model}" + (f" on {measure.proxy}" if settings.several_proxies else ""),
-            draw_seeds(
-                _seeds_rows(comparison, runs, measure.proxy), "fd of each loss on each seed", measure.metric
-            ),
+            draw_seeds(_seeds_rows(comparison, runs, measure.proxy), "fd of each loss on each seed", measure.metric),
         )
         for measure in settings.measures
     ]
@@ -117,7 +115,10 @@ def _forest(comparison: Comparison, proxy: str, said: Sequence[Ratio]) -> Markup
     if len({ratio.second for ratio in own}) == 1 and comparison.settings.kind != "confirmation":
         names, across = [ratio.first for ratio in own], f"fd over that of {shorten(own[0].second, _NAME)}{where}"
     else:
-        names, across = [ratio.second for ratio in own], f"fd of {shorten(own[0].first, _NAME)} over that of each{where}"
+        names, across = (
+            [ratio.second for ratio in own],
+            f"fd of {shorten(own[0].first, _NAME)} over that of each{where}",
+        )
     return draw_forest(own, names, f"{across}, with 95 % intervals", across)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from ganetic.errors import UserError
 from ganetic.evolution.results import JOURNAL, Run, open_run
@@ -36,7 +35,9 @@ def course_section(runs: Sequence[Run]) -> Section | None:
     area = [Line(one.label, _over_steps(one, hypervolume_so_far(one.reached, start))) for one in found]
     content = filled(
         "course.html",
-        best=draw_lines(best, "training steps, thousands", metric, "the best loss so far over training steps", log=True),
+        best=draw_lines(
+            best, "training steps, thousands", metric, "the best loss so far over training steps", log=True
+        ),
         area=draw_lines(area, "training steps, thousands", "hypervolume", "the hypervolume over training steps"),
         legend=legend([f"{shorten(one.label, _NAME)} ({one.trials:,} trials)" for one in found]),
         budget=budgeted,

@@ -43,9 +43,7 @@ def _bce() -> dict[Slot, Curve]:
 def _slot(slot: Slot, mine: Curve, bce: Curve | None, label: str) -> Markup:
     both = [curve for curve in (bce, mine) if curve is not None]
     known = np.clip(np.concatenate([curve.gradient for curve in both]), -_LIMIT, _LIMIT)
-    area = Area(
-        Scale(-RANGE, RANGE, 40, _WIDTH - 8), scale_of([*map(float, known), 0.0], _HEIGHT - 44, 12)
-    )
+    area = Area(Scale(-RANGE, RANGE, 40, _WIDTH - 8), scale_of([*map(float, known), 0.0], _HEIGHT - 44, 12))
     lines = [
         tag("path", d=path_of(_points(area, curve)), class_=f"line {name}")
         for name, curve in (("bce", bce), ("mine", mine))

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ganetic.plots.style import shorten
+from ganetic.report.web.svg import WIDTH, Area, Scale, drawing, number, scale_of, tag
 from ganetic.studies.formatting import interval, ratio_number
 from ganetic.studies.ratios import Ratio
-from ganetic.report.web.svg import WIDTH, Area, Scale, drawing, number, scale_of, tag
 
 _ROW = 32
 _TOP, _BOTTOM = 16, 62
 _LABELS = 190
 """Where names end."""
-_NUMBERS = WIDTH - 196
+_NUMBERS = WIDTH - 205
 """Where numbers begin."""
 _NAME = 20
 """Characters of a name."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 from PIL import Image, UnidentifiedImageError
 
 from ganetic.evolution.results import Run

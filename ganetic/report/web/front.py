@@ -181,9 +181,7 @@ def _beside(x: float, y: float, length: int) -> Iterator[tuple[float, float, tup
 
 
 def _fits(box: tuple[float, float, float, float], area: Area) -> bool:
-    return (
-        box[0] > area.x.start and box[2] < area.x.end + 16 and box[1] > area.y.end - 12 and box[3] < area.y.start + 2
-    )
+    return box[0] > area.x.start and box[2] < area.x.end + 16 and box[1] > area.y.end - 12 and box[3] < area.y.start + 2
 
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:

@@ -62,9 +62,7 @@ def thinned(points: Points, most: int = _POINTS) -> Points:
 
 def legend(labels: Sequence[str]) -> Markup:
     """Say which line is which."""
-    rows = (
-        tag("li", _sample(place), tag("bdi", label)) for place, label in enumerate(labels[:MOST], start=1)
-    )
+    rows = (tag("li", _sample(place), tag("bdi", label)) for place, label in enumerate(labels[:MOST], start=1))
     return tag("ul", *rows, class_="legend")
 
 

@@ -64,9 +64,7 @@ def shown_losses(run: Run, scores: pd.DataFrame, finals: pd.DataFrame, anchor: s
     in_finals = {int(row["individual"]): row for row in _rows(finals) if not row["reference"]}
     numbers = list(dict.fromkeys((*in_finals, *_front(scores), *_seeded(scores))))[:MOST]
     described = {int(row["individual"]): row for row in _rows(run.individuals(numbers))}
-    found = [
-        _of_search(anchor, described[number], in_finals.get(number), line_of(number, known)) for number in numbers
-    ]
+    found = [_of_search(anchor, described[number], in_finals.get(number), line_of(number, known)) for number in numbers]
     references = [row for row in _rows(finals) if row["reference"]]
     return [*found, *(_reference(anchor, place, row) for place, row in enumerate(references))]
 

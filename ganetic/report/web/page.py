@@ -17,7 +17,7 @@ from ganetic.report.web.chapter import KINDS, Chapter, Section, kind_of
 NAME = "report.html"
 """What a report is called where nobody names it."""
 
-_NO_TEXT = {code: "\ufffd" for code in (*range(9), 11, 12, *range(14, 32), *range(0x7F, 0xA0), *range(0xD800, 0xE000))}
+_NO_TEXT = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(55296, 57344)), "�")
 """Control characters and halves of characters, which no HTML file may hold."""
 
 

@@ -7,9 +7,11 @@ from ganetic.errors import typed
 from ganetic.evolution.config import Measure
 from ganetic.evolution.results import Run
 from ganetic.evolution.seeds import training_seed
+from ganetic.loss.library import LIBRARY
 from ganetic.report.renderers.html import filled
 from ganetic.report.web.chapter import Section
 from ganetic.studies.comparison import Comparison
+from ganetic.studies.config import FullSetup
 from ganetic.studies.formatting import listed
 
 Facts = list[tuple[str, str]]
@@ -19,7 +21,9 @@ Facts = list[tuple[str, str]]
 def search_settings(run: Run) -> Section:
     """Say how a search was set up."""
     config, space = run.config, run.config.space
-    rungs = ", ".join(f"{rung.steps} steps on {rung.seeds} seed{'' if rung.seeds == 1 else 's'}" for rung in space.rungs)
+    rungs = ", ".join(
+        f"{rung.steps} steps on {rung.seeds} seed{'' if rung.seeds == 1 else 's'}" for rung in space.rungs
+    )
     facts: Facts = [
         ("space", f"{space.name}{' (random search)' if space.evolution.random else ''}"),
         *([("about it", space.description)] if space.description else []),
@@ -33,9 +37,15 @@ def search_settings(run: Run) -> Section:
     command = typed(
         *("ganetic", "search", space.name, "--data", config.data, "--seed", config.seed),
         *(["--random"] if space.evolution.random else []),
-        *("--max-trials", run.limit or space.stop.max_trials) if (run.limit or space.stop.max_trials) else (),
+        *("--max-trials", _most_trials(run)),
     )
     return _section(facts, run.made_with, command, space.model_dump(mode="json"))
+
+
+def _most_trials(run: Run) -> int:
+    """How many trials were asked for. A space keeps that only since some version; where it stopped says it, too."""
+    stopped_there = run.stop_reason == "max_trials"
+    return run.asked if stopped_there else run.limit or run.config.space.stop.max_trials
 
 
 def comparison_settings(comparison: Comparison) -> Section:
@@ -48,12 +58,29 @@ def comparison_settings(comparison: Comparison) -> Section:
         ("trainings", f"{settings.steps} steps on {len(settings.seeds)} seeds"),
         ("seeds of trainings", ", ".join(map(str, settings.seeds))),
     ]
-    losses = [loss.name for loss in settings.losses]
-    command = typed(
-        *("ganetic", "compare", *losses, "--data", settings.data),
-        *("--seeds", len(settings.seeds), "--steps", settings.steps),
-    )
-    return _section(facts, comparison.made_with, command, settings.meta())
+    return _section(facts, comparison.made_with, typed(*_words(comparison)), settings.meta())
+
+
+def _words(comparison: Comparison) -> list[object]:
+    """The command that asks for a comparison: published losses by name, others as expressions."""
+    settings = comparison.settings
+    if settings.kind == "confirmation":
+        return ["ganetic", "confirm", comparison.directory.parent.parent, "--seeds", len(settings.seeds)]
+    losses = [loss.name if loss.name in LIBRARY else loss.text for loss in settings.losses]
+    full = any(isinstance(setup, FullSetup) for setup in settings.proxies)
+    words: list[object] = ["ganetic", "compare", *losses, "--data", settings.data]
+    words += ["--config" if full else "--space", settings.space]
+    words += ["--seeds", len(settings.seeds), "--steps", settings.steps]
+    if settings.tuned is not None:
+        rates, beta1s = settings.tuned.given.learning_rates, settings.tuned.given.beta1s
+        words += [
+            "--rates",
+            ",".join(f"{rate:g}" for rate in rates),
+            "--beta1s",
+            ",".join(f"{one:g}" for one in beta1s),
+        ]
+        words += ["--tuning-seeds", settings.tuned.seeds]
+    return words
 
 
 def _protocol(measures: Sequence[Measure]) -> Facts:
@@ -64,7 +91,10 @@ def _protocol(measures: Sequence[Measure]) -> Facts:
         facts += [
             (f"protocol{where}", f"{measure.metric} of {measure.model}"),
             (f"images{where}", measure.images),
-            (f"floor{where}", f"{measure.floor_fd:.4g} (real images against real ones); untrained {measure.start_fd:.4g}"),
+            (
+                f"floor{where}",
+                f"{measure.floor_fd:.4g} (real images against real ones); untrained {measure.start_fd:.4g}",
+            ),
         ]
     return facts
 

@@ -36,7 +36,7 @@ def _rows(counts: Mapping[str, int]) -> list[tuple[str, int, float, Markup]]:
 
 
 def _bar(name: str, share: float) -> Markup:
-    kind = name.split(":")[0]
+    kind = name.split(":", maxsplit=1)[0]
     known = kind if kind in ("completed", "pruned", "failed", "timed_out", "crashed") else "other"
     bar = tag("rect", x=0, y=3, width=max(share * _WIDTH, 1.0), height=10, class_=f"bar {known}")
     return tag("svg", bar, viewBox=f"0 0 {_WIDTH} 16", class_="bars", aria_hidden="true")

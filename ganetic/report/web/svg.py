@@ -101,9 +101,9 @@ def scale_of(values: Iterable[float], start: float, end: float, log: bool = Fals
     known = [value for value in values if math.isfinite(value) and (value > 0 or not log)] or [1.0]
     low, high = min(known), max(known)
     if log:
-        margin = (high / low) ** room if high > low else 1.5
+        margin = (high / low) ** room if high > low else 1.5  # a value alone stands in the middle
         return Scale(low / margin, high * margin, start, end, log)
-    margin = (high - low) * room or abs(high) * 0.5 or 1.0
+    margin = (high - low) * room if high > low else abs(high) * 0.5 or 1.0
     return Scale(low - margin, high + margin, start, end)
 
 
@@ -126,7 +126,9 @@ class Area:
             place = number(self.y(value))
             parts += [_line(number(left), place, number(right), place, "grid")]
             parts += [tag("text", text, x=number(left - 6), y=place, dy=".35em", class_="tick end")]
-        parts.append(tag("text", across, x=number((left + right) / 2), y=number(bottom), dy="3em", class_="label middle"))
+        parts.append(
+            tag("text", across, x=number((left + right) / 2), y=number(bottom), dy="3em", class_="label middle")
+        )
         parts.append(tag("text", up, x=number(left), y=number(top), dy="-.8em", class_="label"))
         return tag("g", *parts, aria_hidden="true")
 

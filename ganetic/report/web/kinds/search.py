@@ -119,9 +119,7 @@ def _counts(run: Run) -> str:
     return f"{counts_line(run.states()) or 'none ended yet'}, {run.under_way} under way"
 
 
-def _facts(
-    run: Run, scores: pd.DataFrame, finals: pd.DataFrame, confirmations: Sequence[Comparison]
-) -> dict[str, str]:
+def _facts(run: Run, scores: pd.DataFrame, finals: pd.DataFrame, confirmations: Sequence[Comparison]) -> dict[str, str]:
     """What stands in a row where runs are compared."""
     config = run.config
     found, references = (finals[finals["reference"].astype(bool) == is_one] for is_one in (False, True))
