@@ -13,7 +13,7 @@ from ganetic.report.table import Block, Entries, Notes, Page, Paragraph, Table
 
 @cache
 def environment() -> Environment:
-    """Give what fills templates: it escapes all that is no markup already, and JSON so that no script tag ends in it."""
+    """Give what fills templates: it escapes what is no markup, and JSON so that no script element ends in it."""
     made = Environment(
         loader=PackageLoader("ganetic.report"),
         autoescape=True,

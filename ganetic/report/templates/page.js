@@ -11,6 +11,12 @@
     const points = links.filter((one) => drawing && drawing.contains(one));
     if (!losses.size) return;
 
+    // A link leads to its place; where that is seen already, nothing moves.
+    const show = (loss) => {
+      const top = loss.getBoundingClientRect().top;
+      if (top < 0 || top > window.innerHeight * 0.75) loss.scrollIntoView({ block: "start" });
+    };
+
     const select = (id, byHand) => {
       losses.forEach((loss) => loss.classList.toggle("picked", loss.id === id));
       links.forEach((one) => {
@@ -32,6 +38,7 @@
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       select(one.dataset.loss, true);
+      show(losses.get(one.dataset.loss));
     }));
 
     if (drawing) {

@@ -9,6 +9,9 @@ import pandas as pd
 MOST = 40
 """Ancestors that are named."""
 
+LIBRARY = "library "
+"""What the origin of a published loss begins with that a search was seeded with."""
+
 
 @dataclass(frozen=True)
 class Ancestor:
@@ -58,4 +61,6 @@ def said_of(operator: str, parents: Sequence[int]) -> str:
         return f"{operator} of #{parents[0]} with #{parents[1]}"
     if parents:
         return f"mutation “{operator}” of #{parents[0]}"
+    if operator.startswith(LIBRARY):
+        return f"the published loss {operator.removeprefix(LIBRARY)}"
     return {"random": "drawn at random", "": "of unknown origin"}.get(operator, operator)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ganetic.errors import UserError
@@ -16,6 +17,7 @@ from ganetic.report.web.lines import MOST, Line, draw_lines, legend
 from ganetic.report.web.svg import stepped
 
 _NAME = 40
+_ACROSS = "training steps, thousands"
 
 
 def course_section(runs: Sequence[Run]) -> Section | None:
@@ -35,10 +37,8 @@ def course_section(runs: Sequence[Run]) -> Section | None:
     area = [Line(one.label, _over_steps(one, hypervolume_so_far(one.reached, start))) for one in found]
     content = filled(
         "course.html",
-        best=draw_lines(
-            best, "training steps, thousands", metric, "the best loss so far over training steps", log=True
-        ),
-        area=draw_lines(area, "training steps, thousands", "hypervolume", "the hypervolume over training steps"),
+        best=draw_lines(best, _ACROSS, metric, "the best loss so far over training steps", log=True),
+        area=draw_lines(area, _ACROSS, "hypervolume", "the hypervolume over training steps"),
         legend=legend([f"{shorten(one.label, _NAME)} ({one.trials:,} trials)" for one in found]),
         budget=budgeted,
         bound=f"ln fd below ln {start:.0f} and instability below {WORST_INSTABILITY:g}",
@@ -57,7 +57,7 @@ def random_beside(run: Run) -> Run | None:
     return other if other.config.space.evolution.random and measured_alike(run, other) else None
 
 
-def _over_steps(course: Course, values: "np.typing.NDArray[np.float64]") -> list[tuple[float, float]]:
+def _over_steps(course: Course, values: npt.NDArray[np.float64]) -> list[tuple[float, float]]:
     """Corners where a curve changes, in thousands of steps; the last value holds until the budget is spent."""
     reached: pd.Series[int] = course.reached["steps"]
     points: list[tuple[float, float]] = []

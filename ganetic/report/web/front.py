@@ -156,17 +156,17 @@ def _labels(area: Area, losses: Sequence[ShownLoss], pick: str) -> Iterator[Mark
     order = sorted(losses, key=lambda loss: (loss.anchor != pick, not loss.on_front, not loss.published))
     marks = [_held(area, [loss.place])[0] for loss in losses if loss.place]
     taken: list[tuple[float, float, float, float]] = [(x - 7, y - 7, x + 7, y + 7) for x, y in marks]
-    named = 0
+    named: set[str] = set()
     for loss in order:
-        if loss.place is None or named == _LABELLED:
+        text = shorten(loss.name, 20)
+        if loss.place is None or text in named or len(named) == _LABELLED:
             continue
-        text = shorten(loss.label, 20)
         ((x, y),) = _held(area, [loss.place])
         for left, middle, anchor in _beside(x, y, len(text)):
             box = (left, middle - 9, left + 9.0 * len(text), middle + 9)
             if _fits(box, area) and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                named += 1
+                named.add(text)
                 yield tag("text", text, x=x + anchor[1], y=middle + 5, class_=f"name {anchor[0]}", aria_hidden="true")
                 break
 

@@ -10,13 +10,10 @@ import pandas as pd
 from ganetic.evolution.results import Run
 from ganetic.loss.formula import Formula
 from ganetic.plots.pareto import label_of
-from ganetic.report.web.ancestry import Ancestor, line_of
+from ganetic.report.web.ancestry import LIBRARY, Ancestor, line_of
 
 MOST = 60
 """Losses that are shown one by one; more would make the page slow."""
-
-_LIBRARY = "library "
-"""What the origin of a published loss begins with that a search was seeded with."""
 
 Place = tuple[float, float]
 """fd and instability."""
@@ -29,7 +26,8 @@ class ShownLoss:
     Attributes:
         anchor: its place in the page.
         contestant: what it is called in the finals, as in ``individual 12``.
-        label: what people call it, a published name or a number.
+        label: what tells it apart: its number, behind its name if it is published.
+        name: what people call it, a published name or a number; a search may find a published loss several times.
         formula: the loss.
         place: in the search, at the highest rung that it reached; None for one that was in the finals alone.
         on_front: whether it is on the front of the search.
@@ -42,6 +40,7 @@ class ShownLoss:
     anchor: str
     contestant: str
     label: str
+    name: str
     formula: Formula
     place: Place | None
     on_front: bool
@@ -75,7 +74,7 @@ def _front(scores: pd.DataFrame) -> list[int]:
 
 def _seeded(scores: pd.DataFrame) -> list[int]:
     """Published losses that the search began with and that trained."""
-    viable = scores[scores["viable"].astype(bool) & scores["origin"].str.startswith(_LIBRARY)]
+    viable = scores[scores["viable"].astype(bool) & scores["origin"].str.startswith(LIBRARY)]
     return [int(number) for number in viable.sort_values("fd")["individual"]]
 
 
@@ -87,7 +86,8 @@ def _of_search(
     return ShownLoss(
         anchor=f"{anchor}-loss-{number}",
         contestant=f"individual {number}",
-        label=label_of(number, str(row["name"])),
+        label=f"{row['name']} #{number}" if row["name"] else f"#{number}",
+        name=label_of(number, str(row["name"])),
         formula=Formula.from_text(row["formula"]),
         place=(float(row["fd"]), float(row["instability"])) if trained else None,
         on_front=bool(row["on_front"]),
@@ -103,6 +103,7 @@ def _reference(anchor: str, place: int, row: Mapping[str, Any]) -> ShownLoss:
         anchor=f"{anchor}-reference-{place}",
         contestant=str(row["contestant"]),
         label=str(row["name"]),
+        name=str(row["name"]),
         formula=Formula.from_text(row["formula"]),
         place=None,
         on_front=False,

@@ -1,18 +1,20 @@
-"""Losses as MathML, which browsers set and screen readers read."""
+"""Losses as MathML, which browsers set and screen readers read.
 
-from collections.abc import Callable
-from typing import Any
+It is made of the LaTeX that the table of operators gives, so that an operator of another package is set, too. sympy's
+printer is not used: to build an expression there may take for ever (sixteen nested cubes of 9), and of one that it must
+not evaluate it leaves out brackets: 1 - (s - m) becomes 1 - s - m.
+"""
 
-import sympy
+from collections.abc import Iterator
+from xml.etree import ElementTree as ET
+
+from latex2mathml.converter import convert
 from markupsafe import Markup
-from sympy.printing.mathml import mathml as written
 
-from ganetic.loss.expression import Const, Node, Var
 from ganetic.loss.formula import Formula
-from ganetic.loss.ops import OPERATORS
 
-_MARKS = {"&ExponentialE;": "e", "&InvisibleTimes;": "\u2062", ">-": ">\u2212"}
-"""What sympy writes, and what stands for it here: a minus for its hyphen, no names that XML does not know."""
+_NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'
+_SIGMOID = "\u03c3"
 
 
 def formula_mathml(formula: Formula) -> Markup:
@@ -20,36 +22,50 @@ def formula_mathml(formula: Formula) -> Markup:
 
     The protecting epsilons are left out, as in `Formula.readable`.
     """
-    equations = (_equation(formula, name, tree) for name, tree in formula.trees.items())
-    return Markup("\n").join(equations)
+    return Markup("\n").join(_equation(formula, name, text) for name, text in formula.latex.items())
 
 
-def _equation(formula: Formula, name: str, tree: Node) -> Markup:
-    readable = formula.infix[name] if formula.form == "label" else f"{name} = {formula.infix[name]}"
-    with sympy.evaluate(False):  # to evaluate sixteen nested cubes of 9 takes for ever
-        said = written(_expression(tree), printer="presentation")
-    for mark, text in _MARKS.items():
-        said = said.replace(mark, text)
-    # Markup of sympy over a closed table of operators: no text of a user is in it.
-    inner = Markup(f"<mrow>{_name(formula, name)}<mo>=</mo>{said}</mrow>")
-    return Markup('<math display="block" alttext="{}">{}</math>').format(readable, inner)
+def _equation(formula: Formula, name: str, latex: str) -> Markup:
+    said = f"{_name(formula, name)} = {latex}"
+    root = ET.fromstring(convert(said, display="block").replace(_NAMESPACE, "", 1))
+    for row in root.iter():
+        _bracket_powers(row)
+    root.set("alttext", f"{name} = {formula.infix[name]}")
+    return Markup(ET.tostring(root, encoding="unicode"))
 
 
-def _expression(tree: Node) -> Any:
-    if isinstance(tree, Var):
-        return sympy.Symbol(tree.name)
-    if isinstance(tree, Const):
-        whole = tree.value == int(tree.value) and abs(tree.value) < 1e4
-        return sympy.Integer(int(tree.value)) if whole else sympy.Float(f"{tree.value:.4g}", 4)
-    build: Callable[..., Any] = OPERATORS[tree.op].sympy
-    return build(sympy, *map(_expression, tree.args))
+def _bracket_powers(row: ET.Element) -> None:
+    """Put brackets around a function with a power: log|x|², which stands for (log|x|)², would be read as log(x²)."""
+    for name, power in list(_powers(row)):
+        inner = ET.Element("mrow")
+        inner.append(_bracket("(", "prefix"))
+        inner.extend((name, power[0]))
+        inner.append(_bracket(")", "postfix"))
+        power[0] = inner
+        row.remove(name)
+
+
+def _powers(row: ET.Element) -> Iterator[tuple[ET.Element, ET.Element]]:
+    """Names of functions with the power behind their argument."""
+    for name, power in zip(list(row), list(row)[1:], strict=False):
+        if _is_function(name) and power.tag == "msup" and len(power[0]) and power[0][0].get("fence") == "true":
+            yield name, power
+
+
+def _is_function(name: ET.Element) -> bool:
+    text = name.text or ""
+    return name.tag in ("mi", "mo") and (text == _SIGMOID or (len(text) > 1 and text.isalpha()))
+
+
+def _bracket(mark: str, form: str) -> ET.Element:
+    bracket = ET.Element("mo", {"stretchy": "true", "fence": "true", "form": form})
+    bracket.text = mark
+    return bracket
 
 
 def _name(formula: Formula, name: str) -> str:
     """The left-hand side: L(y, p), or ℓ with player and images as its index."""
     if formula.form == "label":
-        return "<mi>L</mi><mo>(</mo><mi>y</mi><mo>,</mo><mi>p</mi><mo>)</mo>"
+        return "L(y, p)"
     player, images = name.split("_")
-    index = f"<mrow><mi>{player.upper()}</mi><mo>,</mo><mtext>{images}</mtext></mrow>"
-    arguments = "<mi>d</mi><mo>,</mo><mi>m</mi>" if formula.is_relativistic else "<mi>d</mi>"
-    return f"<msub><mi>ℓ</mi>{index}</msub><mo>(</mo>{arguments}<mo>)</mo>"
+    return rf"\ell_{{{player.upper()}, \text{{{images}}}}}({'d, m' if formula.is_relativistic else 'd'})"

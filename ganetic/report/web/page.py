@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -114,11 +114,9 @@ def _together(kinds: Sequence[str], opened: Sequence[object]) -> list[Section]:
 def _comparing(chapters: Sequence[Chapter]) -> Table:
     """A row a chapter, a column a fact that any of them has."""
     names = dict.fromkeys(name for chapter in chapters for name in chapter.facts)
-    return Table(
-        tuple(Column(name, (name,), align="left", fit="wrap") for name in names),
-        tuple({name: chapter.facts.get(name, "") for name in names} for chapter in chapters),
-        "The runs beside one another",
-    )
+    first, *others = (Column(name, (name,), align="left", fit="wrap") for name in names)
+    rows = ({**{name: one.facts.get(name, "") for name in names}, "anchor": one.anchor} for one in chapters)
+    return Table((replace(first, link="anchor"), *others), tuple(rows), "The runs beside one another")
 
 
 def _asset(name: str) -> str:

@@ -8,6 +8,7 @@ from ganetic.evolution.config import Measure
 from ganetic.evolution.results import Run
 from ganetic.evolution.seeds import training_seed
 from ganetic.loss.library import LIBRARY
+from ganetic.plots.courses import budget
 from ganetic.report.renderers.html import filled
 from ganetic.report.web.chapter import Section
 from ganetic.studies.comparison import Comparison
@@ -21,9 +22,7 @@ Facts = list[tuple[str, str]]
 def search_settings(run: Run) -> Section:
     """Say how a search was set up."""
     config, space = run.config, run.config.space
-    rungs = ", ".join(
-        f"{rung.steps} steps on {rung.seeds} seed{'' if rung.seeds == 1 else 's'}" for rung in space.rungs
-    )
+    rungs = "; then ".join(budget(rung.steps, rung.seeds) for rung in space.rungs)
     facts: Facts = [
         ("space", f"{space.name}{' (random search)' if space.evolution.random else ''}"),
         *([("about it", space.description)] if space.description else []),
@@ -73,14 +72,12 @@ def _words(comparison: Comparison) -> list[object]:
     words += ["--seeds", len(settings.seeds), "--steps", settings.steps]
     if settings.tuned is not None:
         rates, beta1s = settings.tuned.given.learning_rates, settings.tuned.given.beta1s
-        words += [
-            "--rates",
-            ",".join(f"{rate:g}" for rate in rates),
-            "--beta1s",
-            ",".join(f"{one:g}" for one in beta1s),
-        ]
-        words += ["--tuning-seeds", settings.tuned.seeds]
+        words += ["--rates", _joined(rates), "--beta1s", _joined(beta1s), "--tuning-seeds", settings.tuned.seeds]
     return words
+
+
+def _joined(numbers: Sequence[float]) -> str:
+    return ",".join(f"{one:g}" for one in numbers)
 
 
 def _protocol(measures: Sequence[Measure]) -> Facts:
@@ -91,10 +88,8 @@ def _protocol(measures: Sequence[Measure]) -> Facts:
         facts += [
             (f"protocol{where}", f"{measure.metric} of {measure.model}"),
             (f"images{where}", measure.images),
-            (
-                f"floor{where}",
-                f"{measure.floor_fd:.4g} (real images against real ones); untrained {measure.start_fd:.4g}",
-            ),
+            (f"floor{where}", f"{measure.floor_fd:.4g}, real images against real ones"),
+            (f"untrained{where}", f"{measure.start_fd:.4g}"),
         ]
     return facts
 

@@ -1,12 +1,13 @@
 """Drawings as SVG within a page: elements, scales and axes.
 
-Colours and sizes of letters are the style sheet's, by classes, so that a drawing is right on light and dark paper and on
-a small screen. Lengths are in units of the drawing, of which a full one is `WIDTH` wide.
+Colours and sizes of letters are the style sheet's, by classes, so that a drawing is right on light and dark paper and
+on a small screen. Lengths are in units of the drawing, of which a full one is `WIDTH` wide.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
@@ -126,9 +127,8 @@ class Area:
             place = number(self.y(value))
             parts += [_line(number(left), place, number(right), place, "grid")]
             parts += [tag("text", text, x=number(left - 6), y=place, dy=".35em", class_="tick end")]
-        parts.append(
-            tag("text", across, x=number((left + right) / 2), y=number(bottom), dy="3em", class_="label middle")
-        )
+        middle = (left + right) / 2
+        parts.append(tag("text", across, x=middle, y=bottom, dy="3em", class_="label middle"))
         parts.append(tag("text", up, x=number(left), y=number(top), dy="-.8em", class_="label"))
         return tag("g", *parts, aria_hidden="true")
 
@@ -149,7 +149,7 @@ class Area:
 def stepped(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Give the corners of a line that holds each value until the next one."""
     corners = list(points[:1])
-    for (_, before), (across, up) in zip(points, points[1:], strict=False):
+    for (_, before), (across, up) in pairwise(points):
         corners += [(across, before), (across, up)]
     return corners
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ganetic.errors import UserError
 from ganetic.jobs.journal import Journal
+from ganetic.loss.library import LIBRARY
 from ganetic.report.comparison import comparison_record, head_lines
 from ganetic.report.renderers.html import filled
 from ganetic.report.web.chapter import KINDS, Chapter, ReportKind
@@ -76,14 +77,24 @@ def _claims(comparison: Comparison) -> list[str]:
 
 
 def _facts(comparison: Comparison) -> dict[str, str]:
-    settings, best = comparison.settings, comparison.summaries()[:1]
+    settings = comparison.settings
     return {
         "run": comparison.directory.resolve().name,
-        "kind": settings.kind,
+        "what": f"{settings.kind}, {'finished' if comparison.finished else 'unfinished'}",
         "on": f"{settings.space} on {settings.data}, {len(settings.seeds)} seeds",
-        "state": "finished" if comparison.finished else "unfinished",
         "measured by": "; ".join(f"{one.metric} (floor {number(one.floor_fd)})" for one in settings.measures),
         "trained": f"{comparison.ended:,} of {comparison.total:,} trainings",
-        "lowest mean": "; ".join(f"{one.loss}: {number(one.geometric_mean)}" for one in best),
-        "claims": "; ".join(_claims(comparison)),
+        "best found": _best(comparison, published=False),
+        "best published": _best(comparison, published=True),
+        "confirmed, or compared": "; ".join(_claims(comparison)),
     }
+
+
+def _best(comparison: Comparison, published: bool) -> str:
+    """The loss with the lowest mean of those that are published, or of the others; on each proxy."""
+    own = [one for one in comparison.summaries() if (one.loss in LIBRARY) is published]
+    best = {one.proxy: one for one in reversed(own)}
+    ends = (
+        f"{one.loss}: {number(one.geometric_mean)} ({number(one.best)} to {number(one.worst)})" for one in best.values()
+    )
+    return "; ".join(ends)

@@ -125,14 +125,13 @@ def _facts(run: Run, scores: pd.DataFrame, finals: pd.DataFrame, confirmations: 
     found, references = (finals[finals["reference"].astype(bool) == is_one] for is_one in (False, True))
     return {
         "run": run.directory.resolve().name,
-        "kind": "random search" if config.space.evolution.random else "search",
+        "what": f"{'random search' if config.space.evolution.random else 'search'}, {run.status}",
         "on": f"{config.space.name} on {config.data}, seed {config.seed}",
-        "state": run.status,
         "measured by": f"{config.metric} (floor {decimal(config.floor_fd)})",
         "trained": f"{run.asked:,} trials, {int(scores['viable'].sum()):,} losses that train",
-        "best found, finals": _best(found),
-        "best published, finals": _best(references),
-        "confirmed": "; ".join(claims(one)[-1] for one in confirmations if one.finished),
+        "best found": _best(found),
+        "best published": _best(references),
+        "confirmed, or compared": "; ".join(claims(one)[-1] for one in confirmations if one.finished),
     }
 
 
