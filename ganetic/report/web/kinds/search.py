@@ -1,6 +1,7 @@
 """The chapter of a search."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -80,9 +81,18 @@ class SearchKind(ReportKind[Run]):
 
     def together(self, opened: Sequence[Run]) -> tuple[Section, ...]:
         """Draw searches beside one another that measure losses alike."""
-        alike = [run for run in opened if measured_alike(run, opened[0])]
-        section = course_section(alike) if len(alike) > 1 else None
-        return () if section is None else (section,)
+        groups: list[list[Run]] = []
+        for run in opened:
+            group = next((one for one in groups if measured_alike(run, one[0])), None)
+            if group is None:
+                groups.append([run])
+            else:
+                group.append(run)
+        sections = [course_section(group) for group in groups if len(group) > 1]
+        return tuple(
+            replace(section, name=f"{section.name}-{place}")
+            for place, section in enumerate(filter(None, sections), start=1)
+        )
 
 
 def _card(run: Run) -> LossCard | None:
