@@ -7,7 +7,17 @@ import traceback
 
 import typer
 
-from ganetic.cli import calibrate, doctor, losses, publish, search, studies, study, train  # noqa: F401 - they register their commands
+from ganetic.cli import (  # noqa: F401 - they register their commands
+    calibrate,
+    doctor,
+    losses,
+    publish,
+    report,
+    search,
+    studies,
+    study,
+    train,
+)
 from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
 from ganetic.cli.options import join_window
 from ganetic.cli.streams import print_what_can_be, warnings_on_stderr

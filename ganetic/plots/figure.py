@@ -8,12 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ganetic.errors import UserError, unknown
-from ganetic.evolution.config import Measure
 from ganetic.evolution.results import Run
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.selection import knee_of_the_finals, pick_card
-from ganetic.evolution.space import Rung, SpaceProxy
-from ganetic.plots.beside import MOST_COURSES, Course, draw_beside
+from ganetic.plots.beside import MOST_COURSES, draw_beside
+from ganetic.plots.courses import budget, courses, finals_budgets
 from ganetic.plots.loss import draw_loss
 from ganetic.plots.pareto import Protocol, draw_pareto
 from ganetic.plots.progress import draw_progress
@@ -62,8 +61,8 @@ def _pareto(run: Run) -> Figure:
     protocol = Protocol(
         run.config.metric,
         run.config.floor_fd,
-        search=_budget(top.steps, top.seeds),
-        finals=_budget(space.finals.steps, final_seeds),
+        search=budget(top.steps, top.seeds),
+        finals=budget(space.finals.steps, final_seeds),
     )
     return draw_pareto(_named(run), front, finals, run.final_values(), protocol, knee_of_the_finals(run))
 
@@ -87,44 +86,8 @@ def _beside(runs: Sequence[Run]) -> Figure:
     if len(runs) > MOST_COURSES:
         raise UserError(f"{len(runs)} runs are too many for one figure; draw at most {MOST_COURSES}")
     first = runs[0].config
-    for run in runs[1:]:
-        if _measured(run) != _measured(runs[0]):
-            raise UserError(
-                f"{run.directory}: losses are not measured as in {runs[0].directory} (here {run.config.metric}, there "
-                f"{first.metric}): data and proxies must be the same; draw them one by one"
-            )
-    histories = [run.history() for run in runs]
-    rung = _common_rung(runs, histories)
-    courses = []
-    for run, label, history in zip(runs, _labels(runs), histories, strict=True):
-        reached = history[history["rung"] == run.config.space.rungs.index(rung)]
-        courses.append(Course(label, reached, run.steps, run.asked, run.finals()))
-    budgets = dict.fromkeys(_budget(run.config.space.finals.steps, run.config.space.finals.seeds) for run in runs)
-    return draw_beside(courses, first.metric, first.start_fd, _budget(rung.steps, rung.seeds), " or ".join(budgets))
-
-
-def _measured(run: Run) -> tuple[list[Measure], list[SpaceProxy]]:
-    """How fd comes about; rules that stop trials early have no part in it."""
-    return [measure.model_copy(update={"kill": ()}) for measure in run.config.measures], [*run.config.space.proxies]
-
-
-def _common_rung(runs: Sequence[Run], histories: Sequence[pd.DataFrame]) -> Rung:
-    """The highest rung that all runs have, and that an individual of each has reached."""
-    tops = [int(history["rung"].max()) if len(history) else -1 for history in histories]
-    common = set.intersection(*(set(run.config.space.rungs[: top + 1]) for run, top in zip(runs, tops, strict=True)))
-    if not common:
-        reached = "; ".join(
-            f"{run.directory}: {', '.join(_budget(one.steps, one.seeds) for one in run.config.space.rungs[: top + 1])}"
-            for run, top in zip(runs, tops, strict=True)
-        )
-        raise UserError(f"no rung was reached by all of these runs, and only at the same one they compare: {reached}")
-    return max(common, key=lambda rung: (rung.steps, rung.seeds))
-
-
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """The directories' names, or whole paths where names repeat."""
-    names = [run.directory.resolve().name for run in runs]
-    return names if len(set(names)) == len(names) else [str(run.directory) for run in runs]
+    drawn, rung = courses(runs)
+    return draw_beside(drawn, first.metric, first.start_fd, budget(rung.steps, rung.seeds), finals_budgets(runs))
 
 
 def _loss(run: Run) -> Figure:
@@ -155,10 +118,6 @@ def _samples(run: Run) -> Figure:
     return draw_samples(
         generated, images.images[:: len(images.images) // SIDE**2][: SIDE**2], title, card.formula.readable
     )
-
-
-def _budget(steps: int, seeds: int) -> str:
-    return f"{steps} steps, {seeds} seed{'' if seeds == 1 else 's'}"
 
 
 KINDS: dict[str, Callable[[Run], Figure]] = {

@@ -51,12 +51,12 @@ _RATIOS = (
 
 def comparison_page(comparison: Comparison) -> Page:
     """Say what a comparison found, and what came of the rates that were tried for its losses."""
-    return _page(comparison, (*_tables(comparison), *_tuning_tables(comparison)))
+    return _page(comparison, (*result_tables(comparison), *tuning_tables(comparison)))
 
 
 def files_page(comparison: Comparison) -> Page:
     """Say what a comparison found; the rates that were tried have files of their own."""
-    return _page(comparison, _tables(comparison))
+    return _page(comparison, result_tables(comparison))
 
 
 def comparison_record(comparison: Comparison) -> Record:
@@ -103,7 +103,7 @@ def write_tables(comparison: Comparison) -> list[Path]:
         f"{kind}.md": markdown(page),
         f"{kind}.tex": latex(page),
     }
-    for table in _tuning_tables(comparison):
+    for table in tuning_tables(comparison):
         texts["tuning.csv"] = to_csv(table)
         texts["tuning.md"] = markdown(Page((table,)))
     for name, text in texts.items():
@@ -112,10 +112,11 @@ def write_tables(comparison: Comparison) -> list[Path]:
 
 
 def _page(comparison: Comparison, tables: Sequence[Table]) -> Page:
-    return Page((Paragraph(tuple(_head(comparison))), *tables, Notes(tuple(_notes(comparison)))))
+    return Page((Paragraph(tuple(head_lines(comparison))), *tables, Notes(tuple(reading_notes(comparison)))))
 
 
-def _head(comparison: Comparison) -> list[str]:
+def head_lines(comparison: Comparison) -> list[str]:
+    """Say what was trained, how it was measured, and how far the comparison has come."""
     settings = comparison.settings
     seeds = f"{len(settings.seeds)} seed{'' if len(settings.seeds) == 1 else 's'}"
     lines = [f"{len(settings.losses)} losses, {seeds}, {settings.steps} steps a training, on {settings.data}"]
@@ -130,7 +131,7 @@ def _head(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _tables(comparison: Comparison) -> list[Table]:
+def result_tables(comparison: Comparison) -> list[Table]:
     """The summary on each proxy, and below it the differences, if any."""
     summaries, said, settings = comparison.summaries(), comparison.ratios(), comparison.settings
     tables = []
@@ -160,7 +161,7 @@ def _summary_columns(has_rates: bool) -> tuple[Column, ...]:
     )
 
 
-def _tuning_tables(comparison: Comparison) -> list[Table]:
+def tuning_tables(comparison: Comparison) -> list[Table]:
     """What came of each of the rates that were tried for each loss, if any were."""
     title = "tuning: fd at each of the rates, a failed training counting as untrained"
     rows = rows_of(comparison.tuning())
@@ -175,7 +176,7 @@ def _ratio_table(said: Sequence[Ratio], where: str) -> Table:
     return Table((replace(_LOSS, keys=(own,)), *_RATIOS), tuple(map(asdict, said)), title, compact=True)
 
 
-def _notes(comparison: Comparison) -> list[str]:
+def reading_notes(comparison: Comparison) -> list[str]:
     """How to read the tables, and what they do not say."""
     notes = _about_rates(comparison.settings, comparison.tuning())
     for one in comparison.summaries():

@@ -43,6 +43,8 @@ class Column:
         widest: characters of a text that is cut; None for all that the page has left.
         spare: whether a terminal leaves it out; files have it.
         quiet: a field; where it is true, the text is printed less loudly. Empty for none.
+        link: a field that names a place in the same file, to which the text leads where files have such places. Empty
+            for none.
     """
 
     heading: str
@@ -53,6 +55,7 @@ class Column:
     widest: int | None = None
     spare: bool = False
     quiet: str = ""
+    link: str = ""
 
     @property
     def title(self) -> str:

@@ -16,10 +16,11 @@ from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
+from ganetic.studies.claims import claims
 from ganetic.studies.compare import comparison_tables
-from ganetic.studies.comparison import JOURNAL, Comparison, LossSummary
+from ganetic.studies.comparison import JOURNAL, Comparison
 from ganetic.studies.config import Entry, StudyConfig, measures_of
-from ganetic.studies.formatting import claim, listed, number
+from ganetic.studies.formatting import listed
 from ganetic.studies.ratios import Pair
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.studies.training import is_complete, train
@@ -44,24 +45,8 @@ class Confirmation:
     card: LossCard
 
     def claims(self) -> list[str]:
-        """What may be claimed, a sentence a line: each comparison of fd, spread and instability, and their sum."""
-        settings, said = self.comparison.settings, self.comparison.ratios()
-        seeds = f"{len(settings.seeds)} seeds" if len(settings.seeds) > 1 else "1 seed"
-        lines = [f"{self.card.name} on {seeds} that chose nothing, {settings.steps} steps each:"]
-        lines += [f"  {claim(ratio)}" for ratio in said]
-        lines += [f"  {sentence}" for sentence in self._spreads()]
-        better, worse, equal = (
-            [ratio.second + (f" on {ratio.proxy}" if ratio.proxy else "") for ratio in said if ratio.verdict == verdict]
-            for verdict in ("better", "worse", "no difference shown")
-        )
-        parts = [
-            *([f"better than {listed(better)}"] if better else []),
-            *([f"worse than {listed(worse)}"] if worse else []),
-            *([f"not shown to differ from {listed(equal)}"] if equal else []),
-        ]
-        if parts:
-            lines.append(f"May be claimed of {self._protocol()}, after these steps: {'; '.join(parts)}.")
-        return lines
+        """What may be claimed, see `ganetic.studies.claims.claims`."""
+        return claims(self.comparison)
 
     def supersedes(self, path: Path) -> bool:
         """Whether the card may replace the one at a place: there is none, or one of the same loss on no more seeds.
@@ -73,21 +58,6 @@ class Confirmation:
             return True
         there = read_card(path)
         return there.formula.text == self.card.formula.text and _confirmed(there) <= _confirmed(self.card)
-
-    def _spreads(self) -> list[str]:
-        """Worst over best and instability of every loss, the confirmed one first."""
-        settings, sentences = self.comparison.settings, []
-        known = {(one.proxy, one.loss): one for one in self.comparison.summaries()}
-        for proxy in settings.proxies:
-            where = f" on {proxy.name}" if settings.several_proxies else ""
-            own = [known[proxy.name, name] for name in settings.names]
-            sentences.append(f"worst/best over seeds{where}: {', '.join(map(_spread, own))}")
-            unstable = ", ".join(f"{one.loss} {number(one.instability)}" for one in own)
-            sentences.append(f"instability{where}: {unstable}")
-        return sentences
-
-    def _protocol(self) -> str:
-        return listed([f"{measure.metric} and {measure.model}" for measure in self.comparison.settings.measures])
 
 
 def confirm(
@@ -215,11 +185,6 @@ def _results(comparison: Comparison, name: str) -> list[Result]:
 def _confirmed(card: LossCard) -> int:
     """On how many seeds a card's loss was confirmed."""
     return max((len(result.seeds) for result in card.results if result.role == "confirmation"), default=0)
-
-
-def _spread(summary: LossSummary) -> str:
-    failed = f" ({summary.failed} of {summary.trainings} failed)" if summary.failed else ""
-    return f"{summary.loss} {number(summary.worst_over_best)}{failed}"
 
 
 class ConfirmConfig(Config):
