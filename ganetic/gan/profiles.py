@@ -134,7 +134,8 @@ class AugmentationSpec(Config):
     cap: Annotated[float, Field(gt=0, le=1)] = SAFE
     """With ``ada``: the largest p."""
     mirror: bool | None = None
-    """Left and right are exchanged, or not, with equal probability."""
+    """Left and right are exchanged, or not, with equal probability. This key and those below are as the profile has
+    them, unless they are given."""
     quarter_turns: bool | None = None
     """Turns by 0, 90, 180 or 270 degrees with equal probability."""
     scale: Amount | None = None

@@ -38,4 +38,5 @@ def sign_tells(formula: Formula) -> bool:
 
 def _best(d: Array, loss: Array) -> Array:
     """The places where a loss is least."""
-    return d[loss <= loss.min() + _TIE * np.abs(loss).max()]
+    best: Array = d[loss <= loss.min() + _TIE * np.abs(loss).max()]
+    return best

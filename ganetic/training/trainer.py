@@ -120,6 +120,7 @@ class Trainer:
             adam(self.discriminator, *_rates(spec, spec.discriminator_lr, spec.regulariser.discriminator_every)),
         )
         self._streams = _streams(spec)
+        self._changes = None if spec.augmentation.resolved_kind == "none" else spec.augmentation.changes
         self._images = _images(images, device, spec.real_changes)
         self._scales = (images.shape[1],) if scales is None else scales
         self._order = ImageOrder(len(images), spec.batch, self._streams["order"])
@@ -156,15 +157,15 @@ class Trainer:
             )
         if self._average is not None:
             self._average.update(self.generator, self.step)
-        if self.adaptation is not None:
-            with self._precision():
-                self.adaptation.after_step(self.step, self.discriminator)
         if self.distributed.world > 1:
             losses = StepLosses(*mean_over(*losses))  # a penalty is of the process's own images
         # A sum of losses remembers any that was not finite, and is read only now and then.
         self._losses += losses.discriminator + losses.generator
         if self._spec.losses_are_checked:
             self._check_losses(losses)
+        if self.adaptation is not None:
+            with self._precision():
+                self.adaptation.after_step(self.step, self.discriminator)
         return losses
 
     @property
@@ -175,7 +176,7 @@ class Trainer:
     @property
     def p(self) -> float | None:
         """Probability of each change of an image that D sees; None where there are no changes."""
-        if self._spec.augmentation.resolved_kind == "none":
+        if self._changes is None:
             return None
         return fixed_p(self._spec.augmentation) if self.adaptation is None else self.adaptation.standing.p
 
@@ -297,10 +298,10 @@ class Trainer:
         return self.distributed.of(latents).to(self._device)
 
     def _next_augment(self) -> tuple[Augment, Augment] | None:
-        if self.p is None:
+        if self._changes is None or self.p is None:
             return None
-        changes, stream = self._spec.augmentation.changes, self._streams["diffaugment"]
-        drawn = draw_both(changes, self._spec.batch, stream, self.distributed.of, self.p)
+        stream = self._streams["diffaugment"]
+        drawn = draw_both(self._changes, self._spec.batch, stream, self.distributed.of, self.p)
         return drawn if self.p > 0 else None  # the stream goes on: what is drawn later does not depend on p
 
     def _adaptation(self, formula: Formula, held_out: NDArray[np.uint8] | None) -> Adaptation | None:
@@ -309,8 +310,8 @@ class Trainer:
         signal = signal_of(formula, 0 if held_out is None else len(held_out))
         if spec.resolved_kind != "ada" or signal is None:
             return None
-        stays_out = held_out is None or signal == "r_t"
-        others = None if stays_out else _images(held_out, self._device, self._spec.real_changes)
+        ranked = None if signal == "r_t" else held_out
+        others = None if ranked is None else _images(ranked, self._device, self._spec.real_changes)
         self._streams["ada"] = random_stream(self._spec.seed, "ada")
         return Adaptation(
             rule_of(spec, signal, self._spec.batch),

@@ -1,5 +1,6 @@
 import io
 import logging
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -27,6 +28,7 @@ def progress(step: int, failure: str | None = None, fd: float | None = 88.84) ->
     [
         (progress(100, fd=None), "step 100/1000"),
         (progress(500), "step 500/1000, 64 images/s, 2:05 min left, fd 88.8, best 88.8"),
+        (replace(progress(100), p=0.126), "step 100/1000, fd 88.8, best 88.8, augmentation p 0.13"),
         (progress(1000, "mode_collapse"), "step 1000/1000, 64 images/s, 0 s left, fd 88.8, best 88.8, mode collapse"),
     ],
 )
