@@ -46,24 +46,12 @@ def export_onnx(generator: PublishedGenerator, path: Path) -> float:
         The largest difference of a number of an image, of the latents of seed 0.
 
     Raises:
-        UserError: onnxruntime gives other images.
+        UserError: a package is missing, ONNX cannot say what the net does, or onnxruntime gives other images.
     """
     refuse_without_onnx()
     expected = [generator(generator.latents(count)) for count in CHECKED]
     _bake(generator)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's exporter, about itself
-        torch.onnx.export(
-            generator,
-            (generator.latents(_EXPORTED),),
-            path,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+    _export(generator, path)
     apart = max(map(_apart, expected, _by_onnxruntime(generator, path)))
     if not apart <= MOST_APART:
         raise UserError(
@@ -71,6 +59,26 @@ def export_onnx(generator: PublishedGenerator, path: Path) -> float:
             "leave out --onnx, and report it"
         )
     return apart
+
+
+def _export(generator: PublishedGenerator, path: Path) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch's exporter, about itself
+            torch.onnx.export(
+                generator,
+                (generator.latents(_EXPORTED),),
+                path,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        cause = " ".join(str(error.__cause__ or error).split())[:200]
+        raise UserError(f"{path.name}: ONNX has no form for this model ({cause}); leave out --onnx") from None
 
 
 def _bake(generator: nn.Module) -> None:

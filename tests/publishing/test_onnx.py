@@ -16,6 +16,10 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="pip install 'ganetic[on
 
 pytestmark = pytest.mark.slow
 
+WITHOUT_ONNX = {"stylegan2"}
+"""Models that torch's exporter cannot write: the noise of this one follows from the bits of the latents."""
+WRITTEN = [name for name in MODELS.names() if name not in WITHOUT_ONNX]
+
 
 def generator_of(name: str, spectral_norm: bool = False, channels: int = 1) -> PublishedGenerator:
     config = config_for(name, channels=channels, spectral_norm=spectral_norm, width=16)
@@ -27,7 +31,7 @@ def latents_of(count: int) -> torch.Tensor:
     return torch.randn(count, 8, generator=torch.Generator().manual_seed(count))
 
 
-@pytest.mark.parametrize(("name", "spectral_norm"), [*((name, False) for name in MODELS.names()), ("msg-sagan", True)])
+@pytest.mark.parametrize(("name", "spectral_norm"), [*((name, False) for name in WRITTEN), ("msg-sagan", True)])
 def test_every_model_gives_the_images_of_torch(name: str, spectral_norm: bool, tmp_path: Path) -> None:
     generator = generator_of(name, spectral_norm)
     path = tmp_path / "model.onnx"
@@ -53,4 +57,17 @@ def test_a_file_that_gives_other_images_is_refused(tmp_path: Path, monkeypatch: 
     generator = generator_of("mlp")
     monkeypatch.setattr("ganetic.publishing.onnx_export._bake", change)
     with pytest.raises(UserError, match=r"model\.onnx: onnxruntime's images are .* from torch's"):
+        export_onnx(generator, tmp_path / "model.onnx")
+
+
+class OfBits(torch.nn.Module):
+    """Images that follow from the bits of the latents, for which ONNX has no form that torch writes."""
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return latents.view(torch.int32).float().mean(1).view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
+
+
+def test_a_net_that_onnx_has_no_form_for_is_refused_in_one_line(tmp_path: Path) -> None:
+    generator = PublishedGenerator(OfBits(), config_for("mlp", size=8)).eval()
+    with pytest.raises(UserError, match=r"^model\.onnx: ONNX has no form for this model \(.*\); leave out --onnx$"):
         export_onnx(generator, tmp_path / "model.onnx")
