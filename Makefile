@@ -1,4 +1,4 @@
-# `make search`: a first search, from nothing to a Pareto front.
+# `make search`: a first search, from nothing to a Pareto front and a page about it.
 # `make quick`: lint, types and the quick tests. `make test`: all tests but the slow ones. `make test-slow`: those.
 # `make docs`: writes the generated pages of docs/reference again and builds the site into site/.
 # `make test-lowest`: all tests but the slow ones with the lowest versions that pyproject.toml allows.
@@ -11,6 +11,7 @@ LOWEST := .venv-lowest
 
 search: $(VENV)/.installed
 	$(BIN)/ganetic search quick
+	$(BIN)/ganetic report
 
 quick: lint
 	$(BIN)/pytest -n 2 -m "not slow and not ray"

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from ganetic.evolution.results import Run, open_run
     from ganetic.evolution.search import search
     from ganetic.loss.card import load_loss
+    from ganetic.plots.figure import figure
     from ganetic.publishing.load import load_generator
     from ganetic.publishing.publish import publish
+    from ganetic.report.web.page import write_report
     from ganetic.studies.bank import bank
     from ganetic.studies.compare import compare
     from ganetic.studies.confirm import confirm
@@ -40,6 +42,7 @@ __all__ = [
     "confirm",
     "evaluate",
     "export",
+    "figure",
     "generate",
     "load_config",
     "load_generator",
@@ -50,6 +53,7 @@ __all__ = [
     "score",
     "search",
     "train",
+    "write_report",
 ]
 
 _HOME = {
@@ -63,6 +67,7 @@ _HOME = {
     "confirm": "ganetic.studies.confirm",
     "evaluate": "ganetic.api",
     "export": "ganetic.api",
+    "figure": "ganetic.plots.figure",
     "generate": "ganetic.api",
     "load_config": "ganetic.training.config",
     "load_generator": "ganetic.publishing.load",
@@ -73,6 +78,7 @@ _HOME = {
     "score": "ganetic.studies.score",
     "search": "ganetic.evolution.search",
     "train": "ganetic.api",
+    "write_report": "ganetic.report.web.page",
 }
 """Where each name is, for `__getattr__`; the imports above say the same to type checkers, and a test compares them."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import assert_type
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -41,6 +42,10 @@ def search() -> ganetic.Run:
     assert_type(ganetic.resume(run), Run)
     assert_type(ganetic.export(run, "best.json", pick="fd"), list[Path])
     assert_type(ganetic.export("run", PATH), list[Path])
+    assert_type(ganetic.figure(run, "progress"), Figure)
+    assert_type(ganetic.figure("run"), Figure)
+    assert_type(ganetic.write_report(["run", PATH]), Path)
+    assert_type(ganetic.write_report([PATH], "report.html"), Path)
     return run
 
 

@@ -18,6 +18,7 @@ from ganetic.evolution.events import EXHAUSTED, FINISHED, LIMIT, STOP, TIMING_AF
 from ganetic.evolution.finals import AFTER_SEARCH
 from ganetic.evolution.history import history
 from ganetic.evolution.individual import Individual, joint_fitness
+from ganetic.evolution.notebook import run_html
 from ganetic.evolution.records import JOURNAL, FinalOutcome, RunReader
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.trial_queue import describe
@@ -56,6 +57,10 @@ class Run:
         stops = [event for event in reader.events if event.name == STOP]
         with reader.as_written():
             self.stop_reason: str | None = stops[-1].detail["reason"] if stops else None
+
+    def _repr_html_(self) -> str:
+        """The run in a notebook: where it stands, and the best of its finals or of its front."""
+        return run_html(self.directory.name, self.status, self.config, self.front(), self.finals())
 
     def check(self) -> None:
         """Read all of the journal.

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ganetic.errors import UserError, unknown
-from ganetic.evolution.results import Run
+from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.selection import knee_of_the_finals, pick_card
 from ganetic.plots.beside import MOST_COURSES, draw_beside
@@ -49,6 +49,21 @@ def plot(run: Run, kind: str, path: Path | None = None, beside: Sequence[Run] = 
         raise UserError(f'kind "{kind}" shows one run; only "progress" draws others beside it')
     save(_beside([run, *beside]) if beside else KINDS[kind](run), path)
     return path
+
+
+def figure(run: Run | Path | str, kind: str = "pareto") -> Figure:
+    """Draw a figure of a run, as a figure of matplotlib, which notebooks show.
+
+    Args:
+        run: the run of a search, or its directory.
+        kind: one of `KINDS`.
+
+    Raises:
+        UserError: there is no run, an unknown kind, or a run that has nothing of this kind to show yet.
+    """
+    if kind not in KINDS:
+        raise unknown("kind of plot", kind, KINDS)
+    return KINDS[kind](run if isinstance(run, Run) else open_run(run))
 
 
 def _pareto(run: Run) -> Figure:

@@ -15,10 +15,12 @@ def next_steps(run: Run, best: Path | None) -> str:
         steps = [
             *([go_on] if run.stop_reason != EXHAUSTED else ()),
             (typed("ganetic", "show", directory), "look again"),
+            (typed("ganetic", "report", directory), "all of it as a page, one file for the browser"),
             (typed("ganetic", "plot", directory, "--kind", "progress"), "see how it went"),
         ]
     else:
         steps = [
+            (typed("ganetic", "report", directory), "all of it as a page, one file for the browser"),
             (typed("ganetic", "plot", directory, "--kind", "samples"), "images made with the winner"),
             (typed("ganetic", "export", "stable.json", "--run", directory, "--pick", "stability"), "another pick"),
             (typed("ganetic", "confirm", directory), "what may be claimed: the winner on seeds that chose nothing"),
