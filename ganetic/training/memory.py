@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ganetic.gan.models import build
+from ganetic.gan.models import Nets, build
 from ganetic.gan.step import Images
 from ganetic.reproducible import reproducible
 from ganetic.training.config import TrainConfig
@@ -13,6 +13,8 @@ from ganetic.training.config import TrainConfig
 _COPIES_OF_G = 5
 """Weights, gradients, two moments of Adam, the average."""
 _COPIES_OF_D = 4
+_COUNTS = (2, 4)
+"""Images of the passes that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,10 @@ class Estimate:
 
 @reproducible()
 def estimate(config: TrainConfig, size: int, channels: int) -> Estimate:
-    """Count parameters, and the tensors that a forward pass of two images keeps for the backward pass.
+    """Count parameters, and the tensors that forward passes of a few images keep for the backward pass.
 
-    A step keeps one pass of G, and two of D at most: of real and of generated images.
+    A step keeps one pass of G, and two of D at most: of real and of generated images. Of what a pass keeps a part is
+    the same for any number of images, such as weights that are scaled at run time.
 
     Args:
         config: of the training.
@@ -52,20 +55,26 @@ def estimate(config: TrainConfig, size: int, channels: int) -> Estimate:
     Raises:
         UserError: the model does not take such images.
     """
-    generator, discriminator = build(config.model, size, channels, config.seed)
-    kept = _Kept()
-    with torch.autograd.graph.saved_tensors_hooks(kept.pack, lambda tensor: tensor):
-        images: Images = generator(torch.randn(2, config.model.latent))
-        by_generator = kept.take()
-        discriminator(images)
-        by_discriminator = kept.take()
-    g, d = _count(generator), _count(discriminator)
+    nets = build(config.model, size, channels, config.seed)
+    few, more = (_kept_by(nets, torch.randn(count, config.model.latent)) for count in _COUNTS)
+    an_image = (more - few) / (_COUNTS[1] - _COUNTS[0])
+    g, d = (_count(net) for net in nets)
     return Estimate(
         generator_parameters=g,
         discriminator_parameters=d,
         state_bytes=4 * (_COPIES_OF_G * g + _COPIES_OF_D * d),
-        activation_bytes=config.batch * (by_generator + 2 * by_discriminator) // 2,
+        activation_bytes=round(few + an_image * (config.batch - _COUNTS[0])),
     )
+
+
+def _kept_by(nets: Nets, latents: Tensor) -> int:
+    """Bytes that a step keeps for its backward passes, of a batch of these latents."""
+    kept = _Kept()
+    with torch.autograd.graph.saved_tensors_hooks(kept.pack, lambda tensor: tensor):
+        images: Images = nets.generator(latents)
+        by_generator = kept.take()
+        nets.discriminator(images)
+    return by_generator + 2 * kept.take()
 
 
 class _Kept:

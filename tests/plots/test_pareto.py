@@ -149,7 +149,7 @@ def test_the_knee_is_the_nearest_to_both_minima(points: list[tuple[float, float]
 
 def ring(axes: Axes, label: str) -> list[tuple[float, float]]:
     found = [line for line in axes.lines if line.get_label() == label]
-    return [tuple(map(float, point)) for line in found for point in np.asarray(line.get_xydata())]
+    return [(float(x), float(y)) for line in found for x, y in np.asarray(line.get_xydata())]
 
 
 def test_the_knee_is_marked_and_named() -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ganetic.cli.main import run_command
 from ganetic.errors import UserError
-from ganetic.evolution.results import open_run
+from ganetic.evolution.results import Run, open_run
 from ganetic.report import watch as watching
 from ganetic.report.watch import LOOK_SECONDS, looks, status_line, watch
 from tests.small_run import small_run
@@ -68,8 +68,13 @@ def test_a_finished_run_is_shown_once(run: Path) -> None:
 
 
 def test_a_run_is_read_when_it_has_changed_and_when_it_ends(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = []
-    monkeypatch.setattr(watching, "open_run", lambda directory: read.append(directory) or open_run(directory))
+    read: list[Path] = []
+
+    def noted(directory: Path) -> Run:
+        read.append(directory)
+        return open_run(directory)
+
+    monkeypatch.setattr(watching, "open_run", noted)
     with at_work(run) as end:
         clock = count(1).__next__
 
