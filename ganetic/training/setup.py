@@ -58,7 +58,7 @@ def prepare(
     )
     for note in training_data.images.notes:
         _logger.info(note)
-    for note in _notes_on_augmentation(config, formula, training_data):
+    for note in notes_on_augmentation(config, formula, training_data):
         _logger.warning(note)
     trainer = _trainer(config, formula, training_data, distributed)
     _logger.info("preparing the net that measures images, once for each data set")
@@ -131,7 +131,7 @@ def _trainer(
     return full_trainer(config, formula, images, device_for_trials(), distributed, held_out)
 
 
-def _notes_on_augmentation(config: TrainConfig, formula: Formula, training_data: TrainingData) -> tuple[str, ...]:
+def notes_on_augmentation(config: TrainConfig, formula: Formula, training_data: TrainingData) -> tuple[str, ...]:
     """What should be said of the augmentation of a training, a line each.
 
     Raises:

@@ -28,7 +28,7 @@ from ganetic.training.metadata import RunMetadata, is_training, read_metadata, w
 from ganetic.training.outcome import Training, training_in
 from ganetic.training.parallel import check_workers
 from ganetic.training.rates import Rates
-from ganetic.training.setup import TrainingSetup, prepare
+from ganetic.training.setup import TrainingSetup, notes_on_augmentation, prepare
 
 ORPHAN_SECONDS = 60.0
 """A training whose driver was killed may go on for so long before its process is ended, too."""
@@ -138,6 +138,8 @@ def plan(config: TrainConfig, loss: str | Path, workers: int = 1, download: bool
     check_workers(config.batch, workers)
     name, formula = resolve_loss(loss)
     training_data = training_data_of(config, download)
+    for note in notes_on_augmentation(config, formula, training_data):
+        _logger.warning(note)
     size, channels = training_data.training_images.shape[2:]
     needs = estimate(config, size, channels)
     return {

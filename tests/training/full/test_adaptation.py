@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganetic.errors import UserError
+from ganetic.evaluation.evaluate_path import evaluate_path
 from ganetic.gan.models import Nets
 from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
@@ -21,11 +22,11 @@ from ganetic.loss.library import LIBRARY
 from ganetic.reproducible import reproducible
 from ganetic.training.checkpoint import checkpoints_in, read_checkpoint, read_train_state
 from ganetic.training.config import TrainConfig
-from ganetic.training.data import held_out_share, load_training_data
+from ganetic.training.data import held_out_share, load_training_data, training_data_of
 from ganetic.training.outcome import outcome
 from ganetic.training.record import read_metrics
 from ganetic.training.setup import full_trainer
-from ganetic.training.train import resume_training, train
+from ganetic.training.train import plan, resume_training, train
 from ganetic.training.trainer import Trainer, TrainerSpec
 from tests.training.full.conftest import LOSS, tiny
 from tests.training.full.test_train import KillAt, Killed, assert_equal, content
@@ -301,9 +302,27 @@ def test_an_adaptation_in_too_few_looks_is_refused() -> None:
 
 def test_colours_of_grey_images_are_refused_before_a_directory_is_made(run: Path) -> None:
     config = tiny("mlp", augmentation={"profile": "xray", "saturation": 0.3})
-    with pytest.raises(UserError, match=r"augmentation\.saturation changes colours"):
-        train(config, LOSS, run)
+    for command in (partial(train, run=run), plan):
+        with pytest.raises(UserError, match=r"augmentation\.saturation changes colours"):
+            command(config, LOSS)
     assert not run.exists()
+
+
+def test_mirrored_x_rays_are_told_of_before_they_are_trained_on(caplog: pytest.LogCaptureFixture) -> None:
+    plan(tiny("mlp", augmentation={"profile": "xray", "mirror": True}), LOSS)
+    assert len([text for text in caplog.messages if "heart on the right" in text]) == 1
+
+
+def test_an_evaluation_holds_out_what_the_training_did(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ada_config("mlp", steps=10)
+    train(config, LOSS, run)
+    seen: list[Any] = []
+    monkeypatch.setattr("ganetic.evaluation.evaluate_path.evaluate", lambda *arguments: seen.append(arguments))
+    evaluate_path(run)
+    training, held_out = seen[0][2:4]
+    ours, theirs = training_data_of(config), load_training_data(config.data, config.eval_images)
+    assert np.array_equal(training, ours.training) and np.array_equal(held_out, ours.held_out)
+    assert len(theirs.held_out) < len(held_out)
 
 
 def test_a_configuration_reads_back() -> None:
