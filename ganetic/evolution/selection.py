@@ -38,7 +38,26 @@ def pick_card(run: Run, pick: str = "knee") -> LossCard:
     Raises:
         UserError: an unknown pick, or nobody to pick.
     """
-    finals = _rows(run.finals()) if run.status_when_idle == "finished" else []
+    finals = _last_finals(run)
+    (individual,) = _rows(run.individuals([_number(run, pick, finals)]))
+    return _card(run, individual, finals)
+
+
+def pick_number(run: Run, pick: str = "knee") -> int:
+    """The number of the individual that a pick means; see `pick_card`, which also says what was measured of it.
+
+    Raises:
+        UserError: an unknown pick, or nobody to pick.
+    """
+    return _number(run, pick, _last_finals(run))
+
+
+def _last_finals(run: Run) -> list[Row]:
+    """The finals of a run, once they are over."""
+    return _rows(run.finals()) if run.status_when_idle == "finished" else []
+
+
+def _number(run: Run, pick: str, finals: list[Row]) -> int:
     candidates = [row for row in finals if not row["reference"] and _survived(run, row)]
     if not finals:
         candidates = _rows(run.front())
@@ -46,8 +65,7 @@ def pick_card(run: Run, pick: str = "knee") -> LossCard:
     number = int(pick) if re.fullmatch(r"\d{1,9}", pick) else choose(candidates, references, pick, str(run.directory))
     if number >= run.bred:
         raise UserError(f"{run.directory}: there is no individual {number}; expected 0 to {run.bred - 1}")
-    (individual,) = _rows(run.individuals([number]))
-    return _card(run, individual, finals)
+    return number
 
 
 def _survived(run: Run, row: Row) -> bool:
