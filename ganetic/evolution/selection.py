@@ -40,11 +40,24 @@ def pick_card(run: Run, pick: str = "knee") -> LossCard:
         UserError: an unknown pick, or nobody to pick.
     """
     finals = _final_rows(run)
+    (individual,) = _rows(run.individuals([_number(run, pick, finals)]))
+    return _card(run, individual, finals)
+
+
+def pick_number(run: Run, pick: str = "knee") -> int:
+    """The number of the individual that a pick means; see `pick_card`, which also says what was measured of it.
+
+    Raises:
+        UserError: an unknown pick, or nobody to pick.
+    """
+    return _number(run, pick, _final_rows(run))
+
+
+def _number(run: Run, pick: str, finals: Sequence[Row]) -> int:
     number = int(pick) if re.fullmatch(r"\d{1,9}", pick) else _picked(run, pick, finals)
     if number >= run.bred:
         raise UserError(f"{run.directory}: there is no individual {number}; expected 0 to {run.bred - 1}")
-    (individual,) = _rows(run.individuals([number]))
-    return _card(run, individual, finals)
+    return number
 
 
 def knee_of_the_finals(run: Run) -> int | None:

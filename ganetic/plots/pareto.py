@@ -47,7 +47,13 @@ LEAST_CEILING = 0.05
 
 _LINE = 108
 """Characters of a formula under the figure, where there is room for so many."""
-_RING = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "color": BLACK, "markeredgewidth": 1.6}
+_RING: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 12,
+    "markerfacecolor": "none",
+    "color": BLACK,
+    "markeredgewidth": 1.6,
+}
 """Marks a knee."""
 
 
@@ -199,9 +205,9 @@ def _label(axes: Axes, groups: Sequence[tuple[pd.DataFrame, str]]) -> None:
 def _column(axes: Axes, texts: Sequence[str]) -> float:
     """Width of the column of labels and of its leaders, as a share of the points' own."""
     longest = max((TextPath((0, 0), text, size=LABEL_POINTS).get_extents().width for text in texts), default=0.0)
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    panels = len(axes.get_subplotspec().get_gridspec().get_width_ratios() or [1])  # type: ignore[union-attr]
+    figure, place = axes.get_figure(root=True), axes.get_subplotspec()
+    assert figure is not None and place is not None
+    panels = place.get_gridspec().ncols
     whole = (figure.get_figwidth() / panels - 1.0) * 72
     share = (longest + _LEADER) / whole
     return share / (1 - share)

@@ -11,6 +11,7 @@ from ganetic.evolution.results import Run
 from ganetic.evolution.space import Genes
 from ganetic.loss.card import LossCard
 from ganetic.loss.equivalence import published_name
+from ganetic.loss.formula import Formula
 from ganetic.report.cells import decimal, decimal2, share
 from ganetic.report.frames import rows_of
 from ganetic.report.table import Column, Row, Table
@@ -93,24 +94,35 @@ def final_ratios(values: pd.DataFrame, reference: str) -> list[Ratio]:
 
 def verdict(run: Run, card: LossCard) -> str:
     """Say in a sentence or two how a loss did in the finals, beside the best reference where there are any."""
+    return verdict_of(run, card.provenance.individual, card.formula)
+
+
+def verdict_of(run: Run, individual: int | None, formula: Formula) -> str:
+    """Say the same of a loss that has no card.
+
+    Args:
+        run: the run.
+        individual: its number.
+        formula: the loss.
+    """
     finals = run.finals()
-    mine = finals[finals["individual"] == card.provenance.individual].to_dict("records")
+    mine = finals[finals["individual"] == individual].to_dict("records")
     references = finals[finals["reference"].astype(bool)].sort_values("fd").to_dict("records")
     if not mine:
-        return f"The pick is #{card.provenance.individual}; it was in no finals."
+        return f"The pick is #{individual}; it was in no finals."
     ours = mine[0]
     at = f" at learning rate {ours['learning_rate']:g}, β₁ {ours['beta1']:g}" if "learning_rate" in ours else ""
     pick = (
         f"The pick is #{ours['individual']}{at}: fd {decimal(ours['fd'])}, instability {decimal2(ours['instability'])}"
     )
     if not references:
-        return f"{pick}.{_resemblance(card)}"
+        return f"{pick}.{_resemblance(formula)}"
     best = references[0]
     found = {ratio.first: ratio for ratio in final_ratios(run.final_values(), best["contestant"])}
     paired = found.get(ours["contestant"])
     return (
         f"{pick}; the best published loss, {best['name']}: fd {decimal(best['fd'])}, "
-        f"instability {decimal2(best['instability'])}.{_paired(paired)}{_resemblance(card)}"
+        f"instability {decimal2(best['instability'])}.{_paired(paired)}{_resemblance(formula)}"
     )
 
 
@@ -119,8 +131,8 @@ def _paired(ratio: Ratio | None) -> str:
     return f" Seed by seed: {measured(ratio)}; the seeds that chose it flatter it." if ratio else ""
 
 
-def _resemblance(card: LossCard) -> str:
-    name = published_name(card.formula)
+def _resemblance(formula: Formula) -> str:
+    name = published_name(formula)
     return f" Its gradients are those of {name}: the search found it again." if name else ""
 
 

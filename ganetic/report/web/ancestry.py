@@ -38,7 +38,7 @@ def line_of(number: int, known: pd.DataFrame) -> list[Ancestor]:
     line: list[Ancestor] = []
     following: int | None = number
     while following is not None and following in known.index and len(line) < MOST:
-        row = known.loc[following]
+        (row,) = known.loc[[following]].to_dict("records")
         operator, parents = read_origin(str(row["origin"]))
         place = (float(row["fd"]), float(row["instability"])) if math.isfinite(row["fd"]) else None
         line.append(Ancestor(following, said_of(operator, parents), place))

@@ -1,8 +1,8 @@
 """What losses on the same seeds say: ratios as a forest plot, seeds, curves, claims and tables."""
 
+import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -137,6 +137,6 @@ def _seeds_rows(comparison: Comparison, runs: pd.DataFrame, proxy: str) -> list[
 
 def _line(traces: pd.DataFrame, proxy: str, loss: str) -> Line | None:
     own = traces[(traces["proxy"] == proxy) & (traces["loss"] == loss) & ~traces["failed"].astype(bool)]
-    means = np.log(own["fd"].astype(float)).groupby(own["step"]).mean()
-    points = [(float(step), float(np.exp(mean))) for step, mean in means.items()]
+    means = own["fd"].astype(float).map(math.log).groupby(own["step"]).mean()
+    points = [(float(step), math.exp(mean)) for step, mean in means.items()]
     return Line(loss, points) if points else None

@@ -15,7 +15,7 @@ from ganetic.plots.style import shorten
 from ganetic.report.cells import decimal, decimal2
 from ganetic.report.renderers.html import block_html, filled
 from ganetic.report.run import front_table
-from ganetic.report.table import Table
+from ganetic.report.table import Paragraph, Table
 from ganetic.report.web.chapter import Section
 from ganetic.report.web.curves import draw_curves
 from ganetic.report.web.front import Cloud, area_of, cloud_of, draw_front, line_points
@@ -65,8 +65,10 @@ def front_section(run: Run, scores: pd.DataFrame, losses: Sequence[ShownLoss], p
     return Section("front", "The front", content)
 
 
-def linked(table: Table, losses: Sequence[ShownLoss]) -> Table:
-    """Make the first column of a table of losses lead to what is said of each."""
+def linked(table: Table | Paragraph, losses: Sequence[ShownLoss]) -> Table | Paragraph:
+    """Make the first column of a table of losses lead to what is said of each; what is no table stays as it is."""
+    if isinstance(table, Paragraph):
+        return table
     anchors = {loss.contestant: loss.anchor for loss in losses}
     rows = tuple({**row, "anchor": anchors.get(_contestant(row))} for row in table.rows)
     return replace(table, columns=(replace(table.columns[0], link="anchor"), *table.columns[1:]), rows=rows)

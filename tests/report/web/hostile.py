@@ -22,6 +22,10 @@ TEXTS = (
 )
 
 
+ALL_MARKUP = "".join(text for text in TEXTS[:5] + TEXTS[6:7])
+"""All that would run somewhere, in one text."""
+
+
 def hostile_search(folder: Path, text: str) -> Path:
     """A finished search with a text in each place where a user's may stand."""
     directory = folder / f"run {text.replace('/', '|').replace(chr(0), '')[:60].encode('utf-8', 'ignore').decode()}"
@@ -30,7 +34,6 @@ def hostile_search(folder: Path, text: str) -> Path:
         (value,) = journal.execute("SELECT value FROM meta WHERE key = 'config'").fetchone()
         config = json.loads(value)
         config["space"]["description"] = text
-        config["space"]["name"] = text
         config["data"] = text
         for measure in config["measures"]:
             measure |= {"metric": text, "images": text, "model": text}

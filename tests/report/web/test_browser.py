@@ -10,7 +10,7 @@ import pytest
 
 from analysis.bench_replay import write_run
 from ganetic.report.web.page import write_report
-from tests.report.web.hostile import TEXTS, hostile_comparison, hostile_search
+from tests.report.web.hostile import ALL_MARKUP, TEXTS, hostile_comparison, hostile_search
 from tests.report.web.pages import REFERENCE, ROOT
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SECONDS = 3.0
 """In which the page of 100,000 trials opens."""
+
+SERIOUS = ("serious", "critical")
+"""What axe calls findings that shut somebody out."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -144,7 +147,7 @@ def test_nothing_shuts_readers_out_and_nothing_is_wider_than_the_screen(
 
 
 def test_a_hostile_run_runs_nothing_and_breaks_nothing(page: "Page", tmp_path: Path) -> None:
-    for place, text in enumerate(TEXTS[:-1]):
+    for place, text in enumerate((ALL_MARKUP, TEXTS[5], TEXTS[7])):
         folder = tmp_path / str(place)
         folder.mkdir()
         runs = [hostile_search(folder, text), hostile_comparison(folder, text)]

@@ -88,7 +88,7 @@ def test_what_is_no_run_is_said_in_one_line(in_folder: Path) -> None:
 
 
 def test_a_place_where_no_page_can_be_is_refused_before_anything_is_read(in_folder: Path) -> None:
-    with pytest.raises(UserError, match="no/page.html: the folder no does not exist"):
+    with pytest.raises(UserError, match=r"no/page\.html: the folder no does not exist"):
         write_report(["missing"], "no/page.html")
     with pytest.raises(UserError, match=r"is a folder; name a file in it, such as .*report.html"):
         write_report(["missing"], in_folder)

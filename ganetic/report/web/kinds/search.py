@@ -8,12 +8,11 @@ import pandas as pd
 
 from ganetic.errors import UserError, typed
 from ganetic.evolution.results import JOURNAL, Run, open_run
-from ganetic.evolution.selection import pick_card
+from ganetic.evolution.selection import pick_number
 from ganetic.jobs.journal import Journal
-from ganetic.loss.card import LossCard
 from ganetic.plots.courses import measured_alike
 from ganetic.report.cells import decimal
-from ganetic.report.finals import verdict
+from ganetic.report.finals import verdict_of
 from ganetic.report.progress.search import counts_line
 from ganetic.report.renderers.html import filled
 from ganetic.report.run import run_record
@@ -56,9 +55,10 @@ class SearchKind(ReportKind[Run]):
     def chapter(self, opened: Run, anchor: str) -> Chapter:
         """Say what a search found."""
         scores, finals, confirmations = opened.scores(), opened.finals(), _confirmations(opened)
-        losses, card = shown_losses(opened, scores, finals, anchor), _card(opened)
-        pick = _pick(losses, card)
-        said = verdict(opened, card) if card is not None and len(finals) else ""
+        losses = shown_losses(opened, scores, finals, anchor)
+        pick = _pick(opened, losses)
+        number = int(pick.search["individual"]) if pick and pick.search else None
+        said = verdict_of(opened, number, pick.formula) if pick and len(finals) else ""
         command = typed("ganetic", "confirm", opened.directory)
         beside = random_beside(opened)
         sections = (
@@ -95,16 +95,12 @@ class SearchKind(ReportKind[Run]):
         )
 
 
-def _card(run: Run) -> LossCard | None:
-    """The card of the pick; None where nobody can be picked."""
+def _pick(run: Run, losses: Sequence[ShownLoss]) -> ShownLoss | None:
+    """The loss that the run picks; None where nobody can be picked."""
     try:
-        return pick_card(run)
+        number = pick_number(run)
     except UserError:
         return None
-
-
-def _pick(losses: Sequence[ShownLoss], card: LossCard | None) -> ShownLoss | None:
-    number = None if card is None else card.provenance.individual
     return next((loss for loss in losses if loss.search and loss.search["individual"] == number), None)
 
 
