@@ -138,5 +138,5 @@ def _seeds_rows(comparison: Comparison, runs: pd.DataFrame, proxy: str) -> list[
 def _line(traces: pd.DataFrame, proxy: str, loss: str) -> Line | None:
     own = traces[(traces["proxy"] == proxy) & (traces["loss"] == loss) & ~traces["failed"].astype(bool)]
     means = own["fd"].astype(float).map(math.log).groupby(own["step"]).mean()
-    points = [(float(step), math.exp(mean)) for step, mean in means.items()]
+    points = [(float(step), math.exp(mean)) for step, mean in zip(means.index, means, strict=True)]
     return Line(loss, points) if points else None
