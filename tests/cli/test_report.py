@@ -19,7 +19,12 @@ def test_report_opens_a_browser_or_says_that_there_is_none(
     in_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda address: bool(opened.append(address)))
+
+    def fail(address: str) -> bool:
+        opened.append(address)
+        return False
+
+    monkeypatch.setattr(webbrowser, "open", fail)
     assert run_command(["report", str(small_run_directory()), "-o", "page.html", "--open"]) == 0
     assert opened == [(in_folder / "page.html").as_uri()]
     assert capsys.readouterr().err == "ganetic: no browser was found; open the file in one\n"

@@ -1,5 +1,6 @@
 """What losses on the same seeds say: ratios as a forest plot, seeds, curves, claims and tables."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -137,6 +138,8 @@ def _seeds_rows(comparison: Comparison, runs: pd.DataFrame, proxy: str) -> list[
 
 def _line(traces: pd.DataFrame, proxy: str, loss: str) -> Line | None:
     own = traces[(traces["proxy"] == proxy) & (traces["loss"] == loss) & ~traces["failed"].astype(bool)]
-    means = np.log(own["fd"].astype(float)).groupby(own["step"]).mean()
-    points = [(float(step), float(np.exp(mean))) for step, mean in means.items()]
+    own = own[own["fd"] > 0]
+    logs = pd.DataFrame({"step": own["step"].astype(float), "log": np.log(own["fd"].to_numpy(dtype=np.float64))})
+    means = logs.groupby("step", as_index=False).mean()
+    points = [(step, math.exp(mean)) for step, mean in zip(means["step"], means["log"], strict=True)]
     return Line(loss, points) if points else None
