@@ -20,11 +20,11 @@ def test_report_opens_a_browser_or_says_that_there_is_none(
 ) -> None:
     opened: list[str] = []
 
-    def no_browser(address: str) -> bool:
+    def fail(address: str) -> bool:
         opened.append(address)
         return False
 
-    monkeypatch.setattr(webbrowser, "open", no_browser)
+    monkeypatch.setattr(webbrowser, "open", fail)
     assert run_command(["report", str(small_run_directory()), "-o", "page.html", "--open"]) == 0
     assert opened == [(in_folder / "page.html").as_uri()]
     assert capsys.readouterr().err == "ganetic: no browser was found; open the file in one\n"

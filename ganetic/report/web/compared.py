@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -137,6 +138,8 @@ def _seeds_rows(comparison: Comparison, runs: pd.DataFrame, proxy: str) -> list[
 
 def _line(traces: pd.DataFrame, proxy: str, loss: str) -> Line | None:
     own = traces[(traces["proxy"] == proxy) & (traces["loss"] == loss) & ~traces["failed"].astype(bool)]
-    means = own["fd"].astype(float).map(math.log).groupby(own["step"]).mean()
-    points = [(float(step), math.exp(mean)) for step, mean in zip(means.index, means, strict=True)]
+    own = own[own["fd"] > 0]
+    logs = pd.DataFrame({"step": own["step"].astype(float), "log": np.log(own["fd"].to_numpy(dtype=np.float64))})
+    means = logs.groupby("step", as_index=False).mean()
+    points = [(step, math.exp(mean)) for step, mean in zip(means["step"], means["log"], strict=True)]
     return Line(loss, points) if points else None

@@ -51,6 +51,7 @@ def front_section(run: Run, scores: pd.DataFrame, losses: Sequence[ShownLoss], p
         pick: the one that the run picks, if any.
     """
     front, picture = run.front(), samples_of(run.directory)
+    table = front_table(front)
     cloud = cloud_of(scores, [int(loss.search["individual"]) for loss in losses if loss.search])
     area = area_of(cloud, losses)
     label = f"Front of {len(front)} losses: fd across, instability up; the table below has the numbers"
@@ -59,7 +60,7 @@ def front_section(run: Run, scores: pd.DataFrame, losses: Sequence[ShownLoss], p
         drawing=draw_front(cloud, losses, run.config.metric, pick.anchor if pick else "", label),
         caption=_caption(run, front, cloud),
         losses=[_said(loss, line_points(area, loss), pick, picture) for loss in losses],
-        table=block_html(linked(front_table(front), losses)),
+        table=block_html(linked(table, losses) if isinstance(table, Table) else table),
         picture=picture if picture and not any(_shows(picture, loss) for loss in losses) else None,
     )
     return Section("front", "The front", content)

@@ -52,10 +52,12 @@ def write_report(runs: Sequence[Path | str], path: Path | str | None = None) -> 
     directories = [Path(run) for run in runs]
     if not directories:
         raise UserError("no run is named; expected the directory of one or more")
-    path = Path(path) if path is not None else (directories[0] if len(directories) == 1 else Path()) / NAME
-    refuse_bad_place(path)
-    write_whole(path, page_html(report_of(directories)))
-    return path
+    if path is not None:
+        refuse_bad_place(Path(path))
+    report = report_of(directories)
+    place = Path(path) if path is not None else (directories[0] if len(directories) == 1 else Path()) / NAME
+    write_whole(place, page_html(report))
+    return place
 
 
 def refuse_bad_place(path: Path) -> None:
