@@ -13,7 +13,9 @@ from ganetic.report.web.page import Report, page_html
 from tests.report.web.hostile import ALL_MARKUP, TEXTS, hostile_comparison, hostile_search
 from tests.report.web.pages import check, elements, page_of, text_of
 
-ANY = st.one_of(st.text(min_size=1, max_size=60), st.sampled_from(TEXTS), st.tuples(st.sampled_from(TEXTS), st.text()).map("".join))
+ANY = st.one_of(
+    st.text(min_size=1, max_size=60), st.sampled_from(TEXTS), st.tuples(st.sampled_from(TEXTS), st.text()).map("".join)
+)
 
 
 def page_with(text: str) -> str:
