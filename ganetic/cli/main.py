@@ -17,6 +17,7 @@ from ganetic.cli import (  # noqa: F401 - they register their commands
     studies,
     study,
     train,
+    watch,
 )
 from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
 from ganetic.cli.options import join_window

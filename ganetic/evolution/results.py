@@ -1,6 +1,5 @@
 """A run as tables: read from its journal, also while it is being written."""
 
-import fcntl
 import math
 import os
 from collections import Counter
@@ -24,6 +23,7 @@ from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.trial_queue import describe
 from ganetic.evolution.tuning import distances
 from ganetic.jobs.journal import Journal, Record, Submission, collector_off
+from ganetic.jobs.lock import is_locked
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
 from ganetic.metrics.fitness import Fitness, SeedTrace, fitness
@@ -73,7 +73,7 @@ class Run:
     @property
     def status(self) -> Status:
         """``running`` while a driver holds its lock; ``finished`` when its finals are over; else ``stopped``."""
-        return "running" if is_at_work(self.directory) else self.status_when_idle
+        return "running" if is_locked(self.directory) else self.status_when_idle
 
     @property
     def status_when_idle(self) -> Status:
@@ -434,17 +434,3 @@ def last_change(directory: Path) -> tuple[tuple[str, int, int], ...]:
     Nothing is opened, so this costs microseconds however long the run is.
     """
     return tuple((path.name, status.st_mtime_ns, status.st_size) for path, status in _journal_files(directory))
-
-
-def is_at_work(directory: Path) -> bool:
-    """Return whether a driver holds the lock of a run."""
-    path = directory / "lock"
-    if not path.exists():
-        return False
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(file, fcntl.LOCK_UN)
-    return False

@@ -9,7 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from ganetic.evolution.results import Run, is_at_work, last_change, open_run
+from ganetic.evolution.results import Run, last_change, open_run
+from ganetic.jobs.lock import is_locked
 from ganetic.report.progress.search import LINE_SECONDS, counts_line
 from ganetic.report.progress.terminal import redraws
 from ganetic.report.renderers.terminal import laid_out, print_page
@@ -69,7 +70,7 @@ def looks(
     while True:
         began = clock()
         # Both before the run is read: what is written meanwhile is found at the next look.
-        at_work, change = is_at_work(directory), last_change(directory)
+        at_work, change = is_locked(directory), last_change(directory)
         if change != seen or not at_work:
             yield Look(open_run(directory), last=not at_work)
             seen = change

@@ -1,0 +1,42 @@
+"""The chapter of a training."""
+# ruff: noqa: PLC0415 - torch is imported for a training, and not for each look at a search
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganetic.report.web.chapter import KINDS, Chapter, ReportKind, Section
+
+if TYPE_CHECKING:
+    from ganetic.report.web.trained import TrainingRun
+
+_METADATA = "training.json"
+"""As `ganetic.training.metadata` calls it."""
+
+
+@KINDS.register("training")
+class TrainingKind(ReportKind["TrainingRun"]):
+    """A full training: its course, its samples, and what was wrong with it."""
+
+    def is_here(self, directory: Path) -> bool:
+        """Return whether there is the metadata of a training."""
+        return (directory / _METADATA).is_file()
+
+    def open(self, directory: Path) -> "TrainingRun":
+        """Read how a training stands."""
+        from ganetic.report.web.trained import read_training
+
+        return read_training(directory)
+
+    def chapter(self, opened: "TrainingRun", anchor: str) -> Chapter:
+        """Say how a training went, or how far it is."""
+        from ganetic.report.web.training import training_chapter
+
+        return training_chapter(opened, anchor)
+
+    def together(self, opened: "Sequence[TrainingRun]") -> tuple[Section, ...]:
+        """Draw the fd of trainings that are measured alike."""
+        from ganetic.report.web.training_course import together_section
+
+        section = together_section(opened)
+        return () if section is None else (section,)
