@@ -17,11 +17,11 @@ from ganetic.training.setup import full_trainer
 from tests.training.full.conftest import tiny
 
 
-class Living(TorchDispatchMode):
+class Living(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all storages that operations make, until they are freed."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._storages: dict[int, int] = {}
         self.most = 0
 
