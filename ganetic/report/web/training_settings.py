@@ -12,7 +12,8 @@ from ganetic.loss.library import LIBRARY
 from ganetic.report.web.chapter import Section
 from ganetic.report.web.settings import Facts, settings_section
 from ganetic.report.web.trained import TrainingRun
-from ganetic.training.config import TrainConfig, configured, shipped_presets
+from ganetic.shipped import shipped_presets
+from ganetic.training.config import TrainConfig, configured
 
 FILE = "settings.toml"
 """Stands in a command for the configuration of a training that is no preset's."""
