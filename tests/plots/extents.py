@@ -26,7 +26,7 @@ def _not_drawn(axes: Axes) -> Iterator[Text]:
     for axis in (axes.xaxis, axes.yaxis):
         low, high = sorted(axis.get_view_interval())
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
-            if not axes.axison or not low <= tick.get_loc() <= high:  # type: ignore[attr-defined]
+            if not axes.axison or not low <= tick.get_loc() <= high:
                 yield tick.label1
 
 

@@ -54,7 +54,7 @@ def seen(colours: Sequence[str], eyes: str) -> NDArray[np.float64]:
 
 def difference(one: str, other: str, eyes: str) -> float:
     first, second = seen([one, other], eyes)
-    return float(deltaE_ciede2000(first, second))
+    return float(deltaE_ciede2000(first, second))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("eyes", EYES)
