@@ -3,6 +3,7 @@
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,8 @@ WITHIN = 0.9
 CEILING_MARGIN = 1.15
 LEAST_CEILING = 0.05
 
+_UNDER = 64
+"""Characters of a line under a panel."""
 _LINE = 108
 """Characters of a formula under the figure, where there is room for so many."""
 _RING: dict[str, Any] = {
@@ -166,7 +169,8 @@ def _draw_front(
     own = shown[shown["name"] == ""]
     _label(axes, ((best.head(MOST_LABELS - len(own)), ORANGE), (own, BLUE)))
     plain_log_ticks(axes, "x")
-    axes.set_xlabel(f"{shorten(protocol.metric, METRIC)}  (real against real: {protocol.floor_fd:.1f})")
+    measured = f"{shorten(protocol.metric, METRIC)}  (real against real: {protocol.floor_fd:.1f})"
+    axes.set_xlabel(fill(measured, _UNDER))
     axes.set_ylabel("instability")
     axes.set_title(f"Search: {protocol.search}")
     _legend_below(axes)
