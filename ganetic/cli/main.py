@@ -7,7 +7,7 @@ import traceback
 
 import typer
 
-from ganetic.cli import calibrate, losses, report, search, studies, study, train  # noqa: F401 - they register their commands
+from ganetic.cli import calibrate, losses, report, search, studies, study, train, watch  # noqa: F401 - they register their commands
 from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
 from ganetic.cli.options import join_window
 from ganetic.cli.streams import print_what_can_be, warnings_on_stderr

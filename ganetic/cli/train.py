@@ -137,12 +137,20 @@ def evaluate(
         int | None, typer.Option("-n", min=16, metavar="N", help="Images to draw, also from a folder.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the images drawn.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Also keep it in a new directory, for `ganetic report`."),
+    ] = None,
     inception_weights: Inception = None,
     download: Download = False,
     json: Json = False,
 ) -> None:
-    """Say how good and how varied generated images are."""
+    """Say how good and how varied generated images are.
+
+    `ganetic report` shows what is kept in the directory of a training, such as in RUN/evaluation, with the training.
+    """
     from ganetic.evaluation.evaluate_path import evaluate_path
+    from ganetic.evaluation.kept import evaluate_and_keep
     from ganetic.report.evaluation import evaluation_page, evaluation_record
     from ganetic.report.renderers.json import to_json
     from ganetic.report.renderers.terminal import print_page
@@ -150,7 +158,8 @@ def evaluate(
     if window is not None and data is None:
         raise UserError("--window: a training keeps its own window; expected it with --data")
     data = windowed(data, "", window)
-    evaluation = evaluate_path(generated, data, count, seed, inception_weights, download)
+    asked = (generated, data, count, seed, inception_weights, download)
+    evaluation = evaluate_path(*asked) if output is None else evaluate_and_keep(output, *asked)
     if json:
         typer.echo(to_json(evaluation_record(evaluation)))
     else:

@@ -14,6 +14,7 @@ from ganetic.evaluation.flags import find_flags
 from ganetic.evaluation.measures import Embedded, SampleSets, net_name
 from ganetic.evaluation.memorization import Memorization, judge_memorization
 from ganetic.evaluation.metric import Evidence, measure_all
+from ganetic.evaluation.pairs import with_pictures
 from ganetic.evaluation.results import Evaluation
 from ganetic.metrics.features import build_feature_net
 from ganetic.metrics.inception import InceptionWeights, load_inception
@@ -145,7 +146,7 @@ def _judge(
         generated=len(generated),
         measures=found,
         data_copying_z=z,
-        closest=copies.closest if copies else (),
+        closest=with_pictures(copies.closest, generated, pixels) if copies else (),
         flags=find_flags(
             {one.name: one for one in found}, diversity, own.diversity, z, copies.copies_p if copies else 1.0
         ),

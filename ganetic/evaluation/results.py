@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from ganetic.config import Config
 
 
@@ -54,6 +56,8 @@ class Copy(Config):
     """Index in the image set."""
     ratio: float
     """Distance to that image over the distance to the second nearest; a copy below 1/3."""
+    picture: bytes = Field(default=b"", exclude=True, repr=False)
+    """Both as a PNG, the generated one on the left; left out where an evaluation is written as JSON."""
 
 
 class Evaluation(Config):

@@ -1,6 +1,5 @@
 """A run as tables: read from its journal, also while it is being written."""
 
-import fcntl
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -23,6 +22,7 @@ from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.trial_queue import describe
 from ganetic.evolution.tuning import distances
 from ganetic.jobs.journal import Journal, Record, Submission, collector_off
+from ganetic.jobs.lock import is_locked
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
 from ganetic.metrics.fitness import Fitness, SeedTrace, fitness
@@ -72,7 +72,7 @@ class Run:
     @property
     def status(self) -> Status:
         """``running`` while a driver holds its lock; ``finished`` when its finals are over; else ``stopped``."""
-        return "running" if _is_locked(self.directory) else self.status_when_idle
+        return "running" if is_locked(self.directory) else self.status_when_idle
 
     @property
     def status_when_idle(self) -> Status:
@@ -423,16 +423,3 @@ def _is_of_a_search(directory: Path) -> bool:
             return "config" in journal.meta
     except UserError:
         return True
-
-
-def _is_locked(directory: Path) -> bool:
-    path = directory / "lock"
-    if not path.exists():
-        return False
-    with path.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(file, fcntl.LOCK_UN)
-    return False

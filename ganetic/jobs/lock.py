@@ -51,6 +51,20 @@ def run_lock(directory: Path, patience_seconds: float = PATIENCE_SECONDS) -> Ite
         os.close(descriptor)
 
 
+def is_locked(directory: Path) -> bool:
+    """Return whether another process works on the run in a directory; nothing is written."""
+    path = directory / "lock"
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(file, fcntl.LOCK_UN)
+    return False
+
+
 def _locked(descriptor: int, patience_seconds: float) -> bool:
     """Take the lock of an open file; whether it was free, or became so in time."""
     deadline = time.monotonic() + patience_seconds

@@ -12,12 +12,15 @@ from ganetic.files import make_directory, whole
 COLUMNS = 8
 SAMPLES = COLUMNS * COLUMNS
 """Images of a grid."""
-_GAP = 2
+GAP = 2
+"""Pixels of white around the images of a grid."""
+MIDDLE = 8 * GAP
+"""Pixels between generated and real images."""
 
 
 def grid(images: Tensor, columns: int = COLUMNS) -> Tensor:
     """Lay uint8 images ``(N, H, W, C)`` out in rows, with a little white between: uint8 ``(3, H', W')``."""
-    laid: Tensor = make_grid(images.permute(0, 3, 1, 2), nrow=columns, padding=_GAP, pad_value=255)
+    laid: Tensor = make_grid(images.permute(0, 3, 1, 2), nrow=columns, padding=GAP, pad_value=255)
     return laid
 
 
@@ -27,7 +30,7 @@ def beside(generated: Tensor, real: Tensor) -> Tensor:
     Where one side has fewer images, and so fewer rows, the rest of it is white.
     """
     left, right = grid(generated), grid(real)
-    height, width = max(left.shape[1], right.shape[1]), left.shape[2] + 8 * _GAP + right.shape[2]
+    height, width = max(left.shape[1], right.shape[1]), left.shape[2] + MIDDLE + right.shape[2]
     laid = torch.full((3, height, width), 255, dtype=torch.uint8)
     laid[:, : left.shape[1], : left.shape[2]] = left
     laid[:, : right.shape[1], -right.shape[2] :] = right

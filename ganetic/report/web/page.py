@@ -17,6 +17,10 @@ from ganetic.report.web.chapter import KINDS, Chapter, Section, kind_of
 NAME = "report.html"
 """What a report is called where nobody names it."""
 
+_STYLES, _SCRIPTS = ("page.css", "pictures.css"), ("page.js", "samples.js")
+_LIVE = "watch.js"
+"""The script of a page that is served, beside the others."""
+
 _NO_TEXT = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(55296, 57344)), "�")
 """Control characters and halves of characters, which no HTML file may hold."""
 
@@ -88,9 +92,14 @@ def report_of(directories: Sequence[Path]) -> Report:
     return Report(title, chapters, tuple(_together(kinds, opened)) if len(chapters) > 1 else ())
 
 
-def page_html(report: Report) -> str:
-    """Write the whole file."""
-    style, script = _asset("page.css"), _asset("page.js")
+def page_html(report: Report, live: str | None = None) -> str:
+    """Write the whole file.
+
+    Args:
+        report: what it says.
+        live: the version of a page that is served, and follows its run; None for a file.
+    """
+    style, script = _asset(*_STYLES), _asset(*_SCRIPTS, *([_LIVE] if live else []))
     page = filled(
         "page.html",
         report=report,
@@ -98,7 +107,8 @@ def page_html(report: Report) -> str:
         record={chapter.anchor: chapter.record for chapter in report.chapters},
         style=style,
         script=script,
-        policy=_policy(style, script),
+        policy=_policy(style, script, live is not None),
+        live=live,
         version=ganetic.__version__,
     )
     return page.translate(_NO_TEXT)
@@ -121,13 +131,23 @@ def _comparing(chapters: Sequence[Chapter]) -> Table:
     return Table((replace(first, link="anchor"), *others), tuple(rows), "The runs beside one another")
 
 
-def _asset(name: str) -> str:
-    return files("ganetic.report").joinpath("templates", name).read_text(encoding="utf-8")
+def _asset(*names: str) -> str:
+    folder = files("ganetic.report").joinpath("templates")
+    return "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
 
 
-def _policy(style: str, script: str) -> str:
-    """What the page may do: use this style and this script, show pictures that it holds, and nothing else."""
-    return (
+def policy_of_served() -> str:
+    """Say what a page that is served may do, see `page_html`."""
+    return _policy(_asset(*_STYLES), _asset(*_SCRIPTS, _LIVE), live=True)
+
+
+def _policy(style: str, script: str, live: bool) -> str:
+    """What the page may do: use this style and this script, show pictures that it holds, and nothing else.
+
+    One that is served may ask its server, too.
+    """
+    connect = "connect-src 'self'; " if live else ""
+    return connect + (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )

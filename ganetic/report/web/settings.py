@@ -38,7 +38,7 @@ def search_settings(run: Run) -> Section:
         *(["--random"] if space.evolution.random else []),
         *("--max-trials", _most_trials(run)),
     )
-    return _section(facts, run.made_with, command, space.model_dump(mode="json"))
+    return settings_section(facts, run.made_with, command, space.model_dump(mode="json"))
 
 
 def _most_trials(run: Run) -> int:
@@ -57,7 +57,7 @@ def comparison_settings(comparison: Comparison) -> Section:
         ("trainings", f"{settings.steps} steps on {len(settings.seeds)} seeds"),
         ("seeds of trainings", ", ".join(map(str, settings.seeds))),
     ]
-    return _section(facts, comparison.made_with, typed(*_words(comparison)), settings.meta())
+    return settings_section(facts, comparison.made_with, typed(*_words(comparison)), settings.meta())
 
 
 def _words(comparison: Comparison) -> list[object]:
@@ -106,7 +106,17 @@ def _seeds(run: Run) -> str:
     return "; ".join(said)
 
 
-def _section(facts: Facts, made_with: Mapping[str, str], command: str, settings: Mapping[str, object]) -> Section:
+def settings_section(
+    facts: Facts, made_with: Mapping[str, str], command: str, settings: Mapping[str, object]
+) -> Section:
+    """Lay out what a run is a function of.
+
+    Args:
+        facts: what is said in words.
+        made_with: versions and hardware.
+        command: asks for the same.
+        settings: all of them, as plain data.
+    """
     content = filled(
         "settings.html",
         facts=facts,
