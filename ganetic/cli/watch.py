@@ -1,6 +1,8 @@
 """The command that shows a run while it goes on."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
+import atexit
+import gc
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +31,7 @@ def watch(
     from ganetic.evolution.results import latest_run
     from ganetic.report.web.watch import Watched, WatchServer
 
+    atexit.register(gc.freeze)  # what is frozen is not looked through at the end, which took seconds
     with WatchServer(Watched(run or latest_run()), port) as server:
         typer.echo(server.url)
         if open_it and not webbrowser.open(server.url):

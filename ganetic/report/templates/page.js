@@ -3,7 +3,7 @@
 (() => {
   document.documentElement.classList.add("live");
 
-  const link = (chapter) => {
+  const link = (chapter, signal) => {
     const losses = new Map([...chapter.querySelectorAll("article.loss")].map((loss) => [loss.id, loss]));
     const links = [...chapter.querySelectorAll("a[data-loss]")].filter((one) => losses.has(one.dataset.loss));
     const drawing = chapter.querySelector(".front-drawing");
@@ -54,12 +54,19 @@
     }
 
     const named = () => losses.has(location.hash.slice(1)) ? location.hash.slice(1) : null;
-    window.addEventListener("hashchange", () => named() && select(named(), false));
+    window.addEventListener("hashchange", () => named() && select(named(), false), { signal });
     const pick = chapter.querySelector("a.point.pick");
     select(named() || (pick && pick.dataset.loss) || losses.keys().next().value, false);
   };
 
-  document.querySelectorAll(".chapter").forEach(link);
+  let swapped = new AbortController(); // lets go of chapters in whose place others have come
+  const all = () => {
+    swapped.abort();
+    swapped = new AbortController();
+    document.querySelectorAll(".chapter").forEach((chapter) => link(chapter, swapped.signal));
+  };
+  document.addEventListener("ganetic:swapped", all);
+  all();
   const open = () => document.querySelectorAll("details").forEach((one) => { one.open = true; });
   window.addEventListener("beforeprint", open);
 })();

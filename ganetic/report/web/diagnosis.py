@@ -95,7 +95,7 @@ def _spans(steps: Sequence[int], measured: Sequence[int]) -> list[tuple[int, int
 
 def _notes(failures: Sequence[tuple[int, str | None]]) -> list[str]:
     notes = [
-        "Saad, Rehmani & O'Reilly name these three (https://arxiv.org/abs/2201.07646). A measurement finds one at most.",
+        "Saad, Rehmani & O'Reilly name these three (https://arxiv.org/abs/2201.07646). A measurement names one.",
         f"In the first {GRACE:.0%} of the steps only a vanishing gradient counts: a young generator's images are all "
         "alike.",
     ]

@@ -24,7 +24,7 @@ def pairs_section(kept: KeptEvaluation, name: str, title: str) -> Section | None
     closest = kept.evaluation.closest
     if not closest:
         return None
-    pairs = [{"copy": copy, "alike": copy.ratio < COPY_RATIO, "picture": _picture(copy)} for copy in closest]
+    pairs = [{"found": copy, "alike": copy.ratio < COPY_RATIO, "picture": _picture(copy)} for copy in closest]
     content = filled("pairs.html", pairs=pairs, rule=f"{COPY_RATIO:.2f}", said=said_of_copies(kept.evaluation))
     return Section(name, title, content)
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-
-from PIL import Image
 
 from ganetic.report.renderers.html import filled
 from ganetic.report.web.chapter import Section
@@ -83,26 +82,36 @@ def _kept(training: TrainingRun) -> set[int]:
     return {*steps[:1], *steps[-1:], *([training.best[0]] if training.best is not None else [])}
 
 
-def _frame(training: TrainingRun, step: int, path: Path, places: Mapping[int, float]) -> Frame | None:
+@lru_cache(maxsize=256)
+def _grid(path: Path, changed: int, size: int, left: int) -> Picture | None:  # noqa: ARG001 - it tells files apart
+    """A part of a grid, as many images as are shown; see `ganetic.training.samples.beside`."""
     whole = opened(path)
-    if whole is None:
+    if whole is None or whole.width <= left:
+        return None
+    side = GAP + columns_shown(size) * (size + GAP)
+    box = (left, 0, min(left + side, whole.width), min(side, whole.height))
+    return embedded(whole.crop(box), _BYTES)
+
+
+def _frame(training: TrainingRun, step: int, path: Path, places: Mapping[int, float]) -> Frame | None:
+    picture = _picture(path, training.metadata.size, 0)
+    if picture is None:
         return None
     fd, best = dict(training.trace).get(step), training.best
     said = f"step {step:,}" + (f", fd {fd:.1f}" if fd is not None else "")
     note = ", the best" if best is not None and best[0] == step else ""
-    return Frame(step, said + note, _grid(whole, training.metadata.size, 0), places.get(step))
+    return Frame(step, said + note, picture, places.get(step))
 
 
 def _real(training: TrainingRun, paths: Sequence[Path]) -> Picture | None:
     """The real images, which every grid has on its right."""
     size = training.metadata.size
     left = GAP + COLUMNS * (size + GAP) + MIDDLE
-    whole = next((image for path in paths if (image := opened(path)) is not None), None)
-    return None if whole is None or whole.width <= left else _grid(whole, size, left)
+    return next((found for path in paths if (found := _picture(path, size, left)) is not None), None)
 
 
-def _grid(whole: Image.Image, size: int, left: int) -> Picture:
-    """A part of a grid, as many images as are shown; see `ganetic.training.samples.beside`."""
-    side = GAP + columns_shown(size) * (size + GAP)
-    box = (left, 0, min(left + side, whole.width), min(side, whole.height))
-    return embedded(whole.crop(box), _BYTES)
+def _picture(path: Path, size: int, left: int) -> Picture | None:
+    try:
+        return _grid(path, path.stat().st_mtime_ns, size, left)
+    except OSError:  # it is gone
+        return None

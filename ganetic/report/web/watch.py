@@ -1,7 +1,7 @@
 """A page about a run, served to this machine alone while the run goes on.
 
-It is served on 127.0.0.1, under a path that only who started it knows. A page of another site is refused by the name that
-it asks for where it has one of its own point to 127.0.0.1 (DNS rebinding), and by its origin elsewhere.
+It is served on 127.0.0.1, under a path that only who started it knows. A page of another site is refused by the name
+that it asks for where it has one of its own point to 127.0.0.1 (DNS rebinding), and by its origin elsewhere.
 """
 
 import errno
@@ -23,8 +23,9 @@ from ganetic.jobs.lock import is_locked
 from ganetic.report.web.page import page_html, policy_of_served, report_of
 
 HOST = "127.0.0.1"
-MOST_SHARE = 0.1
-"""Of the time, so much at most is spent on making pages: the run wants the cores."""
+REST = 9.0
+"""After a page no other is made for so many times as long as it took: the run wants the cores."""
+MOST_REST_SECONDS = 60.0
 _DEPTH = 3
 _UNREAD = ("checkpoints", "samples", "trainings")
 """Folders of a run of which it matters that something changed, and not what."""
@@ -77,7 +78,7 @@ class Watched:
         version = hashlib.sha256(state.encode()).hexdigest()[:16]
         html = page_html(report_of([self._run]), version)
         ended = self._clock()
-        self._next = ended + (ended - began) / MOST_SHARE
+        self._next = ended + min(REST * (ended - began), MOST_REST_SECONDS)
         return Shown(state, version, html)
 
 
@@ -90,7 +91,7 @@ def state_of(run: Path) -> str:
 def _files(folder: Path, depth: int) -> Iterator[tuple[str, os.stat_result]]:
     try:
         with os.scandir(folder) as entries:
-            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda one: one.name)
+            found = sorted((one for one in entries if not _is_passing(one.name)), key=lambda one: one.name)
     except OSError:
         return
     for entry in found:
@@ -100,6 +101,11 @@ def _files(folder: Path, depth: int) -> Iterator[tuple[str, os.stat_result]]:
             continue
         if depth > 1 and entry.name not in _UNREAD and entry.is_dir(follow_symlinks=False):
             yield from _files(Path(entry.path), depth - 1)
+
+
+def _is_passing(name: str) -> bool:
+    """Whether a file is written aside, or is one that SQLite touches when a journal is read."""
+    return name.startswith(".") or name.endswith("-shm")
 
 
 class WatchServer(ThreadingHTTPServer):

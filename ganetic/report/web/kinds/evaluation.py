@@ -1,21 +1,18 @@
 """The chapter of an evaluation that was kept."""
+# ruff: noqa: PLC0415 - torch is imported for an evaluation, and not for each look at a search
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ganetic.evaluation.kept import KeptEvaluation, is_evaluation, read_evaluation
-from ganetic.report.evaluation import evaluation_record
 from ganetic.report.web.chapter import KINDS, Chapter, ReportKind
-from ganetic.report.web.evaluated import (
-    evaluation_callout,
-    fd_of,
-    metrics_section,
-    pairs_section,
-    said_of_copies,
-    said_of_faults,
-)
-from ganetic.report.web.training_settings import evaluation_settings
 
-Opened = tuple[Path, KeptEvaluation]
+if TYPE_CHECKING:
+    from ganetic.evaluation.kept import KeptEvaluation
+
+_KEPT = "evaluation.json"
+"""As `ganetic.evaluation.kept` calls it."""
+
+Opened = tuple[Path, "KeptEvaluation"]
 
 
 @KINDS.register("evaluation")
@@ -24,49 +21,16 @@ class EvaluationKind(ReportKind[Opened]):
 
     def is_here(self, directory: Path) -> bool:
         """Return whether there is an evaluation."""
-        return is_evaluation(directory)
+        return (directory / _KEPT).is_file()
 
     def open(self, directory: Path) -> Opened:
         """Read an evaluation."""
+        from ganetic.evaluation.kept import read_evaluation
+
         return directory, read_evaluation(directory)
 
     def chapter(self, opened: Opened, anchor: str) -> Chapter:
         """Say what an evaluation found."""
-        directory, kept = opened
-        sections = (
-            metrics_section(kept, "metrics", "How good and how varied"),
-            pairs_section(kept, "pairs", "The likeliest copies"),
-            evaluation_settings(kept),
-        )
-        return Chapter(
-            anchor=anchor,
-            kind="evaluation",
-            title=directory.resolve().name,
-            lead=evaluation_callout(_claims(kept)),
-            sections=tuple(section for section in sections if section is not None),
-            facts=_facts(directory, kept),
-            record={
-                **kept.model_dump(mode="json", exclude={"evaluation"}),
-                "evaluation": evaluation_record(kept.evaluation),
-            },
-        )
+        from ganetic.report.web.evaluation import evaluation_chapter
 
-
-def _claims(kept: KeptEvaluation) -> list[str]:
-    of = kept.generated if kept.step is None else f"{kept.generated} at step {kept.step:,}"
-    head = f"{kept.evaluation.generated:,} images of {of} against {kept.evaluation.data}."
-    fd = fd_of(kept.evaluation)
-    return [head, *([f"{fd}."] if fd else []), said_of_copies(kept.evaluation), said_of_faults(kept.evaluation)]
-
-
-def _facts(directory: Path, kept: KeptEvaluation) -> dict[str, str]:
-    """What stands in a row where runs are compared."""
-    fd = next((one for one in kept.evaluation.measures if one.name == "fd"), None)
-    return {
-        "run": directory.resolve().name,
-        "what": "evaluation",
-        "on": f"{kept.generated} against {kept.evaluation.data}",
-        "measured by": "" if fd is None else f"{fd.protocol} (floor {fd.floor:.1f})",
-        "trained": "" if kept.step is None else f"{kept.step:,} steps with {kept.loss}",
-        "evaluated": fd_of(kept.evaluation).partition(" (")[0],
-    }
+        return evaluation_chapter(*opened, anchor)
