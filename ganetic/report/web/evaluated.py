@@ -45,7 +45,7 @@ def said_of_faults(evaluation: Evaluation) -> str:
     """Say in a sentence what is wrong with the images, but for copies."""
     names = [flag.fault.replace("_", " ") for flag in evaluation.flags if flag.fault is not Fault.MEMORIZATION]
     if not names:
-        return "No rule found another fault."
+        return "No rule found anything else."
     return f"The rules found {' and '.join(names)}."
 
 

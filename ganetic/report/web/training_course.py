@@ -13,7 +13,7 @@ from ganetic.report.web.svg import WIDTH, Area, drawing, number, path_of, scale_
 from ganetic.report.web.trained import TrainingRun
 
 _LOSSES = {"d_loss": "of the discriminator", "g_loss": "of the generator"}
-_SAID = {"update": "update of the generator, as a share of one learning rate for every parameter"}
+_SAID = {"update": "update of the generator, as a share of a full Adam step"}
 _NAME, _METRIC = 40, 64
 
 

@@ -83,7 +83,7 @@ def test_curves_show_every_number_that_was_logged(tree: Element) -> None:
     assert labels[:3] == [
         "fd over steps: 49.95 at step 0, 30.18 at step 30, lowest 30.18 at step 30",
         "the losses of both players over steps",
-        "update of the generator, as a share of one learning rate for every parameter, over steps",
+        "update of the generator, as a share of a full Adam step, over steps",
     ]
     fd = next(elements(tree, "svg", "drawing"))
     assert len([*elements(fd, "path", "failed")]) == 1, "a cross where learning nothing was found"
@@ -195,7 +195,7 @@ def test_an_evaluation_without_pictures_or_pairs_says_so(tmp_path: Path) -> None
     directory = evaluation_in(tmp_path / "other", evaluation=evaluation)
     said = text_of(check(page_of(directory)))
     assert "Whether the images are copies was not judged" in said
-    assert "No rule found another fault." in said
+    assert "No rule found anything else." in said
 
 
 def test_a_damaged_evaluation_is_one_line(tmp_path: Path) -> None:
