@@ -59,6 +59,14 @@ class Copy(Config):
     picture: bytes = Field(default=b"", exclude=True, repr=False)
     """Both as a PNG, the generated one on the left; left out where an evaluation is written as JSON."""
 
+    def __eq__(self, other: object) -> bool:
+        """Compare the numbers; the picture follows from them, and is not always at hand."""
+        return isinstance(other, Copy) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        """Equal numbers, equal hash."""
+        return hash((self.generated, self.training, self.ratio))
+
 
 class Evaluation(Config):
     """How good and how varied generated images are, measured against real ones."""
