@@ -16,7 +16,7 @@ from ganetic.report.web.mathml import formula_mathml
 from ganetic.report.web.samples import samples_section
 from ganetic.report.web.trained import TrainingRun
 from ganetic.report.web.training_course import course_section, draw_fd
-from ganetic.report.web.training_settings import training_settings
+from ganetic.report.web.training_settings import shown_config, training_settings
 
 
 def training_chapter(opened: TrainingRun, anchor: str) -> Chapter:
@@ -134,7 +134,10 @@ def _record(training: TrainingRun) -> dict[str, object]:
         "run": str(training.directory),
         "status": training.status,
         "reason": training.reason,
-        "metadata": training.metadata.model_dump(mode="json"),
+        "metadata": {
+            **training.metadata.model_dump(mode="json"),
+            "config": shown_config(training.metadata.config).model_dump(mode="json"),
+        },
         "step": training.step,
         "seconds": training.seconds,
         "trace": training.trace,

@@ -1,5 +1,10 @@
 """The sections on what a training, and an evaluation, are a function of."""
 
+from dataclasses import replace
+from pathlib import Path
+
+from ganetic.data.data_source import DATA
+from ganetic.data.source import Source
 from ganetic.errors import UserError, typed
 from ganetic.evaluation.kept import KeptEvaluation
 from ganetic.loss.formula import Formula
@@ -15,7 +20,7 @@ FILE = "settings.toml"
 
 def training_settings(training: TrainingRun) -> Section:
     """Say how a training was set up."""
-    metadata, config = training.metadata, training.metadata.config
+    metadata, config = training.metadata, shown_config(training.metadata.config)
     optimizer = config.optimizer
     facts: Facts = [
         ("loss", metadata.name),
@@ -42,7 +47,23 @@ def training_command(training: TrainingRun) -> str:
     """Write the command that asks for a training; see `FILE`."""
     metadata = training.metadata
     loss = metadata.name if metadata.name in LIBRARY else training.directory / "loss.json"
-    return typed("ganetic", "train", loss, *_options(metadata.config))
+    return typed("ganetic", "train", loss, *_options(shown_config(metadata.config)))
+
+
+def shown_config(config: TrainConfig) -> TrainConfig:
+    """Leave out of a configuration in which folder the images lie: a page is for the eyes of others, too.
+
+    A training keeps an absolute path, which may tell who made it.
+    """
+    name = config.data.name
+    try:
+        source = Source.parse(name)
+    except UserError:  # a name of another version
+        return config
+    if not source.kind or not DATA[source.kind].is_path:
+        return config
+    shown = replace(source, place=Path(source.place).name).name
+    return config.model_copy(update={"data": config.data.model_copy(update={"name": shown})})
 
 
 def evaluation_settings(kept: KeptEvaluation) -> Section:

@@ -300,6 +300,16 @@ def test_the_command_names_a_preset_where_it_is_one(tmp_path: Path) -> None:
     assert "ganetic train hinge --config demo --data digits --classes 3,8 --seed 3" in text_of(check(page_of(run)))
 
 
+def test_the_page_does_not_tell_where_the_images_lie(tmp_path: Path) -> None:
+    run = training_of(tmp_path, samples=False)
+    metadata = json.loads((run / METADATA).read_text())
+    metadata["config"]["data"]["name"] = "folder:/home/somebody/scans?window=-1000,400"
+    (run / METADATA).write_text(json.dumps(metadata))
+    page = page_of(run)
+    assert "somebody" not in page
+    assert "folder:scans?window=-1000,400" in page
+
+
 def test_the_page_holds_what_it_says_as_data(tree: Element) -> None:
     (data,) = [one for one in elements(tree, "script") if one.get("type") == "application/json"]
     record = json.loads(data.text or "")["r1"]
