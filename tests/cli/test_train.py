@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from ganetic.cli import run_command
+from ganetic.evaluation.kept import read_evaluation
+from ganetic.evaluation.results import Evaluation
 from tests.training.full.conftest import tiny
 from tests.training.full.test_train import as_toml
 
@@ -30,8 +32,13 @@ def test_from_a_loss_to_images_and_a_verdict(toml: Path, capsys: pytest.CaptureF
     assert run_command(["generate", "runs/one", "-n", "4", "-o", "grid.png"]) == 0
     assert run_command(["generate", "runs/one", "-n", "3", "-o", "many"]) == 0
     assert capsys.readouterr().out.splitlines() == ["grid.png", "many: 3 images"]
-    assert run_command(["evaluate", "runs/one", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)
+    assert run_command(["evaluate", "runs/one", "-o", "runs/one/evaluation", "--json"]) == 0
+    kept = read_evaluation(Path("runs/one/evaluation"))
+    assert Evaluation.model_validate_json(capsys.readouterr().out) == kept.evaluation
+    assert (kept.generated, kept.loss, kept.step) == ("runs/one", "hinge", 20)
+    assert all(copy.picture.startswith(b"\x89PNG") for copy in kept.evaluation.closest)
+    assert run_command(["evaluate", "runs/one", "-o", "runs/one/evaluation"]) == 2
+    assert "runs/one/evaluation: holds files already; name a new directory" in capsys.readouterr().err
     assert run_command(["resume", "runs/one"]) == 0
     assert "finished at step 20" in capsys.readouterr().out
     assert run_command(["resume", "runs/one", "--max-trials", "3"]) == 2

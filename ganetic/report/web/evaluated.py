@@ -9,6 +9,7 @@ from ganetic.report.evaluation import evaluation_page
 from ganetic.report.renderers.html import filled, html
 from ganetic.report.web.chapter import Section
 from ganetic.report.web.pictures import Picture, embedded, opened
+from ganetic.studies.formatting import listed
 
 _BYTES = 24_000
 """Of the picture of a pair."""
@@ -46,7 +47,7 @@ def said_of_faults(evaluation: Evaluation) -> str:
     names = [flag.fault.replace("_", " ") for flag in evaluation.flags if flag.fault is not Fault.MEMORIZATION]
     if not names:
         return "No rule found anything else."
-    return f"The rules found {' and '.join(names)}."
+    return f"The rules found {listed(names)}."
 
 
 def fd_of(evaluation: Evaluation) -> str:

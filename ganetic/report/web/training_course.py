@@ -62,13 +62,13 @@ def draw_fd(training: TrainingRun) -> FdDrawing:
     parts = [
         tag("path", d=level, class_="line s2"),
         tag("path", d=path_of(area.points(thinned(trace))), class_="line s1"),
-        *(_cross(area, step, points[step]) for step in sorted(failed & points.keys())),
     ]
-    best = [_dot(area, training.best)] if training.best is not None else []
+    marks = [_cross(area, step, points[step]) for step in sorted(failed & points.keys())]
+    marks += [_dot(area, training.best)] if training.best is not None else []
     here = tag("line", x1=0, x2=0, y1=number(area.y.end), y2=number(area.y.start), class_="here")
     label = f"fd over steps: {_in_words(training)}"
     up = shorten(training.metadata.protocol, _METRIC)
-    markup = drawing(HEIGHT, area.axes("steps", up), area.inside(*parts), here, *best, label=label)
+    markup = drawing(HEIGHT, area.axes("steps", up), area.inside(*parts), here, *marks, label=label)
     return FdDrawing(markup, {step: area.x(step) for step, _ in trace})
 
 

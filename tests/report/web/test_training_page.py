@@ -73,7 +73,7 @@ def test_what_is_to_be_known_stands_first(tree: Element) -> None:
         "The last measurement found no failure; earlier ones found learnt nothing.",
         "Evaluated at step 30: fd -1234.6, 95 % interval -2345.7 to 2345.7, of real images in their place 0.1",
         "The generator copies its training images: saw memorisation",
-        "The rules found mode collapse and low precision and low recall and low variety.",
+        "The rules found mode collapse, low precision, low recall and low variety.",
     ):
         assert part in said
 
