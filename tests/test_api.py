@@ -145,7 +145,7 @@ def test_train_refuses_what_is_wrong_and_makes_nothing(options: dict[str, object
     ("function", "command", "own", "of_the_command"),
     [
         ("train", commands.train, {"callback"}, {"dry_run", "window"}),
-        ("evaluate", commands.evaluate, {"path"}, {"generated", "json", "window"}),
+        ("evaluate", commands.evaluate, {"path"}, {"generated", "json", "output", "window"}),
         ("generate", commands.generate, {"path"}, {"checkpoint", "output"}),
     ],
 )

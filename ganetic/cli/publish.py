@@ -30,7 +30,7 @@ def publish(
     ] = False,
     download: Download = False,
 ) -> None:
-    """Write a generator for others to load: weights, model card, samples.
+    """Write a generator for others to load, with a model card.
 
     The generator is evaluated first, and refused where it copies its training images. `ganetic.load_generator(DIR)`
     loads it.

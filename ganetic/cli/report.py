@@ -22,7 +22,7 @@ def report(
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
 ) -> None:
-    """Write a page about runs: one HTML file that needs no server and no network.
+    """Write a page about runs: one HTML file, no server needed.
 
     Several runs come into one page, which compares them.
     """

@@ -23,7 +23,7 @@ def watch(
     ] = 0,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
 ) -> None:
-    """Show the page of a run while it goes on, in a browser of this machine.
+    """Show a run's page in a browser while the run goes on.
 
     The page is that of `ganetic report`, and follows the run. Only who knows its address is answered, on 127.0.0.1
     alone. The run is read, never written. Ctrl-C ends it.

@@ -41,7 +41,7 @@ def test_commands_to_type_can_be_typed(tmp_path: Path) -> None:
     shutil.copytree(small_run_directory(), run)
     for best in (None, run / "best.json"):
         commands = commands_in(next_steps(open_run(run), best))
-        assert len(commands) == 3
+        assert len(commands) == 4
         assert all(str(run) in words for words in commands), commands
 
 
