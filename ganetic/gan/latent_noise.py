@@ -3,7 +3,7 @@
 What a generator draws for an image beside its latent vector is the same wherever the image is made: in whichever batch,
 process or training that goes on. No stream has to be kept or shared for it.
 
-The bits of the vector are hashed to a seed, and a seed begins a sequence of SplitMix64: Steele et al., Fast Splittable
+The vector's numbers are hashed to a seed, and a seed begins a sequence of SplitMix64: Steele et al., Fast Splittable
 Pseudorandom Number Generators, 2014, https://doi.org/10.1145/2660193.2660195. Numbers of 64 bits are torch's int64,
 which wrap around.
 """
@@ -23,13 +23,13 @@ def seeds_of(latents: Tensor, use: int) -> Tensor:
     """Return a seed for each latent vector, int64 ``(N,)``; no gradient passes.
 
     Args:
-        latents: ``(N, latent)``, whose values count as float32.
+        latents: ``(N, latent)``, whose values count to 24 binary places.
         use: what is drawn; sequences of different uses are independent.
     """
-    bits = latents.detach().float().contiguous().view(torch.int32).long()
-    places = torch.arange(1, bits.shape[1] + 1, device=bits.device) * _GOLDEN
-    seeds: Tensor = _mixed(bits + places).sum(1) + use
-    return _mixed(seeds)
+    # By arithmetic, and not by the bits in memory, so that ONNX has a form for it. A float32 above 1/2 loses nothing.
+    whole = (latents.detach().double() * 2**_FRACTION_BITS).round().long()
+    places = torch.arange(1, whole.shape[1] + 1, device=whole.device) * _GOLDEN
+    return _mixed(_sum(_mixed(whole + places)) + use)
 
 
 def words(seeds: Tensor, count: int) -> Tensor:
@@ -63,6 +63,13 @@ def _mixed(state: Tensor) -> Tensor:
     state = (state ^ _shifted(state, 30)) * _FIRST
     state = (state ^ _shifted(state, 27)) * _SECOND
     return state ^ _shifted(state, 31)
+
+
+def _sum(numbers: Tensor) -> Tensor:
+    """The sum of each row modulo 2^64; by halves, as onnxruntime's sums do not wrap around."""
+    low, high = (numbers & (2**32 - 1)).sum(1), _shifted(numbers, 32).sum(1)
+    total: Tensor = low + high * 2**32
+    return total
 
 
 def _shifted(state: Tensor, bits: int) -> Tensor:

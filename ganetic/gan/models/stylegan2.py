@@ -8,7 +8,7 @@ A mapping network turns a latent vector into a style, which modulates every conv
 What differs from the papers:
 - The sum of images passes through tanh, since images lie in [−1, 1] here.
 - Noise, the second latent vector of style mixing and the layer where it takes over are not drawn from a stream. They
-  follow from the bits of the latent vector (`ganetic.gan.latent_noise`), so that an image is a function of its latent
+  follow from the latent vector (`ganetic.gan.latent_noise`), so that an image is a function of its latent
   vector in trainings, too. A training on fresh vectors does not see the difference.
 - Groups of the minibatch standard deviation are of neighbours, and of more than 4 images where 4 does not divide the
   batch.
@@ -108,7 +108,7 @@ class Generator(nn.Module):
         The layer that makes the image of a side has the style of the first layer of the next side.
         """
         style, noise = styles.unbind(1), self.noise(latents)
-        features = self.constant.expand(len(styles), -1, -1, -1)
+        features = self.constant.expand(styles.shape[0], -1, -1, -1)
         features = self.seconds[0](features, style[0], noise[0])
         image = self.to_image[0](features, style[1])
         for level in range(1, len(self._sides)):
