@@ -15,7 +15,8 @@ from tests.report.web.pages import check, elements, page_of, text_of
 
 ANY = st.one_of(
     st.text(min_size=1, max_size=60), st.sampled_from(TEXTS), st.tuples(st.sampled_from(TEXTS), st.text()).map("".join)
-)
+).map(lambda text: text.replace("\n", " "))
+"""Any text of one line; where there are several, they are lines on the page, too."""
 
 
 def page_with(text: str) -> str:
