@@ -86,14 +86,15 @@ def test_every_loss_moves_every_parameter_of_every_model(name: str, loss: str) -
 def viable(count: int) -> list[Formula]:
     """Random losses that pass the screen, of both forms in turn.
 
-    Relativistic ones are left out: of some G learns nothing as long as logits are small, in whichever net.
+    Relativistic ones are left out: of some G learns nothing as long as logits are small, in whichever net. Of others
+    float32 rounds the gradient away.
     """
     streams = [label_formulas(5), logit_formulas(5, relativistic=False)]
     return [next(filter(passes, streams[place % 2])) for place in range(count)]
 
 
 def passes(formula: Formula) -> bool:
-    return judge(*responses(formula)).passed
+    return judge(*responses(formula)).passed and generator_gradient_scale(formula) > 1e-6
 
 
 @pytest.mark.slow
