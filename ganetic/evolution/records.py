@@ -195,5 +195,5 @@ def _what_it_is(directory: Path) -> str:
     from ganetic.training.metadata import is_training  # noqa: PLC0415 - it imports torch, which no run needs to be read
 
     if is_training(directory):
-        return "a training, not a search; `ganetic evaluate`, `generate` and `resume` take it"
+        return "a training, not a search; `ganetic report`, `watch`, `evaluate`, `generate` and `resume` take it"
     return f"not a run, it holds no {JOURNAL}; name a directory under runs/"

@@ -9,6 +9,7 @@ from ganetic.publishing.onnx_export import INPUT, ONNX, OUTPUT
 from ganetic.publishing.publication import SEED, Publication
 from ganetic.report.evaluation import evaluation_page
 from ganetic.report.renderers.markdown import escaped, markdown
+from ganetic.training.config import TrainConfig
 
 SAMPLES = "samples.png"
 TRAINING = "training.toml"
@@ -118,18 +119,33 @@ def _use(publication: Publication, folder: str) -> list[str]:
 def _data(publication: Publication) -> list[str]:
     origin, images, spec = publication.origin, publication.images, publication.config.data
     classes = f"Classes: {', '.join(map(escaped, images.class_names))}." if images.class_names else "No classes."
-    changes = ", ".join(spec.augmentation)
     return [
         f"Set: {escaped(publication.checkpoint.metadata.data)} (name and fingerprint), `{spec.name}` of `--data`.",
         f"Licence of the images: {_licence(publication)}",
         *([f"Made by: {escaped(origin.credit)}."] if origin.credit else []),
-        f"{publication.trained_on:,} of its {len(images.images):,} images trained the generator; it never saw the "
-        f"others. {classes}",
+        f"{publication.trained_on:,} of its {len(images.images):,} images trained the generator; "
+        f"{others_of(publication.config)}. {classes}",
         f"Images were brought to {images.images.shape[1]} pixels a side, and to [−1, 1]. {_window(spec.name)}",
-        f"Changes to real images that the generator learnt to draw, too: {changes}."
-        if changes
-        else "Real images were changed by nothing else.",
+        *changes_of(publication.config),
     ]
+
+
+def others_of(config: TrainConfig) -> str:
+    """Say what became of the images that did not train the generator."""
+    if config.augmentation.resolved_kind == "ada":
+        return "of held-out ones the discriminator's ranks alone were used, to find how often images are changed"
+    return "it never saw the others"
+
+
+def changes_of(config: TrainConfig) -> list[str]:
+    """Say how images were changed in a training: a sentence for each way."""
+    learnt, seen = config.data.augmentation, config.augmentation
+    said = [f"Changes to real images that the generator learnt to draw, too: {', '.join(learnt)}."] if learnt else []
+    if seen.resolved_kind != "none":
+        names = ", ".join(name for name, value in seen.changes.model_dump().items() if value)
+        often = f"with probability {seen.p:g}" if seen.resolved_kind == "fixed" else f"adaptive, at most {seen.cap:g}"
+        said.append(f"The discriminator saw real and generated images through random changes alike ({often}): {names}.")
+    return said or ["Real images were changed by nothing else."]
 
 
 def _licence(publication: Publication) -> str:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganetic.gan.ada import INTERVAL, LEAST_HELD_OUT, SIGN_TARGET, Rule, Signal, Standing, auc
 from ganetic.gan.diffaugment import Augmentation, random_numbers
-from ganetic.gan.profiles import STRENGTH, AugmentationSpec, Profile
+from ganetic.gan.profiles import LEAST_ADAPTATION, STRENGTH, AugmentationSpec, Profile
 from ganetic.gan.step import Images
 from ganetic.loss.formula import Formula
 from ganetic.loss.screen import Orientation, screen
@@ -177,9 +177,12 @@ def notes_on_reach(spec: AugmentationSpec, steps: int, batch: int) -> tuple[str,
     highest = images / spec.adaptation_images
     if spec.resolved_kind != "ada" or highest >= spec.cap / 2:
         return ()
+    shorter = (
+        "set it to about half of these images, or train longer" if images >= 2 * LEAST_ADAPTATION else "train longer"
+    )
     return (
         f'augmentation of kind "ada": in {images:,} images p can rise to {highest:.2g} at most, because '
-        f"adaptation_images is {spec.adaptation_images:,}; set it to about half of these images, or train longer",
+        f"adaptation_images is {spec.adaptation_images:,}; {shorter}",
     )
 
 

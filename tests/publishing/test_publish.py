@@ -18,12 +18,14 @@ from ganetic.config import validate
 from ganetic.data import load_images, origin_of
 from ganetic.errors import UserError
 from ganetic.evaluation.evaluate_path import training_data_for
+from ganetic.gan.profiles import AugmentationSpec
 from ganetic.loss.card import read_card
 from ganetic.publishing.front_matter import licence
+from ganetic.publishing.model_card import changes_of, others_of
 from ganetic.publishing.publication import shown_name
 from ganetic.publishing.publish import publish
 from ganetic.training.checkpoint import checkpoints_in
-from ganetic.training.config import TrainConfig, load_config
+from ganetic.training.config import DataSpec, TrainConfig, load_config
 from ganetic.training.generate import find_checkpoint, generate_images
 from ganetic.training.metadata import read_metadata
 from ganetic.training.outcome import Training
@@ -205,6 +207,21 @@ def test_a_user_s_folders_are_not_told(tmp_path: Path) -> None:
     assert r"Classes: a\|b, \*c\*." in text
     assert front(folder)["license"] == "unknown"
     assert tomllib.loads((folder / "training.toml").read_text())["data"]["name"] == "npz:scans.npz?window=0,4000"
+
+
+def test_the_card_says_how_images_were_changed() -> None:
+    plain = tiny("mlp").model_copy(update={"data": DataSpec()})
+    fixed, adaptive = (
+        plain.model_copy(update={"augmentation": AugmentationSpec(kind=kind, profile="xray", mirror=True)})
+        for kind in ("fixed", "ada")
+    )
+    both = fixed.model_copy(update={"data": DataSpec(augmentation=("crop",))})
+    assert changes_of(plain) == ["Real images were changed by nothing else."]
+    assert len(changes_of(both)) == 2
+    assert "(with probability 0.6): mirror, scale, " in changes_of(fixed)[0]
+    assert "(adaptive, at most 0.8): mirror, scale, " in changes_of(adaptive)[0]
+    assert others_of(fixed) == others_of(plain) == "it never saw the others"
+    assert "held-out" in others_of(adaptive)
 
 
 def test_names_of_data_sets_tell_no_folders() -> None:

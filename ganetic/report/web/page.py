@@ -14,6 +14,7 @@ from ganetic.report.renderers.html import filled
 from ganetic.report.table import Column, Table
 from ganetic.report.web.chapter import KINDS, Chapter, Section, kind_of
 
+_BEGINNING = b"<!DOCTYPE html>"
 NAME = "report.html"
 """What a report is called where nobody names it."""
 
@@ -68,12 +69,20 @@ def refuse_bad_place(path: Path) -> None:
     """Refuse a place where no page can be written, before anything is read for it.
 
     Raises:
-        UserError: its folder does not exist, or it is a folder itself.
+        UserError: its folder does not exist, it is a folder itself, or a file that is no page.
     """
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {path.parent} does not exist")
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file in it, such as {path / NAME}")
+    if path.exists() and not _is_page(path):
+        raise UserError(f"{path}: is there already, and is no page; it stays as it is, name another file")
+
+
+def _is_page(path: Path) -> bool:
+    """Whether a file begins as those do that are written here; anything else may be a part of a run."""
+    with path.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING
 
 
 def report_of(directories: Sequence[Path]) -> Report:

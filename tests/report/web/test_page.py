@@ -92,5 +92,10 @@ def test_a_place_where_no_page_can_be_is_refused_before_anything_is_read(in_fold
         write_report(["missing"], "no/page.html")
     with pytest.raises(UserError, match=r"is a folder; name a file in it, such as .*report.html"):
         write_report(["missing"], in_folder)
+    log = in_folder / "metrics.jsonl"
+    log.write_text("{}\n")
+    with pytest.raises(UserError, match=r"is there already, and is no page; it stays as it is, name another file"):
+        write_report(["missing"], log)
+    assert log.read_text() == "{}\n"
     with pytest.raises(UserError, match="no run is named"):
         write_report([])
