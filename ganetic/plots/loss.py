@@ -16,12 +16,13 @@ from ganetic.plots.style import BLUE, ORANGE, caption, shorten, styled
 RANGE = 6.0
 """Critic outputs from -RANGE to RANGE."""
 
-_TITLES: dict[Slot, str] = {
+TITLES: dict[Slot, str] = {
     "d_real": "D on real images",
     "d_fake": "D on generated images",
     "g_fake": "G on generated images",
     "g_real": "G on real images",
 }
+"""What the gradients of each slot are called."""
 _LINE = 100
 
 
@@ -65,7 +66,7 @@ def draw_loss(formula: Formula, name: str) -> Figure:
                 if curve is not None:
                     value.plot(curve.d, curve.value, color=colour, linewidth=width, label=label)
                     gradient.plot(curve.d, curve.gradient, color=colour, linewidth=width)
-            value.set_title(f"{_TITLES[slot]} ({slot})")
+            value.set_title(f"{TITLES[slot]} ({slot})")
             gradient.set_xlabel("critic output d, generated → real")
             for axes in (value, gradient):
                 _limit(axes)

@@ -13,6 +13,8 @@ from ganetic.gan.models import build
 from ganetic.publishing.generator_config import CONFIG, PUBLISHED, WEIGHTS, GeneratorConfig
 from ganetic.reproducible import random_stream, reproducible
 
+_REMEDY = "publish it again, or download it again"
+
 
 class PublishedGenerator(nn.Module):
     """A trained generator: latents to images.
@@ -65,8 +67,10 @@ def load_generator(directory: Path | str) -> PublishedGenerator:
     try:
         net.load_state_dict(_weights(directory / WEIGHTS))
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:100]
-        raise UserError(f"{directory / WEIGHTS}: does not fit {CONFIG} beside it ({reason}); load it anew") from None
+        # torch lists every tensor that does not fit, a line each below what it says first.
+        *_, reason = str(error).splitlines()[:2]
+        said = reason.strip()[:100]
+        raise UserError(f"{directory / WEIGHTS}: does not fit {CONFIG} beside it ({said}); {_REMEDY}") from None
     return PublishedGenerator(net, config).requires_grad_(False).eval()
 
 
@@ -79,14 +83,14 @@ def read_config(directory: Path) -> GeneratorConfig:
     path = directory / CONFIG
     if not path.is_file():
         raise UserError(f"{directory}: no published generator, it has no {CONFIG}; `ganetic publish` makes one")
-    return PUBLISHED.read(load_json(path, "load it anew"), GeneratorConfig, where=str(path))
+    return PUBLISHED.read(load_json(path, _REMEDY), GeneratorConfig, where=str(path))
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; load it anew") from None
+        raise UserError(f"{path}: no such file; {_REMEDY}") from None
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:100]
-        raise UserError(f"{path}: not readable as safetensors ({reason}); load it anew") from None
+        raise UserError(f"{path}: not readable as safetensors ({reason}); {_REMEDY}") from None

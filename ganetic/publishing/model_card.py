@@ -50,6 +50,10 @@ latents = np.random.default_rng(0).standard_normal((16, {latent}), dtype=np.floa
 (images,) = session.run(["{output}"], {{"{input}": latents}})
 ```"""
 
+_ELSEWHERE = (
+    "The images are in no file of this folder. Put them into it under the name above, or name them with `--data`."
+)
+
 _INTENDED = """\
 For research on generative models and their losses, for teaching, and for trying out software that reads such images.
 
@@ -196,6 +200,7 @@ def _training(publication: Publication) -> list[str]:
         ),
         "The command that trains it again, with the files of this folder:",
         f"```sh\nganetic train {LOSS} --config {TRAINING}\n```",
+        *([_ELSEWHERE] if publication.is_of_files else []),
     ]
 
 

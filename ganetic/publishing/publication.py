@@ -47,6 +47,11 @@ class Publication:
         return config.model_copy(update={"data": config.data.model_copy(update={"name": shown_name(config.data.name)})})
 
     @property
+    def is_of_files(self) -> bool:
+        """Whether the images lie in files of the user."""
+        return _is_of_files(Source.parse(self.config.data.name))
+
+    @property
     def title(self) -> str:
         """What the generator is called."""
         return f"{self.config.model.name} on {self.images.name}"
@@ -66,6 +71,8 @@ class Publication:
 def shown_name(name: str) -> str:
     """The name of a data set for the eyes of others: of a path its last part alone, which tells no folder or user."""
     source = Source.parse(name)
-    if not source.kind or not DATA[source.kind].is_path:
-        return name
-    return replace(source, place=Path(source.place).name).name
+    return replace(source, place=Path(source.place).name).name if _is_of_files(source) else name
+
+
+def _is_of_files(source: Source) -> bool:
+    return bool(source.kind) and DATA[source.kind].is_path

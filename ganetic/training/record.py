@@ -56,11 +56,15 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
-    whole = [line for line in lines if line.endswith("\n")]
+    return [_parsed(path, number, line) for number, line in enumerate(lines, start=1) if line.endswith("\n")]
+
+
+def _parsed(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        return [json.loads(line) for line in whole]
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}); move it away, and resume") from None
+        found: dict[str, Any] = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: line {number} is damaged ({error.msg}); move it away, and resume") from None
+    return found
 
 
 def seconds_of(run: Path) -> float:

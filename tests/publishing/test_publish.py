@@ -204,6 +204,7 @@ def test_a_user_s_folders_are_not_told(tmp_path: Path) -> None:
     text = (folder / "README.md").read_text("utf-8")
     assert "0 to 255 stand for 0 to 4000 in units of the files" in text
     assert "**not told**" in text
+    assert "The images are in no file of this folder." in text
     assert r"Classes: a\|b, \*c\*." in text
     assert front(folder)["license"] == "unknown"
     assert tomllib.loads((folder / "training.toml").read_text())["data"]["name"] == "npz:scans.npz?window=0,4000"

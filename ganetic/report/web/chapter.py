@@ -91,8 +91,14 @@ def kind_of(directory: Path) -> str:
         UserError: there is none of which reports are made.
     """
     if not directory.is_dir():
-        raise UserError(f"{directory}: there is no run here; `ganetic search` makes one under runs/")
-    for name, kind in KINDS.items():
-        if kind().is_here(directory):
-            return name
-    raise UserError(f"{directory}: not a run of which a report is made; expected {' or '.join(KINDS.names())}")
+        what = "is a file" if directory.exists() else "there is no run here"
+        raise UserError(f"{directory}: {what}; name a directory that `ganetic search`, `compare` or `train` made")
+    if found := _kind_in(directory):
+        return found
+    below = [path for path in sorted(directory.iterdir()) if path.is_dir() and _kind_in(path)]
+    advice = f"name one of those in it, such as {below[0]}" if below else f"expected {' or '.join(KINDS.names())}"
+    raise UserError(f"{directory}: not a run of which a report is made; {advice}")
+
+
+def _kind_in(directory: Path) -> str | None:
+    return next((name for name, kind in KINDS.items() if kind().is_here(directory)), None)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from ganetic.loss.formula import Formula, Slot
 from ganetic.loss.library import library_loss
-from ganetic.plots.loss import RANGE, Curve, curves
+from ganetic.plots.loss import RANGE, TITLES, Curve, curves
 from ganetic.report.web.svg import Area, Scale, drawing, path_of, scale_of, tag
 
 _WIDTH, _HEIGHT = 236, 170
@@ -15,12 +15,6 @@ _EVERY = 8
 """Of the points of a curve, one in so many is drawn: steps of 0.2, which meet the corners of hinges at ±1."""
 _LIMIT = 6.0
 """A gradient that explodes is cut off here, so that it does not flatten everything else."""
-_TITLES: dict[Slot, str] = {
-    "d_real": "D on real images",
-    "d_fake": "D on generated images",
-    "g_fake": "G on generated images",
-    "g_real": "G on real images",
-}
 
 
 def draw_curves(formula: Formula, label: str) -> Markup:
@@ -59,7 +53,7 @@ def _slot(slot: Slot, mine: Curve, bce: Curve | None, label: str) -> Markup:
         width=_WIDTH,
         class_="small",
     )
-    return tag("figure", tag("figcaption", f"{_TITLES[slot]}"), picture)
+    return tag("figure", tag("figcaption", TITLES[slot]), picture)
 
 
 def _points(area: Area, curve: Curve) -> list[tuple[float, float]]:

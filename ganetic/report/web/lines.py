@@ -31,7 +31,9 @@ class Line:
     points: Points
 
 
-def draw_lines(lines: Sequence[Line], across: str, up: str, label: str, log: bool = False) -> Markup:
+def draw_lines(
+    lines: Sequence[Line], across: str, up: str, label: str, log: bool = False, within: Sequence[float] = ()
+) -> Markup:
     """Draw at most `MOST` lines.
 
     Args:
@@ -40,11 +42,12 @@ def draw_lines(lines: Sequence[Line], across: str, up: str, label: str, log: boo
         up: what the other one shows.
         label: what the drawing shows.
         log: whether the upright axis is logarithmic.
+        within: what the upright axis has room for besides the lines, such as both ends of what can be.
     """
     everything = [point for line in lines for point in line.points]
     area = Area(
         scale_of([0.0, *(x for x, _ in everything)], 62, WIDTH - 18, room=0.0),
-        scale_of([y for _, y in everything], HEIGHT - 62, 34, log=log),
+        scale_of([*within, *(y for _, y in everything)], HEIGHT - 62, 34, log=log),
     )
     paths = [
         tag("path", d=path_of(area.points(thinned(line.points))), class_=f"line s{place}")

@@ -42,15 +42,31 @@ def number(value: float) -> str:
 
 
 def path_of(points: Iterable[tuple[float, float]]) -> str:
-    """Write the ``d`` of a path through points; those that are not finite break it."""
-    parts, pen = [], "M"
+    """Write the ``d`` of a path through points; those that are not finite break it.
+
+    Steps are told, not places: they are half as long. They are steps between tenths, so that none is lost by rounding.
+    """
+    parts: list[str] = []
+    before: tuple[int, int] | None = None
     for x, y in points:
         if not (math.isfinite(x) and math.isfinite(y)):
-            pen = "M"
+            before = None
             continue
-        parts.append(f"{pen}{number(x)} {number(y)}")
-        pen = "L"
+        place = round(10 * x), round(10 * y)
+        parts.append(_pair("M", *place) if before is None else _pair("l", place[0] - before[0], place[1] - before[1]))
+        before = place
     return "".join(parts)
+
+
+def _pair(letter: str, x: int, y: int) -> str:
+    """A command of a path, of tenths; a minus parts numbers as well as a blank."""
+    blank = "" if y < 0 else " "
+    return f"{letter}{_tenths(x)}{blank}{_tenths(y)}"
+
+
+def _tenths(count: int) -> str:
+    text = number(count / 10)
+    return text.replace("0.", ".", 1) if abs(count) < 10 else text
 
 
 @dataclass(frozen=True)

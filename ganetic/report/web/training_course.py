@@ -13,7 +13,14 @@ from ganetic.report.web.svg import WIDTH, Area, drawing, number, path_of, scale_
 from ganetic.report.web.trained import TrainingRun
 
 _LOSSES = {"d_loss": "of the discriminator", "g_loss": "of the generator"}
-_SAID = {"update": "update of the generator, as a share of a full Adam step"}
+_SAID = {
+    "update": "update of the generator, as a share of a full Adam step",
+    "p": "p, the probability of each change of an image that D sees",
+    "auc": "AUC: how often D ranks training above held-out images (0.5: no memory)",
+    "r_t": "r_t, the mean sign of D's outputs on training images",
+}
+_ENDS = {"p": (0.0, 1.0), "auc": (0.0, 1.0), "r_t": (-1.0, 1.0)}
+"""What can be."""
 _NAME, _METRIC = 40, 64
 
 
@@ -92,7 +99,8 @@ def _other(training: TrainingRun, name: str) -> Markup:
     said = _SAID.get(name, name.replace("_", " "))
     points = training.series(name)
     log = name == "update" and all(value > 0 for _, value in points)
-    return draw_lines([Line(name, points)], "steps", shorten(said, 80), f"{shorten(said, 80)}, over steps", log=log)
+    up = shorten(said, 80)
+    return draw_lines([Line(name, points)], "steps", up, f"{up}, over steps", log=log, within=_ENDS.get(name, ()))
 
 
 def _in_words(training: TrainingRun) -> str:

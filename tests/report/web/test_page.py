@@ -75,9 +75,13 @@ def test_a_run_that_was_just_begun_has_a_page(kept: int, tmp_path: Path) -> None
 def test_what_is_no_run_is_said_in_one_line(in_folder: Path) -> None:
     Path("empty").mkdir()
     copytree(small_run_directory(), "damaged")
+    copytree(small_run_directory(), "above/run")
+    Path("file").touch()
     Path("damaged/journal.db").write_bytes(Path("damaged/journal.db").read_bytes()[:9000])
     for name, said in (
         ("missing", "missing: there is no run here"),
+        ("file", "file: is a file; name a directory"),
+        ("above", f"name one of those in it, such as {Path('above/run')}"),
         ("empty", "empty: not a run of which a report is made"),
         ("damaged", "damaged/journal.db: "),
     ):

@@ -1,5 +1,7 @@
 import math
+import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ def test_elements_escape_what_is_no_markup() -> None:
 
 
 def test_a_path_breaks_where_there_is_no_value() -> None:
-    assert path_of([(0, 1), (1, 2.25), (2, math.nan), (3, 4), (4, math.inf)]) == "M0 1L1 2.2M3 4"
+    assert path_of([(0, 1), (1, 2.25), (2, math.nan), (3, 4), (4, math.inf)]) == "M0 1l1 1.2M3 4"
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,12 @@ def test_lines_are_thinned_with_both_ends() -> None:
     few = thinned(points, 11)
     assert (len(few), few[0], few[-1]) == (11, points[0], points[-1])
     assert thinned(points[:5], 11) == points[:5]
+
+
+@given(st.lists(st.tuples(*[st.floats(-2000, 2000)] * 2), min_size=1, max_size=30))
+def test_a_path_goes_through_its_points(points: list[tuple[float, float]]) -> None:
+    text = path_of(points)
+    numbers = [float(one) for one in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", text)]
+    assert re.fullmatch(r"M[^Ml]*(l[^Ml]*)*", text)
+    places = np.cumsum(np.array(numbers).reshape(-1, 2), axis=0)
+    np.testing.assert_allclose(places, points, rtol=0, atol=0.0501)

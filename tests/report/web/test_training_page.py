@@ -250,6 +250,9 @@ def test_a_line_that_a_kill_cut_off_is_passed_over_and_another_is_an_error(tmp_p
     replace_lines(run, {"fd": 3.0})
     with pytest.raises(UserError, match=r"metrics\.jsonl: damaged \(a line without a step\)"):
         page_of(run)
+    (run / "metrics.jsonl").write_text('{"step": 10}\n{"step": 20, "f\n{"step": 30}\n')
+    with pytest.raises(UserError, match=r"metrics\.jsonl: line 2 is damaged \(Invalid control character"):
+        page_of(run)
 
 
 @pytest.mark.parametrize(

@@ -100,5 +100,5 @@ def test_a_study_of_trainings_goes_on_under_todays_names(tmp_path: Path) -> None
 
 def test_a_training_is_not_shown_as_a_search(tmp_path: Path) -> None:
     run = copied("training-2/finished", tmp_path)
-    with pytest.raises(UserError, match="a training, not a search; `ganetic evaluate`, `generate`"):
+    with pytest.raises(UserError, match="a training, not a search; `ganetic report`, `watch`, `evaluate`, `generate`"):
         open_run(run)
