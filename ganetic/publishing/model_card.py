@@ -4,6 +4,7 @@ Its sections are those of Mitchell et al., Model Cards for Model Reporting, http
 """
 
 from ganetic.data import window_of
+from ganetic.gan.ada import LEAST_HELD_OUT
 from ganetic.publishing.front_matter import front_matter
 from ganetic.publishing.onnx_export import INPUT, ONNX, OUTPUT
 from ganetic.publishing.publication import SEED, Publication
@@ -137,7 +138,8 @@ def _data(publication: Publication) -> list[str]:
 def others_of(config: TrainConfig) -> str:
     """Say what became of the images that did not train the generator."""
     if config.augmentation.resolved_kind == "ada":
-        return "of held-out ones the discriminator's ranks alone were used, to find how often images are changed"
+        ranks = f"of {LEAST_HELD_OUT} held-out ones or more, how the discriminator ranks them decided the changes below"
+        return f"no gradient came from the others ({ranks})"
     return "it never saw the others"
 
 
