@@ -16,6 +16,7 @@ from ganetic.evaluation.memorization import Memorization, judge_memorization
 from ganetic.evaluation.metric import Evidence, measure_all
 from ganetic.evaluation.pairs import with_pictures
 from ganetic.evaluation.results import Evaluation
+from ganetic.metrics.extractor import FeatureSource
 from ganetic.metrics.features import build_feature_net
 from ganetic.metrics.inception import InceptionWeights, load_inception
 from ganetic.metrics.ms_ssim import WINDOW
@@ -48,6 +49,7 @@ def evaluate(
     held_out: Indices,
     inception_weights: Path | None = None,
     features: Indices | None = None,
+    pretrained: FeatureSource | None = None,
 ) -> Evaluation:
     """Judge generated images; the same arrays give the same verdict.
 
@@ -63,12 +65,13 @@ def evaluate(
             training images included, and below 2 memorization is not judged; the notes say so.
         inception_weights: InceptionV3 weights in torch-fidelity's format, for FID and KID.
         features: indices of the images that train the feature net; None: those that trained the generator.
+        pretrained: a net that was trained on other images, for distances in its features as well.
 
     Raises:
         UserError: the generated images are too few or of another shape, or the weights cannot be read.
     """
     learnt = training if features is None else features
-    return _judge(generated, images, training, held_out, inception_weights, learnt, known=True)
+    return _judge(generated, images, training, held_out, inception_weights, learnt, True, pretrained)
 
 
 @reproducible()
@@ -129,6 +132,7 @@ def _judge(
     inception_weights: Path | None,
     features: Indices,
     known: bool,
+    pretrained: FeatureSource | None = None,
 ) -> Evaluation:
     generated, images, notes = _in_equal_channels(generated, images)
     _check(generated, images)
@@ -142,7 +146,7 @@ def _judge(
     sides = SampleSets.of(own, generated[chosen], pixels[reference], pixels[floor], device)
     judged = known and len(held_out) > 1
     copies = _memorization(own, generated, images, training, held_out) if judged else None
-    found = measure_all(Evidence(sides, own, images.labels is not None, device, inception, copies))
+    found = measure_all(Evidence(sides, own, images.labels is not None, device, inception, copies, pretrained))
     z = copies.z if copies else {}
     diversity = sides.diversity(len(own.weights["classify.bias"]))
     return Evaluation(

@@ -10,6 +10,7 @@ from ganetic.data.source import with_window_of
 from ganetic.errors import UserError
 from ganetic.evaluation.evaluate import LEAST, compare_folders, drawn, evaluate
 from ganetic.evaluation.results import Evaluation
+from ganetic.metrics.extractor import FeatureSource
 from ganetic.training.checkpoint import CHECKPOINTS
 from ganetic.training.config import DataSpec
 from ganetic.training.data import TrainingData, load_training_data
@@ -92,6 +93,7 @@ def evaluate_checkpoint(
     count: int | None = None,
     seed: int = 0,
     inception_weights: Path | None = None,
+    pretrained: FeatureSource | None = None,
 ) -> Evaluation:
     """Draw images from a checkpoint, and judge them.
 
@@ -101,13 +103,20 @@ def evaluate_checkpoint(
         count: images to draw; None for as many as there are held-out images, from 16 to 2,000.
         seed: of the images drawn.
         inception_weights: InceptionV3 weights, to measure FID and KID as well.
+        pretrained: a net that was trained on other images, for distances in its features as well.
 
     Raises:
         UserError: the checkpoint is damaged, or the weights cannot be read.
     """
     images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(training_data.held_out))), seed)
-    return _judged(images, training_data, inception_weights)
+    return _judged(images, training_data, inception_weights, pretrained)
 
 
-def _judged(generated: NDArray[np.uint8], real: TrainingData, inception_weights: Path | None) -> Evaluation:
-    return evaluate(generated, real.images, real.training, real.held_out, inception_weights, real.features)
+def _judged(
+    generated: NDArray[np.uint8],
+    real: TrainingData,
+    inception_weights: Path | None,
+    pretrained: FeatureSource | None = None,
+) -> Evaluation:
+    roles = (real.training, real.held_out)
+    return evaluate(generated, real.images, *roles, inception_weights, real.features, pretrained)

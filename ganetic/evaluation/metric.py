@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, TypeVar, cast
 from ganetic.evaluation.measures import SampleSets
 from ganetic.evaluation.memorization import Memorization
 from ganetic.evaluation.results import MetricResult
+from ganetic.metrics.extractor import FeatureSource
 from ganetic.metrics.inception import InceptionWeights
 from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.registry import Registry
@@ -25,6 +26,7 @@ class Evidence:
         device: where nets run.
         inception: InceptionV3 weights; None where none were given.
         memorization: distances to the training images; None where it is not known which they are.
+        pretrained: a net that was trained on other images, to measure distances in its features, too; None for none.
     """
 
     sides: SampleSets
@@ -33,6 +35,7 @@ class Evidence:
     device: str
     inception: InceptionWeights | None = None
     memorization: Memorization | None = None
+    pretrained: FeatureSource | None = None
     _made: dict[Callable[..., object], object] = field(default_factory=dict)
 
     def once(self, make: Callable[["Evidence"], MadeT]) -> MadeT:

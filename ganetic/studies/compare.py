@@ -19,15 +19,15 @@ from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
+from ganetic.studies.arms import Configs, arm_pairs, refuse_losses_names, several_of, single_of
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
 from ganetic.studies.config import Entry, StudyConfig, trained_at
-from ganetic.studies.grounds import Grounds, Plan, full_plan, proxy_plan, refuse_rates
+from ganetic.studies.grounds import Grounds, Plan, arms_plan, full_plan, proxy_plan, refuse_rates
 from ganetic.studies.ratios import Pair, default_reference
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.studies.training import begun_settings, is_complete, train
 from ganetic.studies.tuning import Tuning, refuse_other_rates, with_own_beta1s
 from ganetic.training.card_rates import found_at_other_rates
-from ganetic.training.config import TrainConfig
 from ganetic.training.rates import RateList
 
 _logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def compare(
     rates: RateList | None = None,
     tuning_seeds: int = 3,
     seed: int = 0,
-    config: str | Path | TrainConfig | None = None,
+    config: Configs | None = None,
 ) -> Comparison:
     """Train losses on seeds that chose no loss of any run, and compare them in pairs.
 
@@ -60,7 +60,8 @@ def compare(
     goes on where it was when it is called with the same arguments and its directory.
 
     Args:
-        losses: two or more of: names of the library, paths of cards, expressions; or ``all`` of the library.
+        losses: two or more of: names of the library, paths of cards, expressions; or ``all`` of the library. One is
+            enough where there are several configurations.
         data: a data set; None for the space's own. A proxy that names its data keeps to it.
         model: the net; None for that of the proxies, ``dcgan``, or with a configuration for its own. With a
             configuration also another model of full training, or several; on each all losses are trained.
@@ -69,6 +70,7 @@ def compare(
             are trained. A configuration takes its place.
         steps: updates of each player in a training; None for those of the space's finals, or of the configuration.
         reference: the loss that all others are compared with; None for bce, or the first where bce is not among them.
+            Of several configurations it may also be one of them; None for the first.
         directory: a new one, or that of a comparison to go on with; None makes one under ``runs/``.
         runtime: where.
         callback: its ``update`` is told where the trainings stand; sentences go to `logging`, see `ganetic.callbacks`.
@@ -80,7 +82,8 @@ def compare(
         config: of full training, in which losses are trained then, and not on proxies: the name of a preset, the path
             of a TOML file, or a configuration. Its seed has no say. Trainings lie under the directory, each with its
             samples and checkpoints, and go on from the last of these. One whose last three measurements each found a
-            failure has failed.
+            failure has failed. Several configurations, in a list or by name, are compared with one another as well:
+            every loss is trained in each.
 
     Raises:
         UserError: something given is wrong, and no directory was made then; or a training that was to choose rates
@@ -91,14 +94,20 @@ def compare(
     refuse_bad_seed(seed)
     if config is not None and space is not None:
         raise UserError("config and space are both given; losses are trained in the one or on the proxies of the other")
-    sources = _named([losses] if isinstance(losses, str | Path) else losses)
-    entries = entries_of(sources)
-    pairs = _pairs([entry.name for entry in entries], reference)
-    plan: Plan = (
-        proxy_plan("quick" if space is None else space, data, model, steps, runtime)
-        if config is None
-        else full_plan(config, data, model, steps, Formula.from_text(entries[0].text), runtime)
-    )
+    sources, several = _named([losses] if isinstance(losses, str | Path) else losses), several_of(config)
+    entries = entries_of(sources, least=2 if several is None else 1)
+    names, arms = [entry.name for entry in entries], tuple[Pair, ...]()
+    formula = Formula.from_text(entries[0].text)
+    plan: Plan
+    if several is not None:
+        refuse_losses_names(list(several), names)
+        arms = arm_pairs(list(several), reference)
+        plan = arms_plan(several, data, model, steps, formula, runtime)
+    elif config is not None:
+        plan = full_plan(single_of(config), data, model, steps, formula, runtime)
+    else:
+        plan = proxy_plan("quick" if space is None else space, data, model, steps, runtime)
+    pairs = _pairs(names, None if several and reference in several else reference, list(several or ()))
     folder = Path(directory) if directory is not None else _new_directory(plan)
     _refuse_other_content(folder)
     begun = _begun(folder)
@@ -111,7 +120,8 @@ def compare(
     if begun is not None:
         refuse_other_rates(folder, begun.tuned, rates, tuning_seeds)
     grounds = plan.prepare()
-    study = _study(entries, pairs, grounds, tuple(training_seed(seed, "confirmation", n) for n in range(seeds)))
+    numbers = tuple(training_seed(seed, "confirmation", n) for n in range(seeds))
+    study = _study(entries, pairs, grounds, numbers).model_copy(update={"arms": arms})
     tuning = None if rates is None else Tuning(folder, study, rates, tuning_seeds, seed)
     _run(folder, study, tuning, grounds, sources, callback)
     return open_comparison(folder)
@@ -138,21 +148,20 @@ def _run(
             train(folder / JOURNAL, settings, executor, callback)
 
 
-def entries_of(sources: Iterable[str | Path]) -> tuple[Entry, ...]:
+def entries_of(sources: Iterable[str | Path], least: int = 2) -> tuple[Entry, ...]:
     """Find losses, and tell those of one name apart by numbers: ``expression``, ``expression-2``.
 
     Args:
         sources: names of the library, ``all`` of it, paths of cards, expressions.
+        least: how many are needed.
 
     Raises:
-        UserError: fewer than two, one is given twice, or one is nothing of these.
+        UserError: there are fewer, one is given twice, or one is nothing of these.
     """
     found = [(source, *resolve_loss(source)) for source in _named(sources)]
-    if len(found) < 2:
-        raise UserError(
-            f"{len(found)} loss{'' if len(found) == 1 else 'es'} to compare; expected two or more, or all; "
-            "`ganetic score` trains a single one"
-        )
+    if len(found) < least:
+        more = "two or more, or all; `ganetic score` trains a single one" if least > 1 else "one or more, or all"
+        raise UserError(f"{len(found)} loss{'' if len(found) == 1 else 'es'} to compare; expected {more}")
     first: dict[str, str] = {}
     for source, _, formula in found:
         if formula.text in first:
@@ -211,10 +220,10 @@ def _distinct(named: Sequence[tuple[str, bool]]) -> list[str]:
     return result
 
 
-def _pairs(names: Sequence[str], reference: str | None) -> tuple[Pair, ...]:
+def _pairs(names: Sequence[str], reference: str | None, configs: Sequence[str] = ()) -> tuple[Pair, ...]:
     reference = default_reference(names) if reference is None else reference
     if reference not in names:
-        raise unknown("reference", reference, names, "--reference")
+        raise unknown("reference", reference, [*names, *configs], "--reference")
     return tuple(Pair(name, reference) for name in names if name != reference)
 
 
@@ -273,8 +282,9 @@ class CompareConfig(Config):
     """With rates: trainings of each loss at each of them."""
     seed: int = 0
     """All seeds follow from it."""
-    config: str | None = None
-    """A preset, or a TOML file, of full training, in which the losses are trained instead of the space's proxies."""
+    config: str | tuple[str, ...] | None = None
+    """A preset, or a TOML file, of full training, in which the losses are trained instead of the space's proxies; or
+    several, which are compared with one another as well."""
     model: str | tuple[str, ...] | None = None
     """With a configuration: its model, or several; None for its own."""
 

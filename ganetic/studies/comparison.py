@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import count, takewhile
@@ -118,15 +118,18 @@ class Comparison:
         """How many trainings there are, ended or not."""
         return len(self._trainings)
 
-    def runs(self) -> pd.DataFrame:
+    def runs(self, at: Mapping[str, int] | None = None) -> pd.DataFrame:
         """A row a training that has ended, in order.
+
+        Args:
+            at: a step by proxy, at which the fd of its trainings is read; None for the last.
 
         Columns: proxy, loss, seed, state, reason (of a failure: its mode, or None), fd (as measured last; NaN where
         nothing was), counted_fd (the untrained generator's for a failure, NaN for an error), steps, seconds, node,
         error (the last line of a traceback, or why there is no record). Where losses have rates of their own,
         learning_rate and beta1 stand behind loss.
         """
-        rows = [self._run_row(number) for number in sorted(self._records)]
+        rows = [self._run_row(number, at) for number in sorted(self._records)]
         return self._without_shared_rates(pd.DataFrame(rows, columns=_RUNS))
 
     def traces(self) -> pd.DataFrame:
@@ -177,27 +180,56 @@ class Comparison:
         places = {name: place for place, name in enumerate(self.settings.names)}
         return table.sort_values("loss", key=lambda names: names.map(places), kind="stable", ignore_index=True)
 
-    def ratios(self, reference: str | None = None) -> list[Ratio]:
+    def ratios(self, reference: str | None = None, at: Mapping[str, int] | None = None) -> list[Ratio]:
         """Every loss against its reference on the seeds that both have, as one family, by rising ratio on each proxy.
 
+        Where configurations are compared, each is in the same family against its reference, loss by loss.
+
         Args:
-            reference: another loss to compare all the others with.
+            reference: another loss to compare all the others with, or another configuration likewise.
+            at: a step by proxy, at which the fd of its trainings is read; None for the last.
 
         Raises:
-            UserError: no loss has this name.
+            UserError: no loss has this name, and no configuration.
         """
-        pairs: Sequence[Pair] = self.settings.pairs
-        if reference is not None:
-            names = self.settings.names
-            if reference not in names:
-                raise unknown("reference", reference, names, str(self.directory))
-            pairs = [Pair(name, reference) for name in names if name != reference]
-        runs = self.runs()
+        runs = self.runs(at)
         runs["untrained"] = runs["state"] != TrialState.COMPLETED
         tables, failed = (self._by_seed(runs, values) for values in ("counted_fd", "untrained"))
         if not self.settings.several_proxies:
             tables, failed = ({"": next(iter(table.values()))} for table in (tables, failed))
-        return ratios(tables, pairs, failed)
+        return ratios(tables, self._pairs(reference), failed)
+
+    def measures(self) -> pd.DataFrame:
+        """A row a number that a training ended with: proxy, loss, seed, name, protocol, value, floor.
+
+        Trainings of configurations that are compared have such numbers, but for those that failed.
+        """
+        rows = [
+            (proxy.name, loss.name, seed, one.name, one.protocol, one.value, one.floor)
+            for number, result in sorted(self._results.items())
+            for loss, proxy, seed in (self._trainings[number],)
+            for one in result.measures
+        ]
+        return pd.DataFrame(rows, columns=("proxy", "loss", "seed", "name", "protocol", "value", "floor"))
+
+    def paces(self) -> pd.DataFrame:
+        """A row a training by its own clock: proxy, loss, seed, steps, seconds (until the last measurement)."""
+        rows = [
+            (proxy.name, loss.name, seed, result.steps, result.seconds)
+            for number, result in sorted(self._results.items())
+            for loss, proxy, seed in (self._trainings[number],)
+        ]
+        return pd.DataFrame(rows, columns=("proxy", "loss", "seed", "steps", "seconds"))
+
+    def strengths(self) -> pd.DataFrame:
+        """A row a training whose augmentation adapts: proxy, loss, seed, most (the largest p of its measurements)."""
+        rows = [
+            (proxy.name, loss.name, seed, max(result.strengths))
+            for number, result in sorted(self._results.items())
+            for loss, proxy, seed in (self._trainings[number],)
+            if result.strengths
+        ]
+        return pd.DataFrame(rows, columns=("proxy", "loss", "seed", "most"))
 
     def differences(self, reference: str | None = None) -> pd.DataFrame:
         """The fields of `ratios`, a row a pair."""
@@ -215,18 +247,39 @@ class Comparison:
     def _without_shared_rates(self, table: pd.DataFrame) -> pd.DataFrame:
         return table if self.settings.has_rates else table.drop(columns=_RATES)
 
+    def _pairs(self, reference: str | None) -> Sequence[Pair]:
+        settings = self.settings
+        names, arms = settings.names, [proxy.name for proxy in settings.proxies] if settings.has_arms else []
+        if reference is None:
+            return [*settings.pairs, *settings.arms]
+        if reference not in (*names, *arms):
+            raise unknown("reference", reference, [*names, *arms], str(self.directory))
+        if reference in names:
+            return [*(Pair(name, reference) for name in names if name != reference), *settings.arms]
+        return [*settings.pairs, *(Pair(name, reference) for name in arms if name != reference)]
+
     def _by_seed(self, runs: pd.DataFrame, values: str) -> dict[str, pd.DataFrame]:
-        return {
+        tables = {
             proxy.name: runs[runs["proxy"] == proxy.name].pivot(index="seed", columns="loss", values=values)
             for proxy in self.settings.proxies
         }
+        if not self.settings.has_arms:
+            return tables
+        between = {
+            place_of(loss, self.settings): runs[runs["loss"] == loss].pivot(
+                index="seed", columns="proxy", values=values
+            )
+            for loss in self.settings.names
+        }
+        return {**tables, **between}
 
-    def _run_row(self, number: int) -> tuple[Any, ...]:
+    def _run_row(self, number: int, at: Mapping[str, int] | None) -> tuple[Any, ...]:
         loss, proxy, seed = self._trainings[number]
         record, result = self._records[number], self._results.get(number)
+        trace = [] if result is None else _until(result.trace, None if at is None else at[proxy.name])
         return (
             *(proxy.name, loss.name, *_rates_of(loss, proxy), seed, record.state, record.reason),
-            *(result.trace[-1][1] if result and result.trace else math.nan, self._counted_fd(number)),
+            *(trace[-1][1] if trace else math.nan, self._counted_fd(number, at)),
             *(result.steps if result else 0, record.seconds, record.node, _last_line(record.error)),
         )
 
@@ -261,11 +314,17 @@ class Comparison:
         result = self._results.get(number)
         return SeedTrace(failed=True, points=()) if result is None else seed_trace(result)
 
-    def _counted_fd(self, number: int) -> float:
+    def _counted_fd(self, number: int, at: Mapping[str, int] | None = None) -> float:
         if self._records[number].status == RAISED:
             return math.nan
         trace, proxy = self._seed_trace(number), self._trainings[number][1]
-        return self.settings.measure(proxy.name).start_fd if trace.failed else trace.points[-1][1]
+        points = _until(trace.points, None if at is None else at[proxy.name])
+        return self.settings.measure(proxy.name).start_fd if trace.failed or not points else points[-1][1]
+
+
+def place_of(loss: str, settings: StudyConfig) -> str:
+    """Where configurations are compared with one another: in trainings with a loss; empty where there is one alone."""
+    return f"trainings with {loss}" if len(settings.losses) > 1 else ""
 
 
 def tuning_journal(directory: Path, number: int) -> Path:
@@ -287,6 +346,11 @@ def open_comparison(directory: Path | str) -> Comparison:
     if not (directory / JOURNAL).is_file():
         raise UserError(f"{directory}: no comparison is here; `ganetic compare` makes one under runs/")
     return Comparison(directory / JOURNAL)
+
+
+def _until(trace: Sequence[tuple[int, float]], step: int | None) -> Sequence[tuple[int, float]]:
+    """The points of a trace up to a step; all where none is named."""
+    return trace if step is None else [point for point in trace if point[0] <= step]
 
 
 def _rates_of(loss: Entry, setup: Setup) -> tuple[float, float]:

@@ -51,7 +51,7 @@ class FullSetup(Config):
     """
 
     name: str
-    """The name of its model, by which setups are told apart."""
+    """The name of its model, or of its file where several configurations are compared; setups are told apart by it."""
     config: dict[str, Any]
     """A `ganetic.training.config.TrainConfig`. Every training has its own seed."""
 
@@ -103,9 +103,11 @@ class StudyConfig(Config):
         proxies: what the losses are trained in: proxies, or setups of full training.
         measures: how they are measured there, one for each proxy.
         seeds: of the trainings of each loss on each proxy.
-        steps: updates of each player in a training.
-        checkpoints: steps at which fd is measured.
+        steps: updates of each player in a training; of several configurations, in the longest.
+        checkpoints: steps at which fd is measured; of several configurations, in the longest.
         tuned: how the rates of the losses were chosen; None where they were not.
+        arms: which setups are compared with which, with each loss, in the same family as the pairs; none where losses
+            are compared alone.
     """
 
     kind: Kind
@@ -120,6 +122,7 @@ class StudyConfig(Config):
     checkpoints: tuple[int, ...]
     # Left out where there is none, as `Entry.rates`.
     tuned: Annotated[Tuned | None, Field(exclude_if=lambda tuned: tuned is None)] = None
+    arms: Annotated[tuple[Pair, ...], Field(exclude_if=lambda arms: arms == ())] = ()
 
     @property
     def names(self) -> list[str]:
@@ -130,6 +133,11 @@ class StudyConfig(Config):
     def several_proxies(self) -> bool:
         """Whether the proxies need names where they are shown."""
         return len(self.proxies) > 1
+
+    @property
+    def has_arms(self) -> bool:
+        """Whether setups are compared with one another; their distances are in the same features then."""
+        return bool(self.arms)
 
     @property
     def has_rates(self) -> bool:

@@ -1,9 +1,11 @@
 """What losses are compared on: the proxies of a search space, or models of full training."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
+
+import numpy as np
 
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.chosen import as_begun, as_known
@@ -13,6 +15,8 @@ from ganetic.evolution.space import SearchSpace, SpaceProxy, load_space
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.formula import Formula
+from ganetic.studies.arm_job import arm_job
+from ganetic.studies.arms import ConfigSource, refuse_unfit
 from ganetic.studies.config import FullSetup, Setup, StudyConfig, measures_of
 from ganetic.training.config import TrainConfig, configured, load_config
 from ganetic.training.data import TrainingData
@@ -140,19 +144,21 @@ class ProxyPlan:
 
 @dataclass(frozen=True)
 class FullPlan:
-    """A configuration of full training, with one or several models.
+    """A configuration of full training, with one or several models; or several configurations.
 
     Attributes:
-        name: of the configuration.
-        configs: by name of the model; they differ in nothing else.
+        name: of the configuration, or how many there are.
+        configs: by name of the model, and they differ in nothing else; or by their own names.
         formula: one of the losses.
         runtime: where.
+        has_arms: whether they are configurations that are compared with one another.
     """
 
     name: str
     configs: dict[str, TrainConfig]
     formula: Formula
     runtime: Runtime
+    has_arms: bool = False
 
     @property
     def data(self) -> str:
@@ -175,30 +181,45 @@ class FullPlan:
         return {config.optimizer.beta1 for config in self.configs.values()}
 
     def prepare(self) -> Grounds:
-        """Prepare the images for each model; see `Plan.prepare`."""
-        prepared = {
-            name: prepare_for(config, self.formula, self.runtime.download) for name, config in self.configs.items()
-        }
-        first, source = self._first, next(iter(prepared.values())).training_data.images.source
+        """Prepare the images for each model or configuration; see `Plan.prepare`."""
+        prepared = self._prepared()
+        if self.has_arms:
+            _refuse_other_measures(prepared)
+        longest, source = self._longest, next(iter(prepared.values())).training_data.images.source
         return Grounds(
             space=self.name,
             data=source,
             setups=tuple(_setup(name, config, source) for name, config in self.configs.items()),
             measures=tuple(_measure(name, self.configs[name], found) for name, found in prepared.items()),
-            steps=first.steps,
-            checkpoints=tuple(range(first.checkpoint_every, first.steps, first.checkpoint_every)),
-            executor=lambda directory: self._executor(TrainingContext(str(directory.resolve()), prepared), first.steps),
+            steps=longest.steps,
+            checkpoints=tuple(range(longest.checkpoint_every, longest.steps, longest.checkpoint_every)),
+            executor=lambda directory: self._executor(
+                TrainingContext(str(directory.resolve()), prepared), longest.steps
+            ),
         )
+
+    def _prepared(self) -> dict[str, Prepared]:
+        """Images by name; those of configurations that ask for the same ones are loaded once."""
+        prepared: dict[str, Prepared] = {}
+        first_with: dict[str, str] = {}
+        for name, config in self.configs.items():
+            like = first_with.setdefault(_images_of(config), name) if self.has_arms else name
+            prepared[name] = prepare_for(config, self.formula, self.runtime.download, prepared.get(like))
+        return prepared
 
     @property
     def _first(self) -> TrainConfig:
         return next(iter(self.configs.values()))
 
+    @property
+    def _longest(self) -> TrainConfig:
+        return max(self.configs.values(), key=lambda config: config.steps)
+
     def _executor(self, context: TrainingContext, steps: int) -> Executor:
         if self.runtime.make_executor is not None:
             return self.runtime.make_executor(cast("Context", context))
         return RayExecutor(
-            train_job,
+            arm_job if self.has_arms else train_job,
             context,
             workers=self.runtime.workers,
             address=self.runtime.address,
@@ -237,7 +258,7 @@ def proxy_plan(
 
 
 def full_plan(
-    config: str | Path | TrainConfig,
+    config: ConfigSource,
     data: str | None,
     model: str | Sequence[str] | None,
     steps: int | None,
@@ -257,10 +278,7 @@ def full_plan(
     Raises:
         UserError: there is no such configuration, a value is not allowed, or a metric is asked for that it has not.
     """
-    if runtime.inception_weights is not None:
-        raise UserError(
-            "inception weights measure proxies; a configuration has a net of its own; leave one of them out"
-        )
+    _refuse_inception(runtime)
     loaded = config if isinstance(config, TrainConfig) else load_config(config)
     models = [loaded.model.name] if model is None else [model] if isinstance(model, str) else list(model)
     if len(set(models)) < len(models) or not models:
@@ -272,18 +290,80 @@ def full_plan(
     return FullPlan(name, configs, formula, runtime)
 
 
-def refuse_rates(plan: Plan) -> None:
-    """Refuse to choose rates where a training has two.
+def arms_plan(
+    configs: Mapping[str, TrainConfig],
+    data: str | None,
+    model: str | Sequence[str] | None,
+    steps: int | None,
+    formula: Formula,
+    runtime: Runtime,
+) -> FullPlan:
+    """Plan a comparison of several configurations of full training.
+
+    Args:
+        configs: by name.
+        data: a data set; None for that of the configurations.
+        model: none may be given: each configuration names its own.
+        steps: of a training; None for those of each configuration.
+        formula: one of the losses.
+        runtime: where.
 
     Raises:
-        UserError: the players of a configuration have different rates.
+        UserError: they say the same, or do not go together, or a value is not allowed.
     """
+    _refuse_inception(runtime)
+    if model is not None:
+        raise UserError("model: several configurations name their own; leave it out")
+    changed = {
+        name: configured(config, data=data, steps=steps, seed=0, stop_when_failed=False)
+        for name, config in configs.items()
+    }
+    refuse_unfit(changed)
+    return FullPlan(f"{len(changed)}-configurations", changed, formula, runtime, has_arms=True)
+
+
+def refuse_rates(plan: Plan) -> None:
+    """Refuse to choose rates where a training has two, or each configuration its own.
+
+    Raises:
+        UserError: the players of a configuration have different rates, or there are several configurations.
+    """
+    if isinstance(plan, FullPlan) and plan.has_arms:
+        raise UserError("rates: each of several configurations has its own; leave rates out, or compare in one of them")
     for config in plan.configs.values() if isinstance(plan, FullPlan) else ():
         rates = config.optimizer
         if rates.generator_lr != rates.discriminator_lr:
             raise UserError(
                 f"rates: a list has one learning rate for both players, but {plan.name} trains G at "
                 f"{rates.generator_lr:g} and D at {rates.discriminator_lr:g}; make them equal, or leave rates out"
+            )
+
+
+def _refuse_inception(runtime: Runtime) -> None:
+    if runtime.inception_weights is not None:
+        raise UserError(
+            "inception weights measure proxies; a configuration has a net of its own; leave one of them out"
+        )
+
+
+def _images_of(config: TrainConfig) -> str:
+    """All of a configuration that decides which images there are, and in which roles."""
+    return f"{config.data.model_dump_json()} {config.eval_images} {config.ranks_held_out}"
+
+
+def _refuse_other_measures(prepared: Mapping[str, Prepared]) -> None:
+    """Refuse configurations whose generators are compared with different images.
+
+    Raises:
+        UserError: they are.
+    """
+    first, there = next(iter(prepared.items()))
+    for name, here in prepared.items():
+        if not np.array_equal(there.training_data.held_out, here.training_data.held_out):
+            counts = [len(one.training_data.held_out) for one in (there, here)]
+            raise UserError(
+                f"configurations are compared on the same images: {first} holds out {counts[0]} and {name} {counts[1]} "
+                'images, because of kind "ada"; name the held-out ones in the data, by split of an npz file'
             )
 
 

@@ -1,5 +1,6 @@
 """A full training as a job of an executor: many of them, on prepared images."""
 
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 from ganetic.errors import UserError
 from ganetic.loss.formula import Formula
 from ganetic.metrics.reference import ReferenceStatistics
-from ganetic.training.config import TrainConfig
+from ganetic.training.config import TrainConfig, scales_of
 from ganetic.training.data import TrainingData
 from ganetic.training.device import device_for_trials, peak_memory, reset_peak_memory
 from ganetic.training.diagnosis import has_failed
@@ -17,8 +18,10 @@ from ganetic.training.failure_modes import FailureMode
 from ganetic.training.outcome import Training
 from ganetic.training.record import seconds_of
 from ganetic.training.result import TrialResult, TrialState
-from ganetic.training.setup import TrainingSetup, prepare, with_prepared
+from ganetic.training.setup import TrainingSetup, notes_on_augmentation, prepare, with_prepared
 from ganetic.training.train import check_start, train_in
+
+_logger = logging.getLogger(__name__)
 
 TRAININGS = "trainings"
 """Directory of the trainings in that of a study."""
@@ -52,24 +55,36 @@ class TrainingContext:
     prepared: Mapping[str, Prepared]
 
 
-def prepare_for(config: TrainConfig, formula: Formula, download: bool = False) -> Prepared:
+def prepare_for(
+    config: TrainConfig, formula: Formula, download: bool = False, like: Prepared | None = None
+) -> Prepared:
     """Load the images of a configuration, and train the net that measures them.
 
     Args:
         config: of the trainings; the seed decides the untrained generator that is measured.
         formula: one of the losses; of an untrained generator it has no say.
         download: allow a download.
+        like: what was prepared for a configuration that differs in nothing that decides images.
 
     Raises:
         UserError: something in the configuration does not fit together, there are no such images, or an untrained
             generator's cannot be told from them.
     """
-    setup: TrainingSetup = prepare(config, formula, download)
+    setup: TrainingSetup = (
+        prepare(config, formula, download) if like is None else _with_images_of(config, formula, like)
+    )
     statistics, start = setup.monitor.reference_statistics, check_start(setup)
     if start <= statistics.floor_fd:  # samples of one training can be looked at; losses are compared by fd alone
         name, count = setup.training_data.images.name, statistics.sample_size
         raise UserError(f"{name}: {count} held-out images are too few to compare losses by fd; expected more images")
     return Prepared(setup.training_data, statistics, start)
+
+
+def _with_images_of(config: TrainConfig, formula: Formula, like: Prepared) -> TrainingSetup:
+    scales_of(config, like.training_data.images.images.shape[1])
+    for note in notes_on_augmentation(config, formula, like.training_data):
+        _logger.warning(note)
+    return with_prepared(config, formula, like.training_data, like.reference_statistics)
 
 
 def train_job(context: TrainingContext, payload: dict[str, Any]) -> dict[str, Any]:

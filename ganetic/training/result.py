@@ -18,6 +18,19 @@ class TrialState(StrEnum):
     CRASHED = "crashed"
 
 
+class EndMeasure(Config):
+    """A number of what a training ended with, and what it needs to be read."""
+
+    name: str
+    """What was measured, such as ``recall``."""
+    protocol: str
+    """How, as in ``kd@chest-efflite0-b4b10@32/89``."""
+    value: float
+    """The number."""
+    floor: float
+    """The same of real images in the place of generated ones."""
+
+
 class TrialResult(Config):
     """What came out of a trial."""
 
@@ -32,6 +45,8 @@ class TrialResult(Config):
     here, and is averaged away there."""
     strengths: Annotated[tuple[float, ...], Field(exclude_if=lambda found: found == ())] = ()
     """p of adaptive augmentation at each point of the trace; empty where it does not adapt."""
+    measures: Annotated[tuple[EndMeasure, ...], Field(exclude_if=lambda found: found == ())] = ()
+    """What is known of the end of a training besides its distance; empty where nothing else was measured."""
     steps: int = 0
     """Updates of each player that were made."""
     seconds: float = 0.0

@@ -232,6 +232,20 @@ class Trainer:
         except NonFiniteError as error:
             raise NonFiniteError(f"step {self.step}: {error}") from None
 
+    @torch.no_grad()
+    def judged(self, images: NDArray[np.uint8]) -> Tensor:
+        """Return D's outputs ``(M,)`` for real images ``(N, H, W, C)`` without any changes, in evaluation mode.
+
+        D sees whole batches, because it may look at how a batch varies; M is N but for the rest of the last batch.
+        """
+        trains, pixels = self.discriminator.training, torch.tensor(images)
+        whole = len(pixels) // self._spec.batch * self._spec.batch or len(pixels)
+        self.discriminator.eval()
+        batches = (to_unit(batch).to(self._device) for batch in pixels[:whole].split(self._spec.batch))
+        outputs = [self.discriminator(pyramid(batch, self._scales)).float().cpu() for batch in batches]
+        self.discriminator.train(trains)
+        return torch.cat(outputs)
+
     def state(self) -> State:
         """All tensors that a resumed training needs, not copied."""
         moments = {"generator": self.optimizers[0].state(), "discriminator": self.optimizers[1].state()}
