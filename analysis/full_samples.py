@@ -9,21 +9,17 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError, run_script
-from ganetic.plots.style import check_format, save, styled
+from ganetic.plots.arms import COLUMNS, draw_rows
+from ganetic.plots.style import check_format, save
 from ganetic.training.checkpoint import checkpoints_in
 from ganetic.training.data import training_data_of
 from ganetic.training.generate import find_checkpoint, generate_images
 from ganetic.training.metadata import read_metadata
 
-COLUMNS = 12
 TRAININGS = "trainings"
-INCHES = 0.62
-"""Of an image."""
 
 
 def rows_of(directory: Path, seed: int) -> dict[str, NDArray[np.uint8]]:
@@ -44,22 +40,6 @@ def rows_of(directory: Path, seed: int) -> dict[str, NDArray[np.uint8]]:
     return {"real": training_data.images.images[chosen], **drawn}
 
 
-def draw(rows: dict[str, NDArray[np.uint8]]) -> Figure:
-    """A row of images under each name."""
-    with styled():
-        figure = Figure(figsize=(INCHES * COLUMNS, (INCHES + 0.2) * len(rows)))
-        for axes, (name, images) in zip(figure.subplots(len(rows), squeeze=False)[:, 0], rows.items(), strict=True):
-            _draw_row(axes, name, images)
-    return figure
-
-
-def _draw_row(axes: Axes, name: str, images: NDArray[np.uint8]) -> None:
-    row = np.concatenate(list(np.pad(images, ((0, 0), (0, 0), (0, 1), (0, 0)), constant_values=255)), axis=1)
-    axes.imshow(row, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_title(name, fontsize=8)
-    axes.axis("off")
-
-
 def main() -> None:
     """Draw, and write the figure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -68,7 +48,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     check_format(options.output)
-    save(draw(rows_of(options.directory, options.seed)), options.output)
+    save(draw_rows(rows_of(options.directory, options.seed)), options.output)
 
 
 if __name__ == "__main__":

@@ -47,10 +47,10 @@ def compare(
     window: Window = None,
     proxy: Proxy = None,
     config: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Full trainings instead of a space's: a preset, or a TOML file.",
+            help="Full trainings instead of a space's: a preset, or a TOML file. Given again: compare these, too.",
             autocompletion=completion.presets,
         ),
     ] = None,
@@ -77,7 +77,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Compare all others with it; by default bce, or the first.",
+            help="Compare all others with it: a loss, by default bce, or the first; or a --config.",
             autocompletion=completion.losses,
         ),
     ] = None,
@@ -107,7 +107,8 @@ def compare(
     """Compare losses in pairs: equal seeds and steps for all.
 
     Interrupted or killed, it goes on where it was when it is called again with -o DIR. With --config each training is
-    a full one, kept under DIR with its samples and checkpoints, and goes on from its last checkpoint.
+    a full one, kept under DIR with its samples and checkpoints, and goes on from its last checkpoint. Several
+    configurations are compared with one another, at equal steps and at equal seconds; one loss is enough then.
     """
     from ganetic.evolution.resources import Runtime
     from ganetic.evolution.space import load_space, with_features
@@ -120,12 +121,12 @@ def compare(
         if rates is None and value is not None:
             raise UserError(f"{option}: says how to choose rates of a list; expected it with --rates")
     of_spaces = {"--space": space, "--proxy": proxy, "--features": features, "--sha256": sha256}
-    if config is not None:
+    if config:
         refuse_beside_config({**of_spaces, "--inception-weights": inception_weights})
     tried = rate_list(rates, beta1s)
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
     loaded = with_features(with_proxy(load_space(space or "quick"), proxy), features, sha256)
-    full = None if config is None else load_config(config)
+    full = load_config(config[0]) if config else None
     data = windowed(data, loaded.data if full is None else full.data.name, window)
     screen = console(stderr=True)
     with sentences_on(screen), progress_on(screen) as callback:
@@ -144,7 +145,7 @@ def compare(
                 tried,
                 3 if tuning_seeds is None else tuning_seeds,
                 seed,
-                config,
+                config or None,
             )
         except KeyboardInterrupt:
             _logger.info("what has ended is kept; the same command with -o and the comparison directory goes on")
@@ -217,12 +218,13 @@ def confirm(
 
 def _conclude(comparison: "Comparison", json: bool, claims: list[str] | None = None) -> None:
     """Write tables and figures into the directory of a comparison, and print what they say."""
+    from ganetic.plots.arms import write_samples
     from ganetic.plots.comparison import write_figures
     from ganetic.report.comparison import comparison_page, comparison_record, write_tables
     from ganetic.report.renderers.json import to_json
     from ganetic.report.renderers.terminal import print_page, print_text
 
-    files = [*write_tables(comparison), *write_figures(comparison)]
+    files = [*write_tables(comparison), *write_figures(comparison), *write_samples(comparison)]
     if json:
         record = comparison_record(comparison)
         typer.echo(to_json(record if claims is None else {**record, "claims": claims}))

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from ganetic.plots.style import BLUE, ORANGE, RED, looks, plain_log_ticks, save, shorten, styled
 from ganetic.studies.comparison import Comparison
+from ganetic.studies.config import StudyConfig
 
 _LABEL = 24
 """Characters of a loss's name."""
@@ -29,19 +30,32 @@ def write_figures(comparison: Comparison) -> list[Path]:
     Raises:
         UserError: the directory cannot be written.
     """
-    runs, settings = comparison.runs(), comparison.settings
+    runs, traces, settings = comparison.runs(), comparison.traces(), comparison.settings
     titles = {
         measure.proxy: f"{measure.metric} of {measure.model}, {settings.steps} steps" for measure in settings.measures
     }
     compared_with = list(dict.fromkeys(pair.second for pair in settings.pairs))
-    figures = {
-        "boxes": draw_boxes(runs, compared_with, titles),
-        "curves": draw_curves(comparison.traces(), runs, titles),
-    }
+    if settings.has_arms:
+        runs, traces = (_in_one_panel(table, settings) for table in (runs, traces))
+        titles = {"": settings.measures[0].metric}
+        reference = settings.arms[0].second
+        compared_with = [arm_label(reference, name, settings) for name in compared_with or settings.names]
+    figures = {"boxes": draw_boxes(runs, compared_with, titles), "curves": draw_curves(traces, runs, titles)}
     paths = {name: comparison.directory / f"{name}.png" for name in figures}
     for name, figure in figures.items():
         save(figure, paths[name])
     return list(paths.values())
+
+
+def arm_label(arm: str, loss: str, settings: StudyConfig) -> str:
+    """Name a loss in a configuration that is compared with others."""
+    return f"{arm}, {loss}" if len(settings.losses) > 1 else arm
+
+
+def _in_one_panel(table: pd.DataFrame, settings: StudyConfig) -> pd.DataFrame:
+    """Configurations that are measured alike, as if each with each loss were a loss of one proxy."""
+    named = zip(table["proxy"], table["loss"], strict=True)
+    return table.assign(loss=[arm_label(arm, loss, settings) for arm, loss in named], proxy="")
 
 
 def draw_boxes(runs: pd.DataFrame, compared_with: Sequence[str], titles: dict[str, str]) -> Figure:

@@ -1,15 +1,17 @@
 """A comparison: as a page, as files, and as plain data."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from ganetic.files import write_whole
 from ganetic.loss.library import LIBRARY
+from ganetic.report.arms import arm_head, arm_notes, arm_records, arm_tables, ratio_rows
 from ganetic.report.cells import decimal2, share
 from ganetic.report.frames import rows_of, table_of
+from ganetic.report.ratio_table import LOSS, ratio_table
 from ganetic.report.renderers.csv import to_csv
 from ganetic.report.renderers.json import Record, records, to_json
 from ganetic.report.renderers.latex import latex
@@ -18,10 +20,9 @@ from ganetic.report.table import Column, Notes, Page, Paragraph, Table
 from ganetic.stats import LEVEL, least_wilcoxon_p
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.config import StudyConfig
-from ganetic.studies.formatting import interval, listed, number, p_value, rates_listed, ratio_number
+from ganetic.studies.formatting import listed, number, rates_listed, ratio_number
 from ganetic.studies.ratios import Ratio
 
-_LOSS = Column("loss", ("loss",), align="left", fit="cut", widest=18)
 _GEOMETRIC_MEAN = Column("geom.\nmean", ("geometric_mean",), number)
 
 _RATES = (
@@ -30,22 +31,12 @@ _RATES = (
 )
 
 _TUNING = (
-    _LOSS,
+    LOSS,
     *_RATES,
     _GEOMETRIC_MEAN,
     Column("seeds", ("seeds",)),
     Column("failed", ("failed",)),
     Column("chosen", ("chosen",), lambda chosen: "chosen" if chosen else ""),
-)
-
-_RATIOS = (
-    Column("ratio", ("ratio",), ratio_number),
-    Column("95 %\ninterval", ("low", "high"), interval),
-    Column("t test\np", ("t_p",), p_value, spare=True),  # Holm's is the same p, adjusted
-    Column("Wilcoxon\np", ("wilcoxon_p",), p_value),
-    Column("Holm\np", ("holm_p",), p_value),
-    Column("detects", ("detectable",), ratio_number),
-    Column("verdict", ("verdict",), fit="wrap"),
 )
 
 
@@ -72,14 +63,18 @@ def comparison_record(comparison: Comparison) -> Record:
         "differences": records(table_of(comparison.differences())),
         "runs": records(table_of(comparison.runs())),
         **({} if tuning.empty else {"tuning": records(table_of(tuning))}),
+        **arm_records(comparison),
     }
 
 
 def rows_table(comparison: Comparison) -> Table:
     """Give a row a loss and proxy: the fields of its summary, and of the ratio of the pair in which it stands.
 
-    That is first's fd over second's, which are fields too: in a confirmation the row's loss is the second.
+    That is first's fd over second's, which are fields too: in a confirmation the row's loss is the second. Where
+    configurations are compared, a row stands in several pairs, and there are none of their fields.
     """
+    if comparison.settings.has_arms:
+        return table_of(comparison.summary())
     differences = comparison.differences()
     differences["loss"] = differences["second" if comparison.settings.kind == "confirmation" else "first"]
     keys = ["proxy", "loss"]
@@ -91,7 +86,8 @@ def rows_table(comparison: Comparison) -> Table:
 def write_tables(comparison: Comparison) -> list[Path]:
     """Write the files ``<kind>.json``, ``.csv``, ``.md`` and ``.tex`` into the directory of a comparison.
 
-    Where rates were tried for its losses, ``tuning.csv`` and ``tuning.md`` say what came of each.
+    Where rates were tried for its losses, ``tuning.csv`` and ``tuning.md`` say what came of each. Where configurations
+    are compared, ``ratios.csv`` has their ratios, and ``measures.csv`` what each training ended with.
 
     Raises:
         UserError: the directory cannot be written.
@@ -103,6 +99,9 @@ def write_tables(comparison: Comparison) -> list[Path]:
         f"{kind}.md": markdown(page),
         f"{kind}.tex": latex(page),
     }
+    if comparison.settings.has_arms:
+        texts["ratios.csv"] = to_csv(ratio_rows(comparison))
+        texts["measures.csv"] = to_csv(table_of(comparison.measures()))
     for table in tuning_tables(comparison):
         texts["tuning.csv"] = to_csv(table)
         texts["tuning.md"] = markdown(Page((table,)))
@@ -118,6 +117,8 @@ def _page(comparison: Comparison, tables: Sequence[Table]) -> Page:
 def head_lines(comparison: Comparison) -> list[str]:
     """Say what was trained, how it was measured, and how far the comparison has come."""
     settings = comparison.settings
+    if settings.has_arms:
+        return arm_head(comparison)
     seeds = f"{len(settings.seeds)} seed{'' if len(settings.seeds) == 1 else 's'}"
     lines = [f"{len(settings.losses)} losses, {seeds}, {settings.steps} steps a training, on {settings.data}"]
     for measure in settings.measures:
@@ -134,6 +135,8 @@ def head_lines(comparison: Comparison) -> list[str]:
 def result_tables(comparison: Comparison) -> list[Table]:
     """The summary on each proxy, and below it the differences, if any."""
     summaries, said, settings = comparison.summaries(), comparison.ratios(), comparison.settings
+    if settings.has_arms:
+        return arm_tables(comparison)
     tables = []
     for proxy in settings.proxies:
         where = f" on {proxy.name}" if settings.several_proxies else ""
@@ -141,13 +144,13 @@ def result_tables(comparison: Comparison) -> list[Table]:
         title = f"fd over seeds{where}, a failed training counting as untrained"
         tables.append(Table(_summary_columns(settings.has_rates), rows, title, compact=True))
         if own := [ratio for ratio in said if ratio.proxy in ("", proxy.name)]:
-            tables.append(_ratio_table(own, where))
+            tables.append(ratio_table(own, where))
     return tables
 
 
 def _summary_columns(has_rates: bool) -> tuple[Column, ...]:
     return (
-        _LOSS,
+        LOSS,
         *(_RATES if has_rates else ()),
         _GEOMETRIC_MEAN,
         Column("best", ("best",), number),
@@ -168,14 +171,6 @@ def tuning_tables(comparison: Comparison) -> list[Table]:
     return [Table(_TUNING, rows, title, compact=True)] if rows else []
 
 
-def _ratio_table(said: Sequence[Ratio], where: str) -> Table:
-    if len({ratio.second for ratio in said}) == 1:
-        title, own = f"fd over that of {said[0].second}, seed by seed{where}", "first"
-    else:
-        title, own = f"fd of {said[0].first} over that of each, seed by seed{where}", "second"
-    return Table((replace(_LOSS, keys=(own,)), *_RATIOS), tuple(map(asdict, said)), title, compact=True)
-
-
 def reading_notes(comparison: Comparison) -> list[str]:
     """How to read the tables, and what they do not say."""
     notes = _about_rates(comparison.settings, comparison.tuning())
@@ -185,6 +180,8 @@ def reading_notes(comparison: Comparison) -> list[str]:
             notes.append(f"failed{where}: {one.loss} {one.ills.replace('_', ' ')}")
     if said := comparison.ratios():
         notes += _reading(said)
+    if comparison.settings.has_arms:
+        notes += arm_notes(comparison)
     formulas = comparison.formulas()
     notes += [f"{name}: {formula}" for name, formula in formulas.items() if name not in LIBRARY]
     return notes

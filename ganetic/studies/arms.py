@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+
 from ganetic.errors import UserError
 from ganetic.studies.ratios import Pair
 from ganetic.training.config import TrainConfig, load_config

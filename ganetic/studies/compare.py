@@ -22,6 +22,7 @@ from ganetic.loss.library import LIBRARY
 from ganetic.studies.arms import Configs, arm_pairs, refuse_losses_names, several_of, single_of
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
 from ganetic.studies.config import Entry, StudyConfig, trained_at
+from ganetic.studies.equal_seconds import equal_seconds
 from ganetic.studies.grounds import Grounds, Plan, arms_plan, full_plan, proxy_plan, refuse_rates
 from ganetic.studies.ratios import Pair, default_reference
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
@@ -304,8 +305,24 @@ class CompareStudy(Study[CompareConfig, Comparison]):
     def page(self, results: Comparison) -> StudyPage:
         """Say how each loss did, and how it did against its reference."""
         settings = results.settings
+        if settings.has_arms:
+            return _arms_page(results)
         said = f"{len(settings.losses)} losses, {len(settings.seeds)} seeds, {settings.steps} steps a training"
         return said, *comparison_tables(results)
+
+
+def _arms_page(comparison: Comparison) -> StudyPage:
+    """Say how each configuration did after all steps, and after equally many seconds."""
+    settings, equal = comparison.settings, equal_seconds(comparison)
+    said = f"{len(settings.losses)} losses in {len(settings.proxies)} configurations, {len(settings.seeds)} seeds"
+    page: list[str | pd.DataFrame] = [said, *comparison_tables(comparison)]
+    if equal is not None:
+        pairs = comparison.differences(at=equal.steps)
+        page += [f"after {equal.seconds:.4g} seconds of training", pairs[["proxy", *_PAIR]]]
+    return page
+
+
+_PAIR = ["first", "second", "ratio", "low", "high", "verdict"]
 
 
 def comparison_tables(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -314,5 +331,5 @@ def comparison_tables(comparison: Comparison) -> tuple[pd.DataFrame, pd.DataFram
     summary, pairs = comparison.summary(), comparison.differences()
     return (
         summary[[*proxy, "loss", "geometric_mean", "worst_over_best", "failed", "instability"]],
-        pairs[[*proxy, "first", "second", "ratio", "low", "high", "verdict"]],
+        pairs[[*proxy, *_PAIR]],
     )

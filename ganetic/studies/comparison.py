@@ -187,7 +187,8 @@ class Comparison:
 
         Args:
             reference: another loss to compare all the others with, or another configuration likewise.
-            at: a step by proxy, at which the fd of its trainings is read; None for the last.
+            at: a step by configuration, at which the fd of its trainings is read; configurations alone are compared
+                then. None for the last.
 
         Raises:
             UserError: no loss has this name, and no configuration.
@@ -197,7 +198,8 @@ class Comparison:
         tables, failed = (self._by_seed(runs, values) for values in ("counted_fd", "untrained"))
         if not self.settings.several_proxies:
             tables, failed = ({"": next(iter(table.values()))} for table in (tables, failed))
-        return ratios(tables, self._pairs(reference), failed)
+        pairs = self._pairs(reference)
+        return ratios(tables, pairs if at is None else [pair for pair in pairs if pair.first in at], failed)
 
     def measures(self) -> pd.DataFrame:
         """A row a number that a training ended with: proxy, loss, seed, name, protocol, value, floor.
@@ -231,10 +233,10 @@ class Comparison:
         ]
         return pd.DataFrame(rows, columns=("proxy", "loss", "seed", "most"))
 
-    def differences(self, reference: str | None = None) -> pd.DataFrame:
+    def differences(self, reference: str | None = None, at: Mapping[str, int] | None = None) -> pd.DataFrame:
         """The fields of `ratios`, a row a pair."""
         columns = tuple(field.name for field in fields(Ratio))
-        return pd.DataFrame([asdict(one) for one in self.ratios(reference)], columns=columns)
+        return pd.DataFrame([asdict(one) for one in self.ratios(reference, at)], columns=columns)
 
     def formulas(self) -> dict[str, str]:
         """The losses for people, by name."""

@@ -68,6 +68,9 @@ def _words(comparison: Comparison) -> list[object]:
     losses = [loss.name if loss.name in LIBRARY else loss.text for loss in settings.losses]
     full = any(isinstance(setup, FullSetup) for setup in settings.proxies)
     words: list[object] = ["ganetic", "compare", *losses, "--data", settings.data]
+    if settings.has_arms:  # each with its own steps
+        words += [word for setup in settings.proxies for word in ("--config", setup.name)]
+        return [*words, "--seeds", len(settings.seeds)]
     words += ["--config" if full else "--space", settings.space]
     words += ["--seeds", len(settings.seeds), "--steps", settings.steps]
     if settings.tuned is not None:
