@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError
-from ganetic.plots.comparison import arm_label
 from ganetic.plots.style import save, styled
-from ganetic.studies.comparison import Comparison
+from ganetic.studies.comparison import Comparison, arm_label
 from ganetic.training.checkpoint import checkpoints_in
 from ganetic.training.data import training_data_of
 from ganetic.training.generate import find_checkpoint, generate_images

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganetic.plots.style import BLUE, ORANGE, RED, looks, plain_log_ticks, save, shorten, styled
-from ganetic.studies.comparison import Comparison
+from ganetic.studies.comparison import Comparison, arm_label
 from ganetic.studies.config import StudyConfig
 
 _LABEL = 24
@@ -45,11 +45,6 @@ def write_figures(comparison: Comparison) -> list[Path]:
     for name, figure in figures.items():
         save(figure, paths[name])
     return list(paths.values())
-
-
-def arm_label(arm: str, loss: str, settings: StudyConfig) -> str:
-    """Name a loss in a configuration that is compared with others."""
-    return f"{arm}, {loss}" if len(settings.losses) > 1 else arm
 
 
 def _in_one_panel(table: pd.DataFrame, settings: StudyConfig) -> pd.DataFrame:

@@ -329,6 +329,11 @@ def place_of(loss: str, settings: StudyConfig) -> str:
     return f"trainings with {loss}" if len(settings.losses) > 1 else ""
 
 
+def arm_label(arm: str, loss: str, settings: StudyConfig) -> str:
+    """Name a loss in a configuration that is compared with others."""
+    return f"{arm}, {loss}" if len(settings.losses) > 1 else arm
+
+
 def tuning_journal(directory: Path, number: int) -> Path:
     """Where the trainings lie with which the choice of rates began (0), or those of its first, second, … extension."""
     return directory / (f"tuning-{number + 1}.db" if number else "tuning.db")

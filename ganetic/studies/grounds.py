@@ -386,7 +386,7 @@ def _measure(name: str, config: TrainConfig, prepared: Prepared) -> Measure:
         metric=reference_statistics.protocol,
         start_fd=prepared.start_fd,
         floor_fd=reference_statistics.floor_fd,
-        model=f"{name}{_side(training_data)}{_width(config)}",
+        model=f"{config.model.name}{_side(training_data)}{_width(config)}",
         kill=(),
     )
 

@@ -18,7 +18,7 @@ from ganetic.report.web.forest import SeedsRow, draw_forest, draw_seeds
 from ganetic.report.web.lines import MOST, Line, draw_lines, legend
 from ganetic.report.web.mathml import formula_mathml
 from ganetic.studies.claims import claims
-from ganetic.studies.comparison import Comparison
+from ganetic.studies.comparison import Comparison, LossSummary, arm_label
 from ganetic.studies.formatting import claim
 from ganetic.studies.ratios import Ratio
 from ganetic.training.result import TrialState
@@ -70,6 +70,11 @@ def seeds_section(comparison: Comparison) -> Section:
         )
         for measure in settings.measures
     ]
+    if settings.has_arms:  # they are measured alike, so that one drawing has room for all
+        metric = settings.measures[0].metric
+        rows = [row for setup in settings.proxies for row in _seeds_rows(comparison, runs, setup.name)]
+        rows.sort(key=lambda row: row.mean)
+        drawings = [(metric, draw_seeds(rows, "fd of each configuration on each seed", metric))]
     content = filled(
         "seeds.html",
         drawings=drawings,
@@ -131,9 +136,19 @@ def _seeds_rows(comparison: Comparison, runs: pd.DataFrame, proxy: str) -> list[
         own = runs[(runs["proxy"] == proxy) & (runs["loss"] == one.loss) & runs["counted_fd"].notna()]
         failed = own["state"] != TrialState.COMPLETED
         rows.append(
-            SeedsRow(one.loss, one.geometric_mean, tuple(own["counted_fd"]), tuple(failed), one.loss in LIBRARY)
+            SeedsRow(
+                _named(comparison, one),
+                one.geometric_mean,
+                tuple(own["counted_fd"]),
+                tuple(failed),
+                one.loss in LIBRARY,
+            )
         )
     return rows
+
+
+def _named(comparison: Comparison, one: LossSummary) -> str:
+    return arm_label(one.proxy, one.loss, comparison.settings) if comparison.settings.has_arms else one.loss
 
 
 def _line(traces: pd.DataFrame, proxy: str, loss: str) -> Line | None:
