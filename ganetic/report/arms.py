@@ -16,7 +16,7 @@ from ganetic.report.table import Column, Table
 from ganetic.studies.comparison import Comparison
 from ganetic.studies.config import FullSetup
 from ganetic.studies.equal_seconds import EqualSeconds, equal_seconds
-from ganetic.studies.formatting import listed, number
+from ganetic.studies.formatting import counted, listed, number
 from ganetic.studies.ratios import Ratio
 
 MOVED = 0.2
@@ -37,7 +37,7 @@ _MEASURES = {
 def arm_head(comparison: Comparison) -> list[str]:
     """Say what was trained, how it was measured, and how far the comparison has come."""
     settings = comparison.settings
-    losses, seeds = (_counted(len(one), name) for one, name in ((settings.losses, "loss"), (settings.seeds, "seed")))
+    losses, seeds = (counted(len(one), name) for one, name in ((settings.losses, "loss"), (settings.seeds, "seed")))
     lines = [f"{losses} in {len(settings.proxies)} configurations, {seeds}, on {settings.data}"]
     untrained = listed([f"{measure.proxy} {number(measure.start_fd)}" for measure in settings.measures])
     first = settings.measures[0]
@@ -235,8 +235,3 @@ def _images(comparison: Comparison) -> dict[str, int]:
 
 def _configs(comparison: Comparison) -> dict[str, Mapping[str, Any]]:
     return {setup.name: setup.config for setup in comparison.settings.proxies if isinstance(setup, FullSetup)}
-
-
-def _counted(count: int, name: str) -> str:
-    several = "es" if name.endswith("s") else "s"
-    return f"{count} {name}{'' if count == 1 else several}"

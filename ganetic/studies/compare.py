@@ -23,6 +23,7 @@ from ganetic.studies.arms import Configs, arm_pairs, refuse_losses_names, severa
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
 from ganetic.studies.config import Entry, StudyConfig, trained_at
 from ganetic.studies.equal_seconds import equal_seconds
+from ganetic.studies.formatting import counted
 from ganetic.studies.grounds import Grounds, Plan, arms_plan, full_plan, proxy_plan, refuse_rates
 from ganetic.studies.ratios import Pair, default_reference
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
@@ -314,7 +315,8 @@ class CompareStudy(Study[CompareConfig, Comparison]):
 def _arms_page(comparison: Comparison) -> StudyPage:
     """Say how each configuration did after all steps, and after equally many seconds."""
     settings, equal = comparison.settings, equal_seconds(comparison)
-    said = f"{len(settings.losses)} losses in {len(settings.proxies)} configurations, {len(settings.seeds)} seeds"
+    losses, seeds = counted(len(settings.losses), "loss"), counted(len(settings.seeds), "seed")
+    said = f"{losses} in {len(settings.proxies)} configurations, {seeds}"
     page: list[str | pd.DataFrame] = [said, *comparison_tables(comparison)]
     if equal is not None:
         pairs = comparison.differences(at=equal.steps)

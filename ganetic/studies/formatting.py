@@ -34,6 +34,12 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def counted(count: int, name: str) -> str:
+    """Write ``1 loss``, ``2 losses``, ``3 seeds``."""
+    several = "es" if name.endswith("s") else "s"
+    return f"{count} {name}{'' if count == 1 else several}"
+
+
 def rates_listed(rates: RateList) -> str:
     """Write a list as ``learning rates 0.001 and 0.002, β₁ 0.5``."""
     several = "s" if len(rates.learning_rates) > 1 else ""

@@ -76,6 +76,15 @@ class ReportKind(Generic[OpenedT]):
         """
         raise NotImplementedError
 
+    def summary(self, opened: OpenedT, anchor: str) -> Chapter:
+        """Make a shorter chapter, for a page of many runs; by default the same one.
+
+        Args:
+            opened: by `open`.
+            anchor: as of `chapter`.
+        """
+        return self.chapter(opened, anchor)
+
     def together(self, opened: Sequence[OpenedT]) -> tuple[Section, ...]:  # noqa: ARG002
         """Compare several of the kind: sections that stand above their chapters; none by default."""
         return ()

@@ -99,8 +99,19 @@ def curves_section(comparison: Comparison) -> Section | None:
     return Section("curves", "While they trained", filled("curves.html", drawings=drawings, more=max(more, 0)))
 
 
-def formulas_section(comparison: Comparison) -> Section:
-    """Show the formula of each loss."""
+def tables_section(comparison: Comparison) -> Section:
+    """Show the tables of results alone."""
+    content = filled("seeds.html", drawings=[], tables=result_tables(comparison))
+    return Section("seeds", "In numbers", content)
+
+
+def formulas_section(comparison: Comparison, published: bool = True) -> Section | None:
+    """Show the formula of each loss; None where there is none to show.
+
+    Args:
+        comparison: of them.
+        published: whether to show those of published losses, too.
+    """
     losses = [
         {
             "name": loss.name,
@@ -110,7 +121,10 @@ def formulas_section(comparison: Comparison) -> Section:
             "readable": Formula.from_text(loss.text).readable,
         }
         for loss in comparison.settings.losses
+        if published or loss.name not in LIBRARY
     ]
+    if not losses:
+        return None
     return Section("formulas", "The losses", filled("formulas.html", losses=losses))
 
 

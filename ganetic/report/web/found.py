@@ -24,6 +24,9 @@ from ganetic.report.web.mathml import formula_mathml
 
 SAMPLES = "samples.png"
 """What `ganetic plot --kind samples` writes into a run's directory."""
+_FEW_POINTS = 200
+_FEW_ROWS = 8
+"""Points and rows of a summary: those of the front with the lowest fd."""
 _MOST_BYTES = 600_000
 """A larger picture would make the page slow."""
 
@@ -62,6 +65,32 @@ def front_section(run: Run, scores: pd.DataFrame, losses: Sequence[ShownLoss], p
         losses=[_said(loss, line_points(area, loss), pick, picture) for loss in losses],
         table=block_html(linked(table, losses) if isinstance(table, Table) else table),
         picture=picture if picture and not any(_shows(picture, loss) for loss in losses) else None,
+        summed_up=False,
+    )
+    return Section("front", "The front", content)
+
+
+def front_summary(run: Run, scores: pd.DataFrame, losses: Sequence[ShownLoss], pick: ShownLoss | None) -> Section:
+    """Draw the front with fewer points, and say of the pick alone what it is; for a page of many runs.
+
+    Args:
+        run: the run.
+        scores: of its individuals.
+        losses: that `front_section` shows one by one.
+        pick: the one that the run picks, if any.
+    """
+    front, shown = run.front(), [pick] if pick else []
+    cloud = cloud_of(scores, [int(loss.search["individual"]) for loss in losses if loss.search], _FEW_POINTS)
+    label = f"Front of {len(front)} losses: fd across, instability up"
+    table, anchor = front_table(front.head(_FEW_ROWS)), pick.anchor if pick else ""
+    content = filled(
+        "front.html",
+        drawing=draw_front(cloud, losses, run.config.metric, anchor, label, frozenset({anchor})),
+        caption=_caption(run, front, cloud),
+        losses=[_said(loss, "", pick, None) for loss in shown],
+        table=block_html(linked(table, shown) if isinstance(table, Table) else table),
+        picture=None,
+        summed_up=True,
     )
     return Section("front", "The front", content)
 

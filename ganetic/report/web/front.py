@@ -1,7 +1,7 @@
 """The drawing of a front: every loss that trained, and those that can be selected as links to what is said of them."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,22 +45,30 @@ class Cloud(NamedTuple):
         return len(self.below) + len(self.reached)
 
 
-def cloud_of(scores: pd.DataFrame, selectable: Sequence[int]) -> Cloud:
+def cloud_of(scores: pd.DataFrame, selectable: Sequence[int], most: int = CLOUD) -> Cloud:
     """Give the losses that trained and cannot be selected, evenly thinned out in the order in which they were bred.
 
     Args:
         scores: of the individuals.
         selectable: the numbers of those that can be selected.
+        most: points that are drawn.
     """
     trained = scores[scores["viable"].astype(bool) & scores["fd"].notna()]
     others = trained[~trained["individual"].isin(selectable)]
     top = trained["rung"].max()
-    kept = others.iloc[np.linspace(0, len(others) - 1, min(CLOUD, len(others))).astype(int)]
+    kept = others.iloc[np.linspace(0, len(others) - 1, min(most, len(others))).astype(int)]
     reached, below = kept[kept["rung"] == top], kept[kept["rung"] != top]
     return Cloud(_places(below), _places(reached), len(others))
 
 
-def draw_front(cloud: Cloud, losses: Sequence[ShownLoss], metric: str, pick: str, label: str) -> Markup:
+def draw_front(
+    cloud: Cloud,
+    losses: Sequence[ShownLoss],
+    metric: str,
+    pick: str,
+    label: str,
+    linked: Collection[str] | None = None,
+) -> Markup:
     """Draw the front. Points that can be selected are links, so that a keyboard reaches them and no script is needed.
 
     Args:
@@ -69,6 +77,7 @@ def draw_front(cloud: Cloud, losses: Sequence[ShownLoss], metric: str, pick: str
         metric: the name of the Fréchet distance.
         pick: the anchor of the loss that the run picks; empty for none.
         label: what the drawing shows.
+        linked: anchors of the losses whose points are links; None for all.
     """
     placed = sorted((loss for loss in losses if loss.place is not None), key=lambda loss: loss.place or (0, 0))
     area = _area(cloud, [loss.place for loss in placed if loss.place])
@@ -78,7 +87,7 @@ def draw_front(cloud: Cloud, losses: Sequence[ShownLoss], metric: str, pick: str
         area.inside(_dots(area, cloud.below, "cloud below"), _dots(area, cloud.reached, "cloud")),
         tag("path", d=path_of(_held(area, front)), class_="line front", aria_hidden="true"),
         tag("polyline", points="", class_="ancestry", aria_hidden="true"),
-        *(_point(area, loss, loss.anchor == pick) for loss in placed),
+        *(_point(area, loss, loss.anchor == pick, linked is None or loss.anchor in linked) for loss in placed),
         *_labels(area, placed, pick),
     ]
     box = f"0 0 {WIDTH} {HEIGHT}"
@@ -125,7 +134,7 @@ def _dots(area: Area, places: Sequence[tuple[float, float]], class_: str) -> Mar
     return tag("path", d=dots, class_=class_, aria_hidden="true")
 
 
-def _point(area: Area, loss: ShownLoss, is_pick: bool) -> Markup:
+def _point(area: Area, loss: ShownLoss, is_pick: bool, is_link: bool) -> Markup:
     assert loss.place is not None
     ((x, y),) = _held(area, [loss.place])
     kind = "published" if loss.published else "found"
@@ -138,6 +147,8 @@ def _point(area: Area, loss: ShownLoss, is_pick: bool) -> Markup:
         else tag("circle", cx=x, cy=y, r=6 if loss.on_front else 5, class_="mark")
     )
     ring = [tag("circle", cx=x, cy=y, r=11, class_="ring")] if is_pick else []
+    if not is_link:
+        return tag("g", tag("title", said), mark, class_=" ".join(["still", *classes[1:]]), aria_hidden="true")
     return tag(
         "a",
         tag("title", said),

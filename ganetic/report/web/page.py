@@ -8,11 +8,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import ganetic
-from ganetic.errors import UserError
+from ganetic.errors import UserError, typed
 from ganetic.files import write_whole
 from ganetic.report.renderers.html import filled
 from ganetic.report.table import Column, Table
 from ganetic.report.web.chapter import KINDS, Chapter, Section, kind_of
+
+MOST_IN_FULL = 8
+"""Runs of a page that says all of each; of more it says less of each, so that it opens quickly."""
 
 _BEGINNING = b"<!DOCTYPE html>"
 NAME = "report.html"
@@ -93,12 +96,20 @@ def report_of(directories: Sequence[Path]) -> Report:
     """
     kinds = [kind_of(directory) for directory in directories]
     opened = [KINDS[kind]().open(directory) for kind, directory in zip(kinds, directories, strict=True)]
+    many = len(directories) > MOST_IN_FULL
     chapters = tuple(
-        KINDS[kind]().chapter(one, f"r{number}")
-        for number, (kind, one) in enumerate(zip(kinds, opened, strict=True), start=1)
+        _summed_up(kind, one, f"r{number}", directory) if many else KINDS[kind]().chapter(one, f"r{number}")
+        for number, (kind, one, directory) in enumerate(zip(kinds, opened, directories, strict=True), start=1)
     )
     title = chapters[0].title if len(chapters) == 1 else f"{len(chapters)} runs"
     return Report(title, chapters, tuple(_together(kinds, opened)) if len(chapters) > 1 else ())
+
+
+def _summed_up(kind: str, opened: object, anchor: str, directory: Path) -> Chapter:
+    """The shorter chapter of a run, which says where the whole one is."""
+    chapter = KINDS[kind]().summary(opened, anchor)
+    more = filled("summary.html", command=typed("ganetic", "report", directory))
+    return replace(chapter, lead=chapter.lead + more)
 
 
 def page_html(report: Report, live: str | None = None) -> str:

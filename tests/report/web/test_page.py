@@ -1,5 +1,6 @@
 """A page as a file: where it is written, how large it is, what it may do, and what is no run."""
 
+import json
 import re
 import sqlite3
 from pathlib import Path
@@ -9,11 +10,13 @@ import pytest
 
 from ganetic.errors import UserError
 from ganetic.evolution.results import JOURNAL
-from ganetic.report.web.page import write_report
+from ganetic.report.web.page import MOST_IN_FULL, write_report
 from tests.report.web.pages import REFERENCE, ROOT, check, elements, page_of, text_of
 from tests.small_run import small_run_directory
 
 MOST_BYTES = 2_000_000
+MOST_BYTES_A_RUN = 40_000
+"""On a page of many runs: thirty stay far below `MOST_BYTES`."""
 RUNS = [
     *(REFERENCE / name for name in ("paper", "paper-random", "logit", "logit-random")),
     *sorted((REFERENCE / "transfer").glob("*/")),
@@ -38,7 +41,24 @@ def test_a_page_is_small(run: Path) -> None:
 def test_the_pages_of_all_shipped_runs_are_small_together() -> None:
     page = page_of(*RUNS)
     check(page)
-    assert len(page.encode()) < MOST_BYTES
+    assert len(page.encode()) < MOST_BYTES_A_RUN * len(RUNS)
+
+
+def test_a_page_of_many_runs_sums_each_up_and_says_where_the_rest_is() -> None:
+    many = [RUNS[5]] * MOST_IN_FULL + [RUNS[0]]
+    page = page_of(*many)
+    tree = check(page)
+    assert [text_of(one) for one in elements(tree, "h3") if "training" in text_of(one)] == []
+    search = next(one for one in elements(tree, "article", "chapter") if one.get("id") == f"r{len(many)}")
+    assert len([*elements(search, "article", "loss")]) == 1, "the pick alone is shown by itself"
+    links = {one.get("href") for one in elements(search, "a")}
+    assert len(links) == 1 and links <= {f"#{one.get('id')}" for one in elements(search, "article", "loss")}
+    assert f"ganetic report {RUNS[0]}" in text_of(search)
+    record = json.loads(text_of(next(elements(tree, "script"))))
+    assert "runs" not in record["r1"] and record["r1"]["differences"]
+    assert len(page.encode()) < MOST_BYTES_A_RUN * len(many)
+    whole = page_of(*many[:MOST_IN_FULL])
+    assert "sums each up" not in whole and "Every training" in whole
 
 
 def test_the_policy_lets_a_page_load_nothing_and_run_its_own_script_alone() -> None:

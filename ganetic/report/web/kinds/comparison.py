@@ -1,5 +1,6 @@
 """The chapter of a comparison of losses, or of a confirmation."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ganetic.errors import UserError
@@ -8,7 +9,13 @@ from ganetic.loss.library import LIBRARY
 from ganetic.report.comparison import comparison_record, head_lines
 from ganetic.report.renderers.html import filled
 from ganetic.report.web.chapter import KINDS, Chapter, ReportKind
-from ganetic.report.web.compared import curves_section, formulas_section, ratios_section, seeds_section
+from ganetic.report.web.compared import (
+    curves_section,
+    formulas_section,
+    ratios_section,
+    seeds_section,
+    tables_section,
+)
 from ganetic.report.web.settings import comparison_settings
 from ganetic.studies.claims import claims
 from ganetic.studies.comparison import JOURNAL, Comparison, open_comparison, tuning_journal
@@ -48,6 +55,18 @@ class ComparisonKind(ReportKind[Comparison]):
             sections=tuple(section for section in sections if section is not None),
             facts=_facts(opened),
             record=comparison_record(opened),
+        )
+
+    def summary(self, opened: Comparison, anchor: str) -> Chapter:
+        """Say what a comparison found, without its single trainings."""
+        chapter = self.chapter(opened, anchor)
+        ended = (ratios_section(opened), tables_section(opened)) if opened.ended else ()
+        found = formulas_section(opened, published=False)
+        single = ("runs", "tuning", "measures")
+        return replace(
+            chapter,
+            sections=tuple(section for section in (*ended, found) if section is not None),
+            record={name: value for name, value in chapter.record.items() if name not in single},
         )
 
 

@@ -1,7 +1,7 @@
 """The chapter of a search."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,11 +16,12 @@ from ganetic.report.finals import verdict_of
 from ganetic.report.progress.search import counts_line
 from ganetic.report.renderers.html import filled
 from ganetic.report.run import run_record
+from ganetic.report.table import Row
 from ganetic.report.web.chapter import KINDS, Chapter, ReportKind, Section
 from ganetic.report.web.compared import confirmation_section
 from ganetic.report.web.course import course_section, random_beside
 from ganetic.report.web.finals import finals_section
-from ganetic.report.web.found import front_section
+from ganetic.report.web.found import front_section, front_summary
 from ganetic.report.web.losses import ShownLoss, shown_losses
 from ganetic.report.web.settings import search_settings
 from ganetic.report.web.states import states_section
@@ -54,30 +55,28 @@ class SearchKind(ReportKind[Run]):
 
     def chapter(self, opened: Run, anchor: str) -> Chapter:
         """Say what a search found."""
-        scores, finals, confirmations = opened.scores(), opened.finals(), _confirmations(opened)
-        losses = shown_losses(opened, scores, finals, anchor)
-        pick = _pick(opened, losses)
-        number = int(pick.search["individual"]) if pick and pick.search else None
-        said = verdict_of(opened, number, pick.formula) if pick and len(finals) else ""
-        command = typed("ganetic", "confirm", opened.directory)
-        beside = random_beside(opened)
+        seen = _seen(opened, anchor)
+        command, beside = typed("ganetic", "confirm", opened.directory), random_beside(opened)
         sections = (
-            front_section(opened, scores, losses, pick) if losses else None,
-            finals_section(opened, finals, losses, said) if len(finals) else None,
-            confirmation_section(confirmations, command) if len(finals) or confirmations else None,
+            front_section(opened, seen.scores, seen.losses, seen.pick) if seen.losses else None,
+            finals_section(opened, seen.finals, seen.losses, seen.said) if len(seen.finals) else None,
+            confirmation_section(seen.confirmations, command) if len(seen.finals) or seen.confirmations else None,
             course_section([opened, *([beside] if beside else [])]),
             states_section(opened),
             search_settings(opened),
         )
-        return Chapter(
-            anchor=anchor,
-            kind="search",
-            title=opened.directory.resolve().name,
-            lead=filled("search.html", run=opened, counts=_counts(opened), claims=_claims(confirmations, said, opened)),
-            sections=tuple(section for section in sections if section is not None),
-            facts=_facts(opened, scores, finals, confirmations),
-            record=run_record(opened),
+        return _chapter(opened, anchor, seen, sections, run_record(opened))
+
+    def summary(self, opened: Run, anchor: str) -> Chapter:
+        """Say what a search found; of its losses the pick alone is shown by itself."""
+        seen = _seen(opened, anchor)
+        pick = [seen.pick] if seen.pick else []
+        sections = (
+            front_summary(opened, seen.scores, seen.losses, seen.pick) if seen.losses else None,
+            finals_section(opened, seen.finals, pick, seen.said) if len(seen.finals) else None,
         )
+        record = {name: value for name, value in run_record(opened).items() if name != "tuning"}
+        return _chapter(opened, anchor, seen, sections, record)
 
     def together(self, opened: Sequence[Run]) -> tuple[Section, ...]:
         """Draw searches beside one another that measure losses alike."""
@@ -93,6 +92,40 @@ class SearchKind(ReportKind[Run]):
             replace(section, name=f"{section.name}-{place}")
             for place, section in enumerate(filter(None, sections), start=1)
         )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a chapter is made of: the search's losses, those that are shown, the pick, and what the finals say of it."""
+
+    scores: pd.DataFrame
+    finals: pd.DataFrame
+    confirmations: list[Comparison]
+    losses: list[ShownLoss]
+    pick: ShownLoss | None
+    said: str
+
+
+def _seen(run: Run, anchor: str) -> _Seen:
+    scores, finals = run.scores(), run.finals()
+    losses = shown_losses(run, scores, finals, anchor)
+    pick = _pick(run, losses)
+    number = int(pick.search["individual"]) if pick and pick.search else None
+    said = verdict_of(run, number, pick.formula) if pick and len(finals) else ""
+    return _Seen(scores, finals, _confirmations(run), losses, pick, said)
+
+
+def _chapter(run: Run, anchor: str, seen: _Seen, sections: Sequence[Section | None], record: Row) -> Chapter:
+    claimed = _claims(seen.confirmations, seen.said, run)
+    return Chapter(
+        anchor=anchor,
+        kind="search",
+        title=run.directory.resolve().name,
+        lead=filled("search.html", run=run, counts=_counts(run), claims=claimed),
+        sections=tuple(section for section in sections if section is not None),
+        facts=_facts(run, seen.scores, seen.finals, seen.confirmations),
+        record=record,
+    )
 
 
 def _pick(run: Run, losses: Sequence[ShownLoss]) -> ShownLoss | None:

@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - torch is imported for a training, and not for each look at a search
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 _METADATA = "training.json"
 """As `ganetic.training.metadata` calls it."""
+_SUMMED_UP = ("course", "diagnosis")
+"""Sections of a summary, besides the metrics of evaluations."""
 
 
 @KINDS.register("training")
@@ -33,6 +36,12 @@ class TrainingKind(ReportKind["TrainingRun"]):
         from ganetic.report.web.training import training_chapter
 
         return training_chapter(opened, anchor)
+
+    def summary(self, opened: "TrainingRun", anchor: str) -> Chapter:
+        """Say how a training went, without its pictures, its loss and its settings."""
+        chapter = self.chapter(opened, anchor)
+        kept = (one for one in chapter.sections if one.name in _SUMMED_UP or one.name.endswith("-metrics"))
+        return replace(chapter, sections=tuple(kept))
 
     def together(self, opened: "Sequence[TrainingRun]") -> tuple[Section, ...]:
         """Draw the fd of trainings that are measured alike."""
