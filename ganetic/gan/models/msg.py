@@ -23,6 +23,7 @@ from ganetic.gan.attention import SelfAttention
 from ganetic.gan.dcgan import norm_or_not
 from ganetic.gan.model import MODELS, ModelSpec, Nets, Width
 from ganetic.gan.progressive import SLOPE, MinibatchStddev, PixelNorm, ScaledConv2d, initialise
+from ganetic.gan.upfirdn import upsampled
 
 SIZES = (32, 64, 128, 256)
 COARSEST = 4
@@ -54,6 +55,7 @@ class Generator(nn.Module):
         pixel_norm: of the latent vectors and after every convolution but those to images.
         batch_norm: after every convolution but those to images, as in SAGAN; instead of pixel norm, or with it.
         attention: the side at which there is self-attention, or None.
+        smooth: whether features are enlarged through a filter, and not by repeating each pixel.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class Generator(nn.Module):
         pixel_norm: bool = True,
         batch_norm: bool = False,
         attention: int | None = None,
+        smooth: bool = False,
     ) -> None:
         super().__init__()
+        self._enlarged = upsampled if smooth else _repeated
         conv = partial(ScaledConv2d, equalised=equalised)
         sides = scales(size)
         widths = [channels_at(side, size, width) for side in sides]
@@ -86,7 +90,7 @@ class Generator(nn.Module):
         images = []
         for level, (second, to_image) in enumerate(zip(self.seconds, self.to_image, strict=True)):
             if level > 0:
-                x = self._activate(2 * level, self.firsts[level - 1](F.interpolate(x, scale_factor=2, mode="nearest")))
+                x = self._activate(2 * level, self.firsts[level - 1](self._enlarged(x)))
             x = self.attentions[level](self._activate(2 * level + 1, second(x)))
             images.append(torch.tanh(to_image(x)))
         return tuple(images)
@@ -152,6 +156,10 @@ class Discriminator(nn.Module):
         return attended
 
 
+def _repeated(features: Tensor) -> Tensor:
+    return F.interpolate(features, scale_factor=2, mode="nearest")
+
+
 def _attentions(sides: tuple[int, ...], widths: list[int], at: int | None, equalised: bool) -> nn.ModuleList:
     return nn.ModuleList(
         SelfAttention(features, equalised) if side == at else nn.Identity()
@@ -179,6 +187,9 @@ class MultiScale(ModelSpec):
     """Pixel norm in the generator."""
     minibatch_stddev: bool = True
     """The discriminator sees how much a batch varies."""
+    # Left out where it is as it always was: trainings that were begun without it stay what they were.
+    upsampling: Annotated[Literal["nearest", "smooth"], Field(exclude_if=lambda way: way == "nearest")] = "nearest"
+    """How the generator enlarges features: each pixel is repeated, or they pass through the filter of StyleGAN2."""
 
     def sides(self, size: int) -> tuple[int, ...]:
         """Sides of the images of a pyramid, the coarsest first."""
@@ -195,7 +206,16 @@ class MultiScale(ModelSpec):
     def _nets_with(self, size: int, channels: int, attention: int | None) -> Nets:
         image, width, equalised = (size, channels), self.width, self.equalised
         return Nets(
-            Generator(self.latent, *image, width, equalised, self.pixel_norm, self.batch_norm, attention),
+            Generator(
+                self.latent,
+                *image,
+                width,
+                equalised,
+                self.pixel_norm,
+                self.batch_norm,
+                attention,
+                self.upsampling == "smooth",
+            ),
             Discriminator(*image, width, equalised, self.minibatch_stddev, attention),
         )
 
