@@ -5,18 +5,17 @@
 
 The plan, written before the first training:
 
-- On `histology`, crops of stained tissue at 32 pixels: `demo` with the winner of the reference run replaced by bce, which
-  both nets were made for, and each of the settings of `FACTORS` in turn. `dcgan` makes twice as many steps, because a step
-  of it takes half as long. Three paired seeds.
+- On `histology`, crops of stained tissue at 32 pixels: the preset with bce, and each of the settings of `FACTORS` in
+  turn. `dcgan` makes twice as many steps, because a step of it takes half as long. Three paired seeds.
 - What counts is fd at equal seconds, against `dcgan`; fd after all steps stands beside it. Three seeds are few: a
   factor that does not change fd by a fifth is not told from noise, and the best of a dozen is flattered.
-- Factors that help are put together (``--and smooth+wide``) and trained again, on seeds of their own (``--seed 1``), with
-  `demo` and `dcgan` beside them, also on X-rays (``--data npz:…/chest_xray128.npz``).
-- `demo` gets the settings with which msg-sagan is level with dcgan at equal seconds: the ratio's interval reaches down to
-  1 on both sets. If none is, the numbers say so.
+- Factors that help are put together (``--only demo --and smooth+wide``) and trained again, on seeds of their own
+  (``--seed 1``), with `dcgan` beside them, and on X-rays, too (``--data npz:…/chest_xray128.npz``).
+- `demo` gets the settings with which msg-sagan is level with dcgan at equal seconds: the ratio's interval reaches down
+  to 1 on both sets. If none is, the numbers say so.
 
-`FOLDER` holds one comparison; each call that names other arms or another set needs another one. Killed at any moment, the
-command goes on where it was. A whole call is about 1.7 hours of two idle cores.
+`FOLDER` holds one comparison; each call that names other arms or another set needs another one. Killed at any moment,
+the command goes on where it was. A whole call is about 1.7 hours of two idle cores, by the times of docs/train.md.
 """
 
 import argparse
@@ -35,7 +34,7 @@ from ganetic.report.progress.sentences import sentences_on
 from ganetic.report.renderers.terminal import print_page
 from ganetic.studies.compare import compare
 from ganetic.studies.comparison import open_comparison
-from ganetic.training.config import TrainConfig, load_config
+from ganetic.training.config import TrainConfig, configured, load_config
 
 LOSS = "bce"
 STEPS, SEEDS = 3200, 3
@@ -86,9 +85,8 @@ def arm(changes: Changes, data: str, steps: int) -> TrainConfig:
 
 def dcgan(data: str, steps: int) -> TrainConfig:
     """What `ganetic train --model dcgan` makes of the preset, for twice as many steps."""
-    preset = load_config("demo")
-    changed = {**preset.model_dump(mode="json"), "model": preset.model.settings_for("dcgan")}
-    return _on(changed, data, 2 * steps, steps // MEASURED)
+    preset = configured("demo", model=REFERENCE)
+    return _on(preset.model_dump(mode="json"), data, 2 * steps, steps // MEASURED)
 
 
 def _on(preset: dict[str, Any], data: str, steps: int, measured_every: int) -> TrainConfig:

@@ -5,8 +5,8 @@
 
 The plan, written before the first training:
 
-- Sets at 32 pixels: chest_xray128 with 100 and with 250 images a class, patients kept together, and pneumoniamnist28 with
-  500 a class. Held-out images and the net that measures are those of the whole set.
+- Sets at 32 pixels: chest_xray128 with 100 and with 250 images a class, patients kept together, and pneumoniamnist28
+  with 500 a class. Held-out images and the net that measures are those of the whole set.
 - Arms: no augmentation, changes with a fixed p of 0.6, and adaptive ones (profile ``xray``), each in `msg-sagan` and
   `stylegan2`. The logistic loss (bce), three paired seeds, 1,500 steps of 16 images: 24,000 images, in which p can rise
   from 0 to 1 in 12,000 at the fastest.
