@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from ganetic.gan.attention import SelfAttention
-from ganetic.gan.models.msg import MAX_CHANNELS, Discriminator, Generator, channels_at, scales
+from ganetic.gan.models.msg import MAX_CHANNELS, Discriminator, Generator, MsgSagan, channels_at, scales
 from ganetic.gan.progressive import MinibatchStddev, PixelNorm, ScaledConv2d, initialise
 
 
@@ -100,3 +100,21 @@ def test_with_batch_norm_an_image_depends_on_its_own_latent_alone_once_trained()
     assert not torch.allclose(alone, among, atol=1e-3)
     generator.eval()
     assert torch.allclose(generator(latents[:3])[-1], generator(latents)[-1][:3], atol=1e-6)
+
+
+def test_features_are_enlarged_smoothly_where_that_is_asked_for() -> None:
+    plain, smooth = (drawn_net(Generator(5, 32, 1, 2, smooth=smooth)) for smooth in (False, True))
+    latents, steep = drawn(6, 5), []
+    for net in (plain, smooth):
+        finest = net(latents)[-1].detach()
+        # What repeats pixels has its jumps between pairs of columns: more across even borders than across odd ones.
+        jumps = (finest[..., 1:] - finest[..., :-1]).square().mean((0, 1, 2))
+        steep.append(float(jumps[1::2].mean() / jumps[::2].mean()))
+    assert plain.state_dict().keys() == smooth.state_dict().keys()
+    assert steep[1] < steep[0], "the lattice of doubled pixels is weaker"
+    assert torch.equal(plain(latents)[0], smooth(latents)[0]), "the coarsest image is made of nothing enlarged"
+
+
+def test_a_configuration_says_upsampling_where_it_is_not_the_old_one() -> None:
+    assert "upsampling" not in MsgSagan().model_dump()
+    assert MsgSagan(upsampling="smooth").model_dump()["upsampling"] == "smooth"
