@@ -6,7 +6,8 @@
 The plan, written before the first training:
 
 - Sets at 32 pixels: chest_xray128 without Covid-19, which has too few images and another source, with 100 and with 250
-  images a class, patients kept together, and pneumoniamnist28 with 500 a class. Held-out images and the net that measures are those of the whole set.
+  images a class, patients kept together, and pneumoniamnist28 with 500 a class. Held-out images and the net that
+  measures are those of the whole set.
 - Arms: no augmentation, changes with a fixed p of 0.6, and adaptive ones (profile ``xray``), each in `msg-sagan` and
   `stylegan2`. The logistic loss (bce), three paired seeds, 1,500 steps of 16 images: 24,000 images, in which p can rise
   from 0 to 1 in 12,000 at the fastest.
@@ -78,7 +79,7 @@ class SmallSet:
 
 
 NIH = ("No_findings", "Pneumonia")
-"""Classes of the chest X-rays that come from one source, with 499 and 500 images; of Covid-19 there are 124 of another."""
+"""Classes of the chest X-rays that come from one source; Covid-19 comes from another."""
 
 
 SETS = {
