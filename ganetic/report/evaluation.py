@@ -90,15 +90,14 @@ def _rows(found: ClassResult) -> list[Row]:
 
 def _notes(evaluation: Evaluation) -> list[str]:
     """How to read the numbers, and what they do not say."""
+    taken = [*evaluation.measures, *(measure for found in evaluation.classes for measure in found.measures)]
     notes = [
         "floor: the same measure of as many real images, which a perfect generator would score",
         evaluation.intervals,
-        f"protocols: {', '.join(measure.protocol for measure in evaluation.measures)}",
+        f"protocols: {', '.join(measure.protocol for measure in taken)}",
     ]
     if any(found.measures for found in evaluation.classes):
-        notes.append(
-            "recognised: the share that the feature net, trained on real images, takes for the class asked for"
-        )
+        notes.append("recognised: the share that the feature net, trained on real images, takes for the class")
     if evaluation.data_copying_z:
         said = ", ".join(f"{z:.1f} in {space}" for space, z in evaluation.data_copying_z.items())
         notes.append(f"C_T, the test of copying: z = {said}; below -3 in both is copying")
