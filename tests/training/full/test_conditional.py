@@ -1,6 +1,7 @@
 """A training that is told classes: its labels go with its images, it learns them, and it goes on to the last bit."""
 
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,7 @@ def test_classes_are_counted_among_training_images(tmp_path: Path) -> None:
     data = load_training_data(spec, 64)
     assert data.classes == {"across": 120, "down": 40}
     assert data.labels is not None
+    assert pickle.loads(pickle.dumps(data)).classes == data.classes  # it travels to workers
     assert np.array_equal(direction(data.training_images), data.labels.training)
     assert np.array_equal(direction(data.held_out_images), data.labels.held_out)
     plain = load_training_data(spec.model_copy(update={"conditional": False}), 64)
