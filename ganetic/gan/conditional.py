@@ -89,7 +89,8 @@ class ProjectionDiscriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Map images ``(N, C, H, W)`` in [−1, 1] and int64 ``(N,)`` to logits ``(N,)``."""
         features = self.net.embedded(images)
-        return self.net.judged(features) + self._scale * (self.embed(labels) * features).sum(1)
+        projected: Tensor = (self.embed(labels) * features).sum(1)
+        return self.net.judged(features) + self._scale * projected
 
 
 @runtime_checkable

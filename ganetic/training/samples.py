@@ -67,8 +67,9 @@ def real_by_rows(images: Tensor, labels: Indices, wanted: Tensor) -> Tensor:
         uint8 ``(M, H, W, C)``.
     """
     chosen = torch.full((len(wanted), *images.shape[1:]), 255, dtype=torch.uint8)
-    for label in wanted.unique().tolist():
-        places, members = np.flatnonzero(wanted.numpy() == label), np.flatnonzero(labels == label)
+    places_of = wanted.numpy()
+    for label in np.unique(places_of):
+        places, members = np.flatnonzero(places_of == label), np.flatnonzero(labels == label)
         count = min(len(places), len(members))
         chosen[places[:count]] = images[members[:count]]
     return chosen

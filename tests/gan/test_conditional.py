@@ -66,12 +66,15 @@ def test_projection_logits_are_those_of_a_reference_in_float64(name: str, spectr
     """Written with loops over numbers, of Miyato & Koyama's equation, and from the weights alone."""
     net = nets_of(name, spectral_norm=spectral_norm).discriminator.double().eval()
     assert isinstance(net, ProjectionDiscriminator)
-    judge: nn.Module = net.net  # type: ignore[assignment]
+    assert isinstance(net.net, nn.Module)
+    last = net.net.get_submodule("logit")
+    assert isinstance(last, nn.Linear | nn.Conv2d)
+    assert last.bias is not None
     pixels = images(name).double()
     with torch.no_grad():
         logits, phi = net(pixels, LABELS).numpy(), net.net.embedded(pixels).numpy()
-        last, embed = judge.logit, net.embed.weight.numpy()
-        psi, bias = last.weight.numpy().reshape(-1), float(last.bias[0])  # type: ignore[union-attr, operator]
+        embed = net.embed.weight.numpy()
+        psi, bias = last.weight.numpy().reshape(-1), float(last.bias)
     scale = 1.0 if name == "dcgan" or spectral_norm else 1 / np.sqrt(phi.shape[1])  # of equalised learning rates
     for row, label in enumerate(LABELS.tolist()):
         expected = bias
@@ -121,7 +124,7 @@ def stepped(name: str, loss: str, steps: int = 1, spec: RegulariserSpec | None =
         regulariser = Regulariser(spec, gradient_scale(formula), random_stream(1, "penalty"), lengths)
     losses = []
     for _ in range(steps):
-        told = [given(net, LABELS) for net in nets]
+        told = Nets(*(given(net, LABELS) for net in nets))
         losses.append(gan_step(*told, GanLoss(formula), updaters, images(name), latents(), regulariser))
     return nets, losses
 

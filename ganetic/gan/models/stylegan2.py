@@ -177,8 +177,10 @@ class Generator(nn.Module):
         The truncation trick of Karras et al., https://arxiv.org/abs/1812.04948, appendix B.
         """
         latents = torch.randn(MEAN_OF, self.latent, generator=random_stream(0, "mean style")).to(self.constant)
-        told = isinstance(self.mapping, ConditionalMapping)
-        mean = self.mapping.mean_styles(latents) if told else self.mapping(latents).mean(0)
+        if isinstance(self.mapping, ConditionalMapping):
+            mean = self.mapping.mean_styles(latents)
+        else:
+            mean = self.mapping(latents).mean(0)
         self._towards = (mean, truncation)
 
     def _mixed(self, styles: Tensor, latents: Tensor, labels: Tensor | None) -> Tensor:

@@ -64,7 +64,7 @@ def direction(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """0 where images vary down their columns, 1 where along their rows."""
     pixels = images[..., 0].astype(np.float64)
     down, along = (np.abs(np.diff(pixels, axis=axis)).mean((1, 2)) for axis in (1, 2))
-    return (along > down).astype(np.int64)
+    return np.where(along > down, 1, 0)
 
 
 def shades(size: int, count: int = 256, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -78,7 +78,7 @@ def shades(size: int, count: int = 256, seed: int = 0) -> tuple[NDArray[np.uint8
 
 def brightness(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     """0 where images are dark, 1 where they are bright."""
-    return (images.mean((1, 2, 3)) > 128).astype(np.int64)
+    return np.where(images.mean((1, 2, 3)) > 128, 1, 0)
 
 
 def config_for(model: str, **changes: Any) -> TrainConfig:
@@ -151,7 +151,7 @@ def test_goes_on_to_the_same_bits(model: str, tmp_path: Path) -> None:
             if whole.step == 5:
                 write_checkpoint(tmp_path, whole.state(), TrainState(step=5, trace=((0, 1.0),)))
         resumed = trainer_of(config)
-        resumed.load_state(*[read_checkpoint(tmp_path / "checkpoints" / "step-00000005")[0], 5])
+        resumed.load_state(read_checkpoint(tmp_path / "checkpoints" / "step-00000005")[0], 5)
         for _ in range(3):
             resumed.advance()
     state = whole.state()
@@ -338,7 +338,7 @@ def test_images_of_one_class_are_drawn(trained: Path) -> None:
     only = [generate_images(checkpoint, 6, seed=2, label=name) for name in ("3", "8")]
     for number, label in enumerate(drawn.labels):  # of one latent vector, whichever way it was asked for
         assert np.array_equal(drawn.images[number], only[label][number])
-    assert not np.array_equal(*only)
+    assert not np.array_equal(only[0], only[1])
     assert np.array_equal(ganetic.generate(trained, 6, seed=2, label="8"), only[1])
     with pytest.raises(UserError, match='unknown class "88"; expected one of 3, 8; did you mean "8"'):
         ganetic.generate(trained, 1, label="88")
