@@ -73,8 +73,8 @@ def test_onnxruntime_gives_the_images_of_torch(name: str, tmp_path: Path) -> Non
     assert [taken.name for taken in session.get_inputs()] == ["latents", "labels"]
     (images,) = session.run(None, {"latents": latents.numpy(), "labels": labels.numpy()})
     np.testing.assert_allclose(images, expected, rtol=0, atol=1e-4)
-    (others,) = session.run(None, {"latents": latents.numpy(), "labels": labels.flip(0).numpy()})
-    assert np.abs(images - others).max() > 1e-3
+    (others,) = session.run(None, {"latents": latents.numpy(), "labels": (labels + 1).remainder(3).numpy()})
+    assert np.abs(images - others).max() > 0.01 * np.abs(images).max()
 
 
 @pytest.mark.slow
