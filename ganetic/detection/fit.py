@@ -68,8 +68,8 @@ def fit(
     images = load_images(with_window_of(data or trained_on, trained_on), download, size=loaded.size)
     if images.images.shape[3] != loaded.channels:
         raise UserError(
-            f"{images.name}: {_colours(images.images.shape[3])} images; the GAN makes {_colours(loaded.channels)} ones; "
-            "convert them"
+            f"{images.name}: {_colours(images.images.shape[3])} images; the GAN makes {_colours(loaded.channels)} "
+            "ones; convert them"
         )
     for note in images.notes:
         _logger.info(note)
