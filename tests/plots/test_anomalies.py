@@ -14,7 +14,12 @@ def some(count: int, channels: int = 1, heat: float = 1.0) -> Anomalies:
 
 @pytest.mark.parametrize(
     ("count", "most", "least"),
-    [(100, range(10), range(90, 100)), (20, range(10), range(10, 20)), (5, range(3), range(3, 5)), (1, range(1), range(1, 1))],
+    [
+        (100, range(10), range(90, 100)),
+        (20, range(10), range(10, 20)),
+        (5, range(3), range(3, 5)),
+        (1, range(1), range(1, 1)),
+    ],
 )
 def test_ten_of_each_and_none_twice(count: int, most: range, least: range) -> None:
     found = ends(count)
@@ -36,7 +41,7 @@ def test_a_column_an_image_and_one_scale_of_heat(count: int, channels: int) -> N
 
 def test_a_single_image_is_drawn_alone() -> None:
     figure = draw_anomalies(some(1), some(0), "sum")
-    assert sum(bool(axes.images) for axes in figure.axes) == 3 + 1  # and the bar
+    assert sum(bool(axes.images) for axes in figure.axes) == 3
 
 
 def test_images_without_heat_are_drawn() -> None:
