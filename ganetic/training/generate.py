@@ -11,7 +11,7 @@ from torch import nn
 
 from ganetic.errors import UserError, typed
 from ganetic.files import refuse_impossible_directory
-from ganetic.gan.models import Truncatable, build
+from ganetic.gan.models import Nets, Truncatable, build
 from ganetic.reproducible import random_stream, reproducible
 from ganetic.training.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_train_state
 from ganetic.training.device import device_for_trials
@@ -59,15 +59,32 @@ def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
     Raises:
         UserError: the checkpoint is damaged.
     """
+    return _loaded(checkpoint, "average", _nets_of(checkpoint).generator, device)
+
+
+def load_discriminator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
+    """Load the discriminator: images in [−1, 1] or, in msg-*, a pyramid of them to logits ``(N,)``.
+
+    Raises:
+        UserError: the checkpoint is damaged.
+    """
+    return _loaded(checkpoint, "discriminator", _nets_of(checkpoint).discriminator, device)
+
+
+def _nets_of(checkpoint: Checkpoint) -> Nets:
+    """Nets like those of a checkpoint, before they were trained."""
     config = checkpoint.metadata.config
-    weights = read_part(checkpoint.directory, "average")
-    generator = build(config.model, checkpoint.metadata.size, checkpoint.metadata.channels, config.seed).generator
+    return build(config.model, checkpoint.metadata.size, checkpoint.metadata.channels, config.seed)
+
+
+def _loaded(checkpoint: Checkpoint, part: str, net: nn.Module, device: str) -> nn.Module:
+    weights = read_part(checkpoint.directory, part)
     try:
-        generator.load_state_dict(weights)
+        net.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:100]
         raise UserError(f"{checkpoint.directory}: does not fit its training ({reason}); choose another one") from None
-    return generator.requires_grad_(False).eval().to(device)
+    return net.requires_grad_(False).eval().to(device)
 
 
 @reproducible()

@@ -20,7 +20,7 @@ from ganetic.reproducible import reproducible, versions
 from ganetic.training.card_rates import found_at_other_rates
 from ganetic.training.checkpoint import TrainState
 from ganetic.training.config import OptimizerSpec, TrainConfig, scales_of
-from ganetic.training.data import training_data_of
+from ganetic.training.data import TrainingData, training_data_of
 from ganetic.training.device import device_for_trials
 from ganetic.training.full_training import go_on
 from ganetic.training.memory import estimate
@@ -29,6 +29,7 @@ from ganetic.training.outcome import Training, training_in
 from ganetic.training.parallel import check_workers
 from ganetic.training.rates import Rates
 from ganetic.training.setup import TrainingSetup, notes_on_augmentation, prepare
+from ganetic.training.trained_on import write_trained_on
 
 ORPHAN_SECONDS = 60.0
 """A training whose driver was killed may go on for so long before its process is ended, too."""
@@ -74,7 +75,7 @@ def train(
     setup = prepare(config, formula, download)
     check_start(setup)
     metadata = _metadata_of(name, setup, workers)
-    _make_directory(run, card, metadata)
+    _make_directory(run, card, metadata, setup.training_data)
     with run_lock(run):
         _logger.info(f"run directory {run}")
         _go_on(run, setup, workers, metadata, callback)
@@ -119,7 +120,7 @@ def train_in(run: Path, name: str, setup: TrainingSetup) -> Training:
     """
     metadata = _metadata_of(name, setup, workers=1, cpu_threads=1)
     if not is_training(run):
-        _make_directory(run, LossCard.of(name, setup.formula), metadata)
+        _make_directory(run, LossCard.of(name, setup.formula), metadata, setup.training_data)
     with run_lock(run, ORPHAN_SECONDS):
         begun = read_metadata(run)
         if (begun.config, begun.formula) != (metadata.config, metadata.formula):
@@ -244,13 +245,14 @@ def _compare(run: Path, then: RunMetadata, now: RunMetadata) -> None:
             _logger.warning(f"begun with {key} {before}, goes on with {value}: results may differ in their last digits")
 
 
-def _make_directory(run: Path, card: LossCard, metadata: RunMetadata) -> None:
+def _make_directory(run: Path, card: LossCard, metadata: RunMetadata, training_data: TrainingData) -> None:
     """Make the directory aside and rename it, so that it is that of a training or not there."""
     aside = run.with_name(f".{run.name}.{os.getpid()}")
     make_directory(aside)
     try:
         write_card(card, aside / "loss.json")
         write_metadata(aside, metadata)
+        write_trained_on(aside, training_data.training_images)
         aside.rename(run)
     except OSError as error:
         raise UserError(f"{run}: cannot be made: {error.strerror or error}") from None

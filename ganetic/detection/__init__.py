@@ -1,0 +1,1 @@
+"""Anomaly detection with a trained GAN of normal images, after f-AnoGAN."""
