@@ -27,7 +27,7 @@ def select_classes(raw: RawImages, classes: Sequence[str]) -> RawImages:
         raise UserError(f"{known.name}: has no labels, so that no classes can be picked; leave classes out")
     if not classes:
         raise UserError(f"{known.name}: no classes are named; expected some of {', '.join(known.class_names)}")
-    kept = np.isin(known.labels, [_class_number(known, name) for name in classes])
+    kept = np.isin(known.labels, [class_number(known, name) for name in classes])
     where = f"{known.name}: classes {', '.join(classes)}"
     chosen = annotations(
         known.name,
@@ -42,7 +42,12 @@ def select_classes(raw: RawImages, classes: Sequence[str]) -> RawImages:
     return raw.of_some(kept, chosen)
 
 
-def _class_number(known: Annotations, name: str) -> int:
+def class_number(known: Annotations, name: str) -> int:
+    """Return the number of a class by its name; or by its number, where no class has a number as its name.
+
+    Raises:
+        UserError: there is no such class.
+    """
     if name in known.class_names:
         return known.class_names.index(name)
     numbered = not any(one.isdecimal() for one in known.class_names)

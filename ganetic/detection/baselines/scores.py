@@ -1,0 +1,87 @@
+"""The scores of all baselines on a split: made once, and kept."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganetic.detection.baselines.imagenet import PROTOCOL, mahalanobis, neighbours, view
+from ganetic.detection.baselines.patches import RATIO, patch_distances
+from ganetic.detection.baselines.pixels import brightness, mean_image, pca_residual
+from ganetic.detection.scores import Scores
+from ganetic.files import whole
+
+TO_BEAT = "kNN-5"
+"""The baseline that a GAN has to beat, fixed before any result."""
+PATCHES = "patches"
+NAMES = ("brightness", "mean image", "PCA-32 residual", "Mahalanobis", TO_BEAT, PATCHES)
+"""In the order of tables."""
+SENTENCE = (
+    "Baselines see the same training images: brightness is the mean grey value; mean image is the distance to the mean of "
+    "the training images; Mahalanobis (Ledoit-Wolf) and kNN-5 (unit length, mean of five distances) are in ImageNet "
+    f"features ({PROTOCOL}); patches keep a greedy coreset of {RATIO:.0%} and score an image by its farthest patch."
+)
+"""How baselines are said to work."""
+
+_VERSION = 1
+"""Goes up when a baseline changes."""
+
+
+def baseline_scores(training: NDArray[np.uint8], test: NDArray[np.uint8], kept: Path) -> Scores:
+    """Return the scores of each baseline on the test images, and ``patch map``; the higher, the more anomalous.
+
+    Args:
+        training: normal images, uint8 ``(N, H, W, C)``.
+        test: uint8 ``(T, H, W, C)``.
+        kept: an npz file from which they are read, if it is of these images, or else written to.
+
+    Returns:
+        float64 ``(T,)`` by the names of `NAMES`, and under ``patch map`` the distance of each patch, ``(T, P)``.
+
+    Raises:
+        UserError: the wheel with the net is not installed, or the file cannot be written.
+    """
+    digest = _digest(training, test)
+    found = _read(kept, digest)
+    if found is None:
+        found = _made(training, test)
+        with whole(kept) as aside:
+            np.savez(aside, digest=digest, **found)
+    return found
+
+
+def _made(training: NDArray[np.uint8], test: NDArray[np.uint8]) -> Scores:
+    known, seen = view(training), view(test)
+    patches = patch_distances(known.patches, seen.patches)
+    columns = (
+        brightness(training, test),
+        mean_image(training, test),
+        pca_residual(training, test),
+        mahalanobis(known.features, seen.features),
+        neighbours(known.features, seen.features),
+        patches.max(axis=1),
+    )
+    return {**dict(zip(NAMES, columns, strict=True)), PATCH_MAP: patches}
+
+
+PATCH_MAP = "patch map"
+
+
+def _digest(training: NDArray[np.uint8], test: NDArray[np.uint8]) -> str:
+    digest = hashlib.sha256(f"{_VERSION} {training.shape} {test.shape} ".encode())
+    for images in (training, test):
+        digest.update(np.ascontiguousarray(images).data)
+    return digest.hexdigest()
+
+
+def _read(kept: Path, digest: str) -> Scores | None:
+    if not kept.is_file():
+        return None
+    try:
+        with np.load(kept, allow_pickle=False) as file:
+            if str(file["digest"]) != digest:
+                return None
+            return {name: file[name] for name in (*NAMES, PATCH_MAP)}
+    except (OSError, ValueError, KeyError, EOFError):
+        return None  # damaged: it is made again
