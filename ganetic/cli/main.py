@@ -9,6 +9,7 @@ import typer
 
 from ganetic.cli import (  # noqa: F401 - they register their commands
     calibrate,
+    detect,
     doctor,
     losses,
     publish,

@@ -74,13 +74,14 @@ def _take(found: Found, root: Path, file: Path) -> None:
         found.left_out["links to nothing"] += 1
     elif not file.is_file():  # a pipe would be waited for
         found.left_out["no regular files"] += 1
-    elif (kind := _kind(file)) is not None:
+    elif (kind := format_of(file)) is not None:
         found.files[name] = kind
     else:
         found.left_out[f"of the kind {_shown_suffix(file)}"] += 1
 
 
-def _kind(file: Path) -> str | None:
+def format_of(file: Path) -> str | None:
+    """Return the name of a file's picture format, by its suffix or by a look into it; None where it has none."""
     suffixes = [suffix.lower() for suffix in file.suffixes[-2:]]
     for suffix in ("".join(suffixes), *suffixes[-1:]):
         for name, one in FORMATS.items():

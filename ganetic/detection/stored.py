@@ -41,9 +41,8 @@ class Provenance(Config):
     loss: str = ""
     """The name of the loss of the GAN."""
     data: str = ""
-    """The images, by the name that `ganetic.data.load_images` loads them by."""
-    window: str = ""
-    """The data set that trained the GAN: its window and plane, by which new images are read."""
+    """The images that it was fitted on, by the name that `ganetic.data.load_images` loads them by; new images get their
+    window and plane."""
     normal: tuple[str, ...] = ()
     """Classes that are normal; none where all images are."""
 
