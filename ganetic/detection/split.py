@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ganetic.data import ImageSet, Indices
 from ganetic.data.changes import class_number
+from ganetic.data.fingerprints import fingerprints
 from ganetic.data.groups import Groups, groups_of, hash_of_split, refuse_leakage, split_by_group
 from ganetic.errors import UserError
 
@@ -79,7 +80,7 @@ def split_for_detection(images: ImageSet, normal: Sequence[str], seed: int = 0) 
     Where the set brings a split, it is used: side 0 trains and side 1 validates with its normal images, the other sides
     test; of a split without a third side, side 1 tests, and a part of the normal training images validates. Otherwise
     groups with normal images are divided at random, and all other images test but those whose group has images that
-    train or validate.
+    train or validate. No image tests that is equal to one that trains or validates.
 
     Args:
         images: the set, with labels.
@@ -93,6 +94,8 @@ def split_for_detection(images: ImageSet, normal: Sequence[str], seed: int = 0) 
     groups = groups_of(images)
     sides = _sides_at_random(images, is_normal, groups, seed) if images.split is None else _own_sides(images, groups)
     sides[~is_normal & (sides < 2)] = -1
+    known = fingerprints(images.images)
+    sides[(sides == 2) & np.isin(known, known[(sides == 0) | (sides == 1)])] = -1
     training, validation, test = (np.flatnonzero(sides == side) for side in range(3))
     parts = (training, validation, test)
     if images.split is None or groups.are_known:

@@ -6,7 +6,7 @@ replacement, which makes the variance of their mean unbiased (Rao & Wu, Resampli
 Journal of the American Statistical Association 83, 1988).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,8 +21,6 @@ RESAMPLES = 1000
 
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Measure = Callable[[Values, Flags, Values], Values]
-"""Scores, which images are anomalous and weights ``(B, T)`` to a number for each resample, ``(B,)``."""
 
 
 @dataclass(frozen=True)
@@ -114,45 +112,52 @@ class Resampling:
         self.weights: Values = weights[both]
         self.seeds = stream.integers(0, seeds, (len(self.weights), seeds - 1)) if seeds > 1 else None
 
-    def auroc(self, scores: Sequence[Values], of_seeds: bool = False) -> Measured:
-        """Measure the area under the ROC curve of scores ``(T,)``, one array a seed."""
-        return self._measured(scores, auroc, of_seeds)
+    def measure(self, scores: Sequence[Values], of_seeds: bool = False) -> tuple[Measured, Measured]:
+        """Measure the area under the ROC curve and the average precision of scores ``(T,)``, one array a seed.
 
-    def average_precision(self, scores: Sequence[Values], of_seeds: bool = False) -> Measured:
-        """Measure the average precision of scores ``(T,)``, one array a seed."""
-        return self._measured(scores, average_precision, of_seeds)
-
-    def _measured(self, scores: Sequence[Values], measure: Measure, of_seeds: bool) -> Measured:
+        Args:
+            scores: the higher, the more anomalous.
+            of_seeds: whether the arrays are of GAN seeds.
+        """
         ones = np.ones((1, len(self.anomalous)))
-        values = np.array([measure(one, self.anomalous, ones)[0] for one in scores])
-        resampled = np.stack([measure(one, self.anomalous, self.weights) for one in scores])
-        return Measured(values, resampled, self.seeds if of_seeds else None, self.groups)
+        seeds = self.seeds if of_seeds else None
+        found = [areas(one, self.anomalous, np.concatenate([ones, self.weights])) for one in scores]
+        columns = (np.stack(column) for column in zip(*found, strict=True))
+        auroc, precision = (Measured(each[:, 0], each[:, 1:], seeds, self.groups) for each in columns)
+        return auroc, precision
 
 
-def auroc(scores: Values, anomalous: Flags, weights: Values) -> Values:
-    """Return the area under the ROC curve by weights ``(B, T)`` of the images, ``(B,)``; ties count half."""
-    positive, negative = _by_score(scores, anomalous, weights)
-    below = negative.cumsum(axis=1) - negative / 2
-    areas: Values = (positive * below).sum(axis=1) / (positive.sum(axis=1) * negative.sum(axis=1))
-    return areas
+def areas(scores: Values, anomalous: Flags, weights: Values) -> tuple[Values, Values]:
+    """Return the area under the ROC curve and the average precision by weights of the images.
 
+    Ties count half in the one, and the other is as scikit-learn defines it.
 
-def average_precision(scores: Values, anomalous: Flags, weights: Values) -> Values:
-    """Return the average precision by weights ``(B, T)`` of the images, ``(B,)``, as scikit-learn defines it."""
-    positive, negative = (side[:, ::-1] for side in _by_score(scores, anomalous, weights))
-    found, called = positive.cumsum(axis=1), (positive + negative).cumsum(axis=1)
+    Args:
+        scores: ``(T,)``, the higher, the more anomalous.
+        anomalous: bool ``(T,)``.
+        weights: ``(B, T)``.
+
+    Returns:
+        Two arrays ``(B,)``.
+    """
+    positive, negative = _by_falling_score(scores, anomalous, weights)
+    all_positive, all_negative = positive.sum(axis=1), negative.sum(axis=1)
+    found, false = positive.cumsum(axis=1), negative.cumsum(axis=1)
+    above: Values = (negative * (found - positive / 2)).sum(axis=1) / (all_positive * all_negative)
+    called = found + false
     precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
-    means: Values = (positive * precision).sum(axis=1) / positive.sum(axis=1)
-    return means
+    means: Values = (positive * precision).sum(axis=1) / all_positive
+    return above, means
 
 
-def _by_score(scores: Values, anomalous: Flags, weights: Values) -> tuple[Values, Values]:
-    """The weight of anomalous and of normal images at each value of the score, by rising score, each ``(B, V)``."""
-    order = np.argsort(scores, kind="stable")
+def _by_falling_score(scores: Values, anomalous: Flags, weights: Values) -> tuple[Values, Values]:
+    """The weight of anomalous and of normal images at each value of the score, the highest first, each ``(B, V)``."""
+    order = np.argsort(-scores, kind="stable")
     firsts = np.flatnonzero(np.diff(scores[order], prepend=np.nan) != 0)
-    flags, sorted_weights = anomalous[order], weights[:, order]
-    positive: Values = np.add.reduceat(sorted_weights * flags, firsts, axis=1)
-    negative: Values = np.add.reduceat(sorted_weights * ~flags, firsts, axis=1)
+    flags, ordered = anomalous[order], weights[:, order]
+    positive, negative = ordered * flags, ordered * ~flags
+    if len(firsts) < len(scores):
+        positive, negative = (np.add.reduceat(one, firsts, axis=1) for one in (positive, negative))
     return positive, negative
 
 

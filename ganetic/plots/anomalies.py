@@ -75,7 +75,9 @@ def _draw(axes: NDArray[np.object_], part: Anomalies, top: float) -> AxesImage:
         axes[0, column].set_xlabel(shorten(name, _NAME), fontsize=6)
         for place, pictures in enumerate((part.images, part.made)):
             picture = pictures[column]
-            axes[place, column].imshow(picture[..., 0] if picture.shape[2] == 1 else picture, cmap="gray", vmin=0, vmax=255)
+            axes[place, column].imshow(
+                picture[..., 0] if picture.shape[2] == 1 else picture, cmap="gray", vmin=0, vmax=255
+            )
         heat: AxesImage = axes[2, column].imshow(part.maps[column], cmap="inferno", vmin=0, vmax=top)
     return heat
 

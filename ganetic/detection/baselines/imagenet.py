@@ -12,7 +12,7 @@ from ganetic.metrics.imagenet import BLOCKS, WIDTHS, WholeNet
 from ganetic.reproducible import reproducible
 
 SIDE = 96
-"""Pixels a side that the net sees; EVIDENCE of anomaly detection is at this side."""
+"""Pixels a side that the net sees: enough for its middle to have 12×12 positions."""
 NEIGHBOURS = 5
 _BATCH = 24
 

@@ -1,9 +1,9 @@
 """Patches that no normal image has: PatchCore's idea, with a memory that a greedy choice has thinned.
 
 Roth et al., Towards Total Recall in Industrial Anomaly Detection, https://arxiv.org/abs/2106.08265. Of that method here
-are the features of the middle of an ImageNet net, averaged over 3×3 positions, the greedy coreset in a random projection
-of them, and the distance to the nearest patch of the coreset; the score of an image is that of its most unusual patch. Its
-reweighting of that score is left out, and so are its larger nets and images.
+are the features of the middle of an ImageNet net, averaged over 3×3 positions, the greedy coreset in a random
+projection of them, and the distance to the nearest patch of the coreset; the score of an image is that of its most
+unusual patch. Its reweighting of that score is left out, and so are its larger nets and images.
 """
 
 import numpy as np

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,12 @@ from ganetic.files import whole
 
 TO_BEAT = "kNN-5"
 """The baseline that a GAN has to beat, fixed before any result."""
-PATCHES = "patches"
+PATCHES, PATCH_MAP = "patches", "patch map"
 NAMES = ("brightness", "mean image", "PCA-32 residual", "Mahalanobis", TO_BEAT, PATCHES)
 """In the order of tables."""
 SENTENCE = (
-    "Baselines see the same training images: brightness is the mean grey value; mean image is the distance to the mean of "
-    "the training images; Mahalanobis (Ledoit-Wolf) and kNN-5 (unit length, mean of five distances) are in ImageNet "
+    "Baselines see the same training images: brightness is the mean grey value; mean image is the distance to the mean "
+    "of the training images; Mahalanobis (Ledoit-Wolf) and kNN-5 (unit length, mean of five distances) are in ImageNet "
     f"features ({PROTOCOL}); patches keep a greedy coreset of {RATIO:.0%} and score an image by its farthest patch."
 )
 """How baselines are said to work."""
@@ -43,12 +44,28 @@ def baseline_scores(training: NDArray[np.uint8], test: NDArray[np.uint8], kept: 
         UserError: the wheel with the net is not installed, or the file cannot be written.
     """
     digest = _digest(training, test)
-    found = _read(kept, digest)
+    found = read_scores(kept, digest)
     if found is None:
         found = _made(training, test)
         with whole(kept) as aside:
             np.savez(aside, digest=digest, **found)
     return found
+
+
+def read_scores(kept: Path, digest: str | None = None) -> Scores | None:
+    """Read what `baseline_scores` kept; None where there is nothing readable, or it is of other images.
+
+    Args:
+        kept: the file.
+        digest: of the images; None for whatever images it is of.
+    """
+    try:
+        with np.load(kept, allow_pickle=False) as file:
+            if digest in (None, str(file["digest"])):
+                return {name: file[name] for name in (*NAMES, PATCH_MAP)}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        pass  # not there, or damaged: it is made again
+    return None
 
 
 def _made(training: NDArray[np.uint8], test: NDArray[np.uint8]) -> Scores:
@@ -65,23 +82,8 @@ def _made(training: NDArray[np.uint8], test: NDArray[np.uint8]) -> Scores:
     return {**dict(zip(NAMES, columns, strict=True)), PATCH_MAP: patches}
 
 
-PATCH_MAP = "patch map"
-
-
 def _digest(training: NDArray[np.uint8], test: NDArray[np.uint8]) -> str:
     digest = hashlib.sha256(f"{_VERSION} {training.shape} {test.shape} ".encode())
     for images in (training, test):
         digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()
-
-
-def _read(kept: Path, digest: str) -> Scores | None:
-    if not kept.is_file():
-        return None
-    try:
-        with np.load(kept, allow_pickle=False) as file:
-            if str(file["digest"]) != digest:
-                return None
-            return {name: file[name] for name in (*NAMES, PATCH_MAP)}
-    except (OSError, ValueError, KeyError, EOFError):
-        return None  # damaged: it is made again
