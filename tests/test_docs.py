@@ -81,11 +81,16 @@ def test_commands_are_understood(page: Path) -> None:
     group = typer.main.get_command(app)
     context = group.make_context("ganetic", [], resilient_parsing=True)
     for line in ganetic_commands(page):
-        name, *rest = shlex.split(line)
-        command = group.get_command(context, name)  # type: ignore[attr-defined]
-        assert command is not None, line
-        if rest:  # else a sentence speaks of the command
-            command.make_context(name, join_window(rest), parent=context)
+        words, within, parent = shlex.split(line), group, context
+        while isinstance(within, typer.core.TyperGroup) and words:
+            name, *words = words
+            command = within.get_command(parent, name)
+            assert command is not None, line
+            if isinstance(command, typer.core.TyperGroup):
+                parent = command.make_context(name, [], parent=parent, resilient_parsing=True)
+            elif words:  # else a sentence speaks of the command
+                command.make_context(name, join_window(words), parent=parent)
+            within = command  # type: ignore[assignment]
 
 
 def test_the_check_of_commands_refuses(tmp_path: Path) -> None:
@@ -94,6 +99,10 @@ def test_the_check_of_commands_refuses(tmp_path: Path) -> None:
     assert list(ganetic_commands(page)) == ["search quick --sed 1", "shwo"]
     with pytest.raises((AssertionError, typer.BadParameter.__mro__[1]), match="sed"):
         test_commands_are_understood(page)
+    for line, said in (("detect fti runs/a", "fti"), ("detect fit runs/a -o b --lyer x", "lyer")):
+        page.write_text(f"    ganetic {line}\n", encoding="utf-8")
+        with pytest.raises((AssertionError, typer.BadParameter.__mro__[1]), match=said):
+            test_commands_are_understood(page)
 
 
 @pytest.mark.parametrize("page", HAND_WRITTEN, ids=page_name)

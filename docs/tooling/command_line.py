@@ -1,5 +1,7 @@
 """The page of the command line, from Typer."""
 
+from collections.abc import Iterator
+
 import typer
 
 from docs.tooling.markdown import code, fence, page, table
@@ -16,15 +18,28 @@ interrupted. An error is one line on stderr.
 
 def command_line() -> str:
     """Every command with its arguments and options, in the order of ``ganetic --help``."""
-    group = typer.main.get_command(app)
-    context = group.make_context("ganetic", [], resilient_parsing=True)
-    names = group.list_commands(context)  # type: ignore[attr-defined]  # a Typer application with commands is a group
-    commands = [(name, group.get_command(context, name)) for name in names]  # type: ignore[attr-defined]
+    commands = list(_commands(typer.main.get_command(app)))
     overview = table(
         ["command", "what it does"],
-        [[f"[`ganetic {name}`](#ganetic-{name})", command.help.split("\n\n")[0]] for name, command in commands],
+        [[f"[`ganetic {name}`](#{_anchor(name)})", str(command.help).split("\n\n")[0]] for name, command in commands],
     )
     return page("Command line", INTRODUCTION, overview, *(_section(name, command) for name, command in commands))
+
+
+def _commands(group: typer.core.TyperGroup, above: str = "") -> Iterator[tuple[str, typer.core.TyperCommand]]:
+    """Every command of a group by its name; those of a group in it have its name before theirs."""
+    context = group.make_context("ganetic", [], resilient_parsing=True)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, typer.core.TyperGroup):
+            yield from _commands(command, f"{above}{name} ")
+        else:
+            assert isinstance(command, typer.core.TyperCommand)
+            yield f"{above}{name}", command
+
+
+def _anchor(name: str) -> str:
+    return f"ganetic-{name.replace(' ', '-')}"
 
 
 def _section(name: str, command: typer.core.TyperCommand) -> str:

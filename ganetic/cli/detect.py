@@ -15,7 +15,7 @@ from ganetic.errors import UserError, typed
 if TYPE_CHECKING:
     from ganetic.detection.scoring import Scored
 
-detect = typer.Typer(no_args_is_help=True, help="Find images that are unlike normal ones, with a GAN of normal images.")
+detect = typer.Typer(help="Find images that are unlike normal ones, with a trained GAN.")
 app.add_typer(detect, name="detect")
 
 

@@ -164,27 +164,46 @@ def fit_detector(
             not stay finite.
     """
     settings = settings or EncoderConfig()
-    _refuse_few(train, validation)
+    layer_name = check_fit(training, train, validation, settings.layer)
     device = device_for_trials()
     with reproducible():
         gan = _on(training, device)
         batches = (gan.shown(batch, device) for batch in _chunks(train, _BATCH) if len(batch) == _BATCH)
         gan = replace(gan, discriminator=without_neighbours(gan.discriminator, batches))
-        layer = chosen_layer(gan.discriminator, gan.shown(train[:2], device), settings.layer)
+        layer = FeatureLayer(gan.discriminator, layer_name)
         codes = code_space(gan.generator, gan.model.latent, device)
         encoder = train_encoder(gan, layer, codes, train, settings, seed, device, callback)
-    known = settings.model_copy(update={"layer": layer.name})
+    known = settings.model_copy(update={"layer": layer_name})
     seen = Seen(gan.seen, np.unique(fingerprints(train)), np.unique(fingerprints(validation)))
     unscaled = Detector(gan, encoder, known, seed, {}, seen)
     return Detector(gan, encoder, known, seed, scales_of(unscaled.raw(validation)), seen)
 
 
-def _refuse_few(train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> None:
+def check_fit(
+    gan: TrainedGan, train: NDArray[np.uint8], validation: NDArray[np.uint8], layer: str | None = None
+) -> str:
+    """Check what a detector is to be fitted with, which takes no time.
+
+    Args:
+        gan: of normal images.
+        train: normal images, uint8 ``(N, H, W, C)``.
+        validation: others.
+        layer: of the discriminator; None for the last one before the logit.
+
+    Returns:
+        The name of the layer.
+
+    Raises:
+        UserError: images are too few, or of another size than the GAN's; or there is no such layer.
+    """
     if len(train) < LEAST_TRAINING or len(validation) < LEAST_VALIDATION:
         raise UserError(
             f"{len(train)} normal images to train on and {len(validation)} to validate with; expected at least "
             f"{LEAST_TRAINING} and {LEAST_VALIDATION}; bring more normal images"
         )
+    device = device_for_trials()
+    gan = _on(gan, device)
+    return chosen_layer(gan.discriminator, gan.shown(train[:2], device), layer).name
 
 
 def _on(gan: TrainedGan, device: str) -> TrainedGan:

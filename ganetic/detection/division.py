@@ -38,9 +38,15 @@ def divide_normals(images: ImageSet, normal: Sequence[str], seen: Fingerprints) 
             classes, or all that there are.
     """
     is_normal = normal_ones(images, normal)
-    known = np.isin(fingerprints(images.images), seen)
-    _refuse_other_classes(images, is_normal, known)
+    own = fingerprints(images.images)
+    known = np.isin(own, seen)
+    _refuse_other_classes(images, known & ~np.isin(own, own[is_normal]))  # a copy may lie in two classes
     pool = is_normal if images.split is None else is_normal & (images.split <= VALIDATION_SIDE)
+    if not pool.any():
+        raise UserError(
+            f"{images.name}: none of the normal images is on side 0 or {VALIDATION_SIDE} of its split, which train and "
+            "validate; mend split, or leave it out"
+        )
     validates = _validating(images, pool, known)
     if not validates.any():
         raise UserError(
@@ -70,8 +76,7 @@ def normal_ones(images: ImageSet, normal: Sequence[str]) -> Flags:
     return np.isin(images.labels, [class_number(images, name) for name in normal])
 
 
-def _refuse_other_classes(images: ImageSet, is_normal: Flags, known: Flags) -> None:
-    others = known & ~is_normal
+def _refuse_other_classes(images: ImageSet, others: Flags) -> None:
     if others.any():
         assert images.labels is not None
         names = ", ".join(images.class_names[label] for label in np.unique(images.labels[others])[:4])

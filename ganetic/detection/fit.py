@@ -8,7 +8,7 @@ from pathlib import Path
 from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.data import load_images
 from ganetic.data.source import with_window_of
-from ganetic.detection.detector import Detector, fit_detector
+from ganetic.detection.detector import Detector, check_fit, fit_detector
 from ganetic.detection.division import divide_normals
 from ganetic.detection.encoder import EncoderConfig
 from ganetic.detection.gan import load_gan
@@ -68,16 +68,18 @@ def fit(
     images = load_images(with_window_of(data or trained_on, trained_on), download, size=loaded.size)
     if images.images.shape[3] != loaded.channels:
         raise UserError(
-            f"{images.name}: {_colours(images.images.shape[3])} images; the GAN makes {_colours(loaded.channels)} ones; "
-            "convert them"
+            f"{images.name}: {_colours(images.images.shape[3])} images; the GAN makes {_colours(loaded.channels)} "
+            "ones; convert them"
         )
+    train, validation = (images.images[part] for part in divide_normals(images, normal, loaded.seen))
+    settings = settings or EncoderConfig()
+    check_fit(loaded, train, validation, settings.layer)
     for note in images.notes:
         _logger.info(note)
-    training, validation = divide_normals(images, normal, loaded.seen)
     _logger.info(
-        f"{images.name}: {len(training)} normal images train the encoder, {len(validation)} others scale its scores"
+        f"{images.name}: {len(train)} normal images train the encoder, {len(validation)} others scale its scores"
     )
-    detector = fit_detector(loaded, images.images[training], images.images[validation], settings, seed, callback)
+    detector = fit_detector(loaded, train, validation, settings, seed, callback)
     provenance = Provenance(
         gan=str(checkpoint.directory.resolve()),
         loss=checkpoint.metadata.name,
@@ -85,7 +87,7 @@ def fit(
         normal=tuple(normal),
     )
     save_detector(detector, directory, provenance)
-    return Fit(directory, detector, len(training), len(validation))
+    return Fit(directory, detector, len(train), len(validation))
 
 
 def _colours(channels: int) -> str:

@@ -36,16 +36,18 @@ def scales_of(raw: Scores) -> dict[str, Scale]:
     Raises:
         UserError: a score is not finite, or the same for all of them.
     """
-    scales = {name: Scale(float(values.mean()), float(values.std())) for name, values in raw.items()}
-    for name, scale in scales.items():
-        if not np.isfinite(scale).all():
-            raise UserError(f"the score {name} of validation images is not finite; choose another checkpoint")
-        if scale.sd == 0:
-            raise UserError(
-                f"the score {name} is {scale.mean:g} for all validation images; expected images that differ, and a GAN "
-                "that tells them apart; choose another checkpoint"
-            )
-    return scales
+    return {name: _scale_of(name, values) for name, values in raw.items()}
+
+
+def _scale_of(name: str, values: NDArray[np.float64]) -> Scale:
+    if not np.isfinite(values).all():
+        raise UserError(f"the score {name} of validation images is not finite; choose another checkpoint")
+    if values.min() == values.max():
+        raise UserError(
+            f"the score {name} is {values[0]:g} for all validation images; expected images that differ, and a GAN that "
+            "tells them apart; choose another checkpoint"
+        )
+    return Scale(float(values.mean()), float(values.std()))
 
 
 def standardised(raw: Scores, scales: Mapping[str, Scale]) -> Scores:

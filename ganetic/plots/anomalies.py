@@ -13,6 +13,9 @@ from ganetic.plots.style import shorten, styled
 
 SHOWN = 10
 """Images of each kind."""
+_NARROWEST = 4
+"""Columns that titles need."""
+_TITLES = ("most anomalous", "least anomalous")
 _ROWS = ("image", "made again", "heat map")
 _NAME = 14
 """Characters of a file's name below its image."""
@@ -51,17 +54,16 @@ def draw_anomalies(most: Anomalies, least: Anomalies, score: str) -> Figure:
         least: the least anomalous ones, the least anomalous last; none where there is but one image.
         score: what the score is called.
     """
-    parts = [("most anomalous", most), ("least anomalous", least)]
-    drawn = [(title, part) for title, part in parts if len(part.names)]
+    drawn = [(title, part) for title, part in zip(_TITLES, (most, least), strict=True) if len(part.names)]
     top = max(float(part.maps.max()) for _, part in drawn) or 1.0
-    columns = len(most.names)
     with styled():
-        figure = Figure(figsize=(0.9 + 1.05 * max(columns, 3), 4.1 * len(drawn)))
-        for band, (title, part) in zip(np.atleast_1d(figure.subfigures(len(drawn), 1)), drawn, strict=True):
+        figure = Figure(figsize=(1.6 + 1.05 * max(len(most.names), _NARROWEST), 4.1 * len(drawn)))
+        left, right = figure.subfigures(1, 2, width_ratios=(max(len(most.names), _NARROWEST), 0.8))
+        for band, (title, part) in zip(np.ravel(left.subfigures(len(drawn), 1)), drawn, strict=True):
             band.suptitle(f"{title}, by {score}", x=0.01, ha="left", fontsize=10)
-            axes = band.subplots(len(_ROWS), columns, squeeze=False)
-            heat = _draw(axes, part, top)
-        figure.colorbar(heat, ax=axes, label="|image − made again|, smoothed", shrink=0.5)
+            heat = _draw(band.subplots(len(_ROWS), max(len(most.names), _NARROWEST), squeeze=False), part, top)
+        bar = right.add_axes((0.15, 0.25, 0.18, 0.5))
+        figure.colorbar(heat, cax=bar, label="|image − made again|, smoothed")
     return figure
 
 
@@ -75,9 +77,8 @@ def _draw(axes: NDArray[np.object_], part: Anomalies, top: float) -> AxesImage:
         axes[0, column].set_xlabel(shorten(name, _NAME), fontsize=6)
         for place, pictures in enumerate((part.images, part.made)):
             picture = pictures[column]
-            axes[place, column].imshow(
-                picture[..., 0] if picture.shape[2] == 1 else picture, cmap="gray", vmin=0, vmax=255
-            )
+            plane = picture[..., 0] if picture.shape[2] == 1 else picture
+            axes[place, column].imshow(plane, cmap="gray", vmin=0, vmax=255)
         heat: AxesImage = axes[2, column].imshow(part.maps[column], cmap="inferno", vmin=0, vmax=top)
     return heat
 
