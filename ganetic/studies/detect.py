@@ -1,9 +1,12 @@
 """Losses and baselines at finding anomalies: GANs of normal images, paired seeds, one split for all."""
 
 import logging
+import os
 import time
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
@@ -18,6 +21,7 @@ from ganetic.detection.baselines.scores import PATCH_MAP, baseline_scores
 from ganetic.detection.encoder import EncoderConfig
 from ganetic.detection.job import DetectionContext, detection_job
 from ganetic.detection.masks import Masks, find_masks
+from ganetic.detection.pace import seconds_a_step
 from ganetic.detection.split import DetectionSplit, split_for_detection
 from ganetic.errors import UserError, unknown
 from ganetic.evolution.config import differences
@@ -36,7 +40,7 @@ from ganetic.studies.detection import (
     BASELINES,
     DETECTION,
     JOURNAL,
-    KIND,
+    STUDY_NAME,
     TEST,
     Detection,
     DetectionSettings,
@@ -47,7 +51,7 @@ from ganetic.studies.detection_page import detection_page
 from ganetic.studies.grounds import WALL_SECONDS_A_FULL_STEP
 from ganetic.studies.ratios import default_reference
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
-from ganetic.training.config import configured
+from ganetic.training.config import TrainConfig, configured
 from ganetic.training.job import Prepared, TrainingContext
 from ganetic.training.setup import prepare
 
@@ -71,7 +75,7 @@ class DetectConfig(Config):
     """Classes that are normal; GANs see no others."""
     anomalous: tuple[str, ...] = ()
     """Classes that are not; none: all others."""
-    config: str = "demo"
+    config: str = "dcgan-32"
     """A preset, or a TOML file, of full training, in which the losses are trained."""
     model: str | None = None
     """Its model; None for its own."""
@@ -121,7 +125,7 @@ class _Plan:
         """One of the losses."""
         return Formula.from_text(self.losses[0].text)
 
-    def training_config(self, folder: Path) -> Any:
+    def training_config(self, folder: Path) -> TrainConfig:
         """The configuration of the trainings, on the normal images in the directory of the study."""
         data = f"npz:{(folder / NORMAL).resolve()}"
         asked = self.config
@@ -195,6 +199,35 @@ def detect(
     return open_detection(folder)
 
 
+def estimate(config: DetectConfig, runtime: Runtime | None = None) -> dict[str, Any]:
+    """Say what a study would be, and how long it would take, after a few steps of a GAN and of its encoder.
+
+    Raises:
+        UserError: something given is wrong.
+    """
+    runtime = runtime or Runtime()
+    plan = plan_of(config, runtime.download)
+    with TemporaryDirectory(prefix="ganetic-detect-") as place:
+        folder = Path(place)
+        settings = plan.settings(folder)
+        _write_normal(folder, plan)
+        context = _context(folder, plan, runtime.download)
+        gan, encoder = seconds_a_step(context, plan.training_config(folder), plan.formula, config.encoder)
+    steps = settings.setup.config["steps"]
+    seconds = steps * gan + config.encoder.steps * encoder
+    jobs = len(settings.losses) * len(settings.seeds)
+    workers = min(runtime.workers or os.cpu_count() or 1, jobs)
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "jobs": jobs,
+        "seconds_a_gan_step": round(gan, 4),
+        "seconds_an_encoder_step": round(encoder, 4),
+        "seconds_a_job": round(seconds, 1),
+        "workers": workers,
+        "hours": round(ceil(jobs / workers) * seconds / 3600, 3),
+    }
+
+
 def plan_of(config: DetectConfig, download: bool = False) -> _Plan:
     """Load the images, divide them, and find masks.
 
@@ -223,16 +256,21 @@ def plan_of(config: DetectConfig, download: bool = False) -> _Plan:
 def _write_inputs(folder: Path, plan: _Plan) -> None:
     """Write what GANs see, and score the test images by the baselines."""
     images, split = plan.images.images, plan.split
-    seen = np.concatenate([split.training, split.validation])
     if not (folder / NORMAL).is_file():
-        sides = np.repeat([0, 1], [len(split.training), len(split.validation)])
-        with whole(folder / NORMAL) as aside:
-            np.savez_compressed(aside, images=images[seen], split=sides)
+        _write_normal(folder, plan)
     _logger.info("baselines: the ImageNet net looks at all images, once")
     scores = baseline_scores(images[split.training], images[split.test], folder / BASELINES)
     found = np.nan if plan.masks is None else _patches_aupro(plan.masks, scores[PATCH_MAP])
     with whole(folder / TEST) as aside:
         np.savez(aside, index=split.test, anomalous=split.anomalous, groups=split.test_groups, aupro=found)
+
+
+def _write_normal(folder: Path, plan: _Plan) -> None:
+    split = plan.split
+    seen = np.concatenate([split.training, split.validation])
+    sides = np.repeat([0, 1], [len(split.training), len(split.validation)])
+    with whole(folder / NORMAL) as aside:
+        np.savez_compressed(aside, images=plan.images.images[seen], split=sides)
 
 
 def _patches_aupro(masks: Masks, patches: NDArray[np.float64]) -> float:
@@ -248,7 +286,7 @@ def _meta(folder: Path, settings: DetectionSettings) -> dict[str, Any]:
     """
     path = folder / JOURNAL
     if not path.exists():
-        return DETECTION.stamped({"kind": KIND, **settings.model_dump(mode="json"), MADE_WITH: versions()})
+        return DETECTION.stamped({"study": STUDY_NAME, **settings.model_dump(mode="json"), MADE_WITH: versions()})
     meta, _, records = read_grid(path)
     if changes := differences(settings_in(meta, path), settings):
         more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
@@ -335,7 +373,7 @@ def _new_directory(plan: _Plan) -> Path:
     return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-detect-{plan.images.name}"
 
 
-@STUDIES.register("detect")
+@STUDIES.register(STUDY_NAME)
 class DetectStudy(Study[DetectConfig, Detection]):
     """Losses and baselines at finding anomalies."""
 
@@ -344,6 +382,10 @@ class DetectStudy(Study[DetectConfig, Detection]):
     def run(self, config: DetectConfig, folder: Path, surroundings: Surroundings) -> Detection:
         """Train GANs of normal images, fit detectors, and score the test images."""
         return detect(config, folder, surroundings.runtime, surroundings.callback)
+
+    def read(self, folder: Path) -> Detection:
+        """Open a study, also while it runs."""
+        return open_detection(folder)
 
     def page(self, results: Detection) -> StudyPage:
         """Say how well each method finds anomalies, and what may be claimed of losses."""

@@ -23,7 +23,8 @@ from ganetic.stats import Verdict, holm, mean_interval
 from ganetic.studies.config import MADE_WITH, Entry, FullSetup
 
 DETECTION = Format("detection")
-KIND = "detection"
+STUDY_NAME = "detect"
+"""In the registry of studies, and in journals."""
 JOURNAL = "journal.db"
 BASELINES, TEST = "baselines.npz", "test.npz"
 """Scores of the baselines; and of each test image whether it is anomalous, its group and its place in the set, and the
@@ -279,10 +280,10 @@ def settings_in(meta: Mapping[str, Any], path: Path) -> DetectionSettings:
     Raises:
         UserError: the journal is of something else, or a newer version wrote what is not understood.
     """
-    if meta.get("kind") != KIND:
+    if meta.get("study") != STUDY_NAME:
         raise UserError(f"{path}: holds no study of detection; name a directory of one")
     return DETECTION.read(
-        {key: value for key, value in meta.items() if key not in ("kind", MADE_WITH)}, DetectionSettings, str(path)
+        {key: value for key, value in meta.items() if key not in ("study", MADE_WITH)}, DetectionSettings, str(path)
     )
 
 
