@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ganetic.data import ImageSet, Indices
 from ganetic.data.changes import class_number
 from ganetic.data.fingerprints import fingerprints
-from ganetic.data.groups import Groups, groups_of, hash_of_split, refuse_leakage, split_by_group
+from ganetic.data.groups import FOLDS, Groups, groups_of, hash_of_split, refuse_leakage, split_by_group
 from ganetic.errors import UserError
 
 FRACTIONS = (0.6, 0.1, 0.3)
@@ -20,8 +20,8 @@ LEAST_TESTED = 20
 """Test images of a kind, normal or not: of fewer an interval is as wide as the whole scale."""
 LEAST_TRAINING, LEAST_VALIDATION = 32, 10
 """Normal images that a GAN and its encoder can be trained on, and that a scale can be made of."""
-LEAST_GROUPS = LEAST_TRAINING + LEAST_VALIDATION + LEAST_TESTED
-"""Groups of normal images that can be divided among these."""
+LEAST_GROUPS = FOLDS
+"""Groups of normal images that can be divided."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +147,11 @@ def _sides_at_random(images: ImageSet, is_normal: NDArray[np.bool_], groups: Gro
     """0, 1 and 2 for normal images at random; 2 for others, or -1 where their group trains or validates."""
     pool = np.flatnonzero(is_normal)
     if (count := len(np.unique(groups.ids[pool]))) < LEAST_GROUPS:
-        raise _too_few(images, f"{count} groups of normal images (patients, or near-duplicates)", LEAST_GROUPS)
+        what = "patients with" if groups.are_known else "groups of near-duplicates among the"
+        raise UserError(
+            f"{images.name}: {count} {what} normal images are too few to divide; expected at least {LEAST_GROUPS}; "
+            "bring more images, or say which belong together as patient"
+        )
     sides = np.full(images.count, 2, np.int64)
     for side, part in enumerate(split_by_group(np.zeros(len(pool), np.int64), groups.ids[pool], FRACTIONS, seed)):
         sides[pool[part]] = side

@@ -29,7 +29,7 @@ class Estimate:
 
     Attributes:
         value: as measured, the mean over seeds.
-        low: end of the 95 % interval; NaN where nothing varied.
+        low: end of the 95 % interval; NaN where no resample differs, as with areas of 1 and 0.
         high: the other end.
         p: two-sided, that it is no other than nothing.
     """
@@ -75,7 +75,7 @@ class Measured:
         value = float(self.values.mean())
         error, freedom = self._error
         if not error > 0:
-            return Estimate(value, np.nan, np.nan, 1.0)
+            return Estimate(value, np.nan, np.nan, float(value == nothing))
         half = float(stdtrit(freedom, 1 - LEVEL / 2)) * error
         p = float(2 * stdtr(freedom, -abs(value - nothing) / error))
         return Estimate(value, max(bounds[0], value - half), min(bounds[1], value + half), p)

@@ -41,7 +41,7 @@ def draw_methods(methods: Sequence[Method], title: str) -> Figure:
             axes.plot([one.auroc_low, one.auroc_high], [place, place], color=colour, linewidth=2)
             axes.plot(one.auroc, place, _MARKS[one.role], color=colour)
         axes.axvline(0.5, color=DARK, linewidth=1, linestyle="--")
-        axes.set_yticks(range(len(methods)), [shorten(_name(one), _LABEL) for one in methods])
+        axes.set_yticks(range(len(methods)), [shorten(one.name, _LABEL) for one in methods])
         axes.set_ylim(len(methods) - 0.5, -0.5)
         axes.set_xlabel("area under the ROC curve, 95 % intervals over groups and seeds; dashed: chance")
         axes.set_title(shorten(title, 90))
@@ -49,7 +49,3 @@ def draw_methods(methods: Sequence[Method], title: str) -> Figure:
             axes.plot([], [], _MARKS[role], color=colour, label=role)
         axes.legend(loc="best")
     return figure
-
-
-def _name(one: Method) -> str:
-    return f"{one.method}: {one.score}" if one.score else one.method

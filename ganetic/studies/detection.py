@@ -104,6 +104,11 @@ class Method:
     precision_high: float
     said: str
 
+    @property
+    def name(self) -> str:
+        """The method with its score, as in ``bce: sum``."""
+        return f"{self.method}: {self.score}" if self.score else self.method
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -318,7 +323,8 @@ def _scores_in(record: Record, score: str, count: int) -> NDArray[np.float64]:
 
 def _method(name: str, score: str, role: Role, auroc: Measured, precision: Measured) -> Method:
     area, mean = auroc.estimate(CHANCE, UNIT), precision.estimate(0.0, UNIT)
-    said = "below chance" if area.high < CHANCE else "chance not excluded" if area.low <= CHANCE else ""
+    low, high = (area.value if math.isnan(end) else end for end in (area.low, area.high))
+    said = "below chance" if high < CHANCE else "chance not excluded" if low <= CHANCE else ""
     return Method(name, score, role, area.value, area.low, area.high, mean.value, mean.low, mean.high, said)
 
 

@@ -54,7 +54,7 @@ def tables(study: Detection) -> list[pd.DataFrame | str]:
     methods, found = study.methods(), list[pd.DataFrame | str]()
     if methods:
         frame = frame_of(methods, Method)
-        frame["method"] = [f"{one.method}: {one.score}" if one.score else one.method for one in methods]
+        frame["method"] = [one.name for one in methods]
         columns = frame.rename(columns={"auroc_low": "low", "auroc_high": "high"})
         found += ["Area under the ROC curve", columns[["method", "role", "auroc", "low", "high", "said"]]]
         columns = frame.rename(columns={"precision_low": "low", "precision_high": "high"})
@@ -97,5 +97,5 @@ def _claim(gap: Gap, claim: str) -> str:
 def _gaps(title: str, gaps: Sequence[Gap]) -> list[pd.DataFrame | str]:
     if not gaps:
         return []
-    columns = ["first", "second", "difference", "low", "high", "holm_p", "verdict", "claim"]
+    columns = ["first", "difference", "low", "high", "holm_p", "verdict", "claim"]
     return [title, frame_of(gaps, Gap)[columns]]
