@@ -25,10 +25,10 @@ def test_only_normal_images_train_and_validate_and_all_others_test() -> None:
 
 
 def test_no_patient_is_on_two_sides_and_their_anomalies_have_no_role() -> None:
-    patients = np.concatenate([np.arange(120) // 2, np.arange(60)])  # a normal and an anomalous eye
-    split = split_for_detection(a_set(MANY, patients), ["well"])
+    patients = np.concatenate([np.arange(120), np.arange(100)])  # some with a normal and an anomalous eye
+    split = split_for_detection(a_set([0] * 120 + [1] * 100, patients), ["well"])
     refuse_leakage("planted", patients, parts(split))
-    assert split.left_out == 60 - int(split.anomalous.sum()) > 0
+    assert split.left_out == 100 - int(split.anomalous.sum()) > 0
     assert not any("unknown" in sentence for sentence in split.sentences)
 
 
@@ -78,7 +78,7 @@ def test_copies_of_training_images_do_not_test() -> None:
         (MANY, ["wel"], 'did you mean "well"'),
         (MANY, ["well", "ill"], "all its classes are called normal"),
         ([0] * 120 + [1] * 19, ["well"], "19 anomalous test images are too few; expected at least 20"),
-        ([0] * 50 + [1] * 60, ["well"], "normal training images are too few; expected at least 32"),
+        ([0] * 50 + [1] * 60, ["well"], "normal validation images are too few; expected at least 10"),
         ([0] * 19 + [1] * 60, ["well"], "19 groups of near-duplicates among the normal images are too few"),
     ],
 )

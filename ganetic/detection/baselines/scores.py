@@ -60,7 +60,8 @@ def read_scores(kept: Path, digest: str | None = None) -> Scores | None:
         digest: of the images; None for whatever images it is of.
     """
     try:
-        with np.load(kept, allow_pickle=False) as file:
+        # numpy leaves a file open that it cannot read
+        with kept.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if digest in (None, str(file["digest"])):
                 return {name: file[name] for name in (*NAMES, PATCH_MAP)}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
