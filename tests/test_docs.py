@@ -100,6 +100,7 @@ def test_the_check_of_commands_refuses(tmp_path: Path) -> None:
     with pytest.raises((AssertionError, typer.BadParameter.__mro__[1]), match="sed"):
         test_commands_are_understood(page)
     for line, said in (("detect fti runs/a", "fti"), ("detect fit runs/a -o b --lyer x", "lyer")):
+        page = tmp_path / f"{said}.md"
         page.write_text(f"    ganetic {line}\n", encoding="utf-8")
         with pytest.raises((AssertionError, typer.BadParameter.__mro__[1]), match=said):
             test_commands_are_understood(page)

@@ -33,6 +33,7 @@ PLOTS = {"beside-random.png", "boxes.png", "curves.png", "loss.png", "pareto.png
 """They show numbers, and no images."""
 MADE_FROM = {
     "docs/demo.png": "histology",
+    "docs/detect.png": "pneumoniamnist28",
     "docs/own-xrays.png": "pneumoniamnist28",
     "docs/xray32.png": "pneumoniamnist28",
     "ganetic/studies/bank_mnist5k.npz": "mnist5k",

@@ -106,4 +106,5 @@ def _windowed(picture: Picture, pixels: NDArray[np.generic], name: str, source: 
         )
     known = Annotations(name=name, count=1)
     raw = RawImages(name, known, pixels[np.newaxis], Depth.of([picture]))
-    return raw.ready(wanted, lambda _: np.arange(1), lambda _: "").images[0]
+    shown: NDArray[np.uint8] = raw.ready(wanted, lambda _: np.arange(1), lambda _: "").images[0]
+    return shown

@@ -30,8 +30,8 @@ MAP_SIGMA = 1 / 32
 """Standard deviation of the smoothing of heat maps, as a share of the side."""
 _CHUNK = 50
 """Images a forward pass."""
-_BATCH = 16
-"""Images of a batch whose deviation a discriminator is shown."""
+_BATCH, _BATCHES = 16, 64
+"""Images of a batch whose deviation a discriminator is shown, and batches that are averaged over at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,7 @@ def fit_detector(
     device = device_for_trials()
     with reproducible():
         gan = _on(training, device)
-        batches = (gan.shown(batch, device) for batch in _chunks(train, _BATCH) if len(batch) == _BATCH)
+        batches = (gan.shown(train[batch], device) for batch in _batches(len(train)))
         gan = replace(gan, discriminator=without_neighbours(gan.discriminator, batches))
         layer = FeatureLayer(gan.discriminator, layer_name)
         codes = code_space(gan.generator, gan.model.latent, device)
@@ -204,6 +204,12 @@ def check_fit(
     device = device_for_trials()
     gan = _on(gan, device)
     return chosen_layer(gan.discriminator, gan.shown(train[:2], device), layer).name
+
+
+def _batches(count: int) -> list[NDArray[np.int64]]:
+    """Whole batches of images in a random order, always the same: neighbours in a set are alike, as of one patient."""
+    order = np.random.default_rng(0).permutation(count)
+    return [order[start : start + _BATCH] for start in range(0, count - _BATCH + 1, _BATCH)][:_BATCHES]
 
 
 def _on(gan: TrainedGan, device: str) -> TrainedGan:

@@ -95,4 +95,5 @@ def _validating(images: ImageSet, pool: Flags, known: Flags) -> Flags:
     order = np.random.default_rng(0).permutation(len(found))
     wanted = max(round(VALIDATED * int(pool.sum())), 1)
     before = np.cumsum(sizes[order]) - sizes[order]
-    return free & np.isin(groups, found[order][before < wanted])
+    taken: Flags = free & np.isin(groups, found[order][before < wanted])
+    return taken

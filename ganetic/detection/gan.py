@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from ganetic.data.fingerprints import Fingerprints, fingerprints
@@ -47,7 +48,7 @@ class TrainedGan:
         """Whether the discriminator puts real images above generated ones. Nothing in a loss says that it must."""
         return real_is_above(self.formula)
 
-    def shown(self, images: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], device: str) -> Images:
+    def shown(self, images: NDArray[np.uint8], device: str) -> Images:
         """Turn uint8 images ``(N, H, W, C)`` into what the discriminator takes, at every scale.
 
         Raises:

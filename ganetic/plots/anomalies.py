@@ -56,13 +56,15 @@ def draw_anomalies(most: Anomalies, least: Anomalies, score: str) -> Figure:
     """
     drawn = [(title, part) for title, part in zip(_TITLES, (most, least), strict=True) if len(part.names)]
     top = max(float(part.maps.max()) for _, part in drawn) or 1.0
+    columns = max(len(most.names), _NARROWEST)
     with styled():
-        figure = Figure(figsize=(1.6 + 1.05 * max(len(most.names), _NARROWEST), 4.1 * len(drawn)))
-        left, right = figure.subfigures(1, 2, width_ratios=(max(len(most.names), _NARROWEST), 0.8))
-        for band, (title, part) in zip(np.ravel(left.subfigures(len(drawn), 1)), drawn, strict=True):
+        figure = Figure(figsize=(1.6 + 1.05 * columns, 4.1 * len(drawn)))
+        halves = figure.subfigures(1, 2, width_ratios=(columns, 0.8), squeeze=False)
+        bands = halves[0, 0].subfigures(len(drawn), 1, squeeze=False)[:, 0]
+        for band, (title, part) in zip(bands, drawn, strict=True):
             band.suptitle(f"{title}, by {score}", x=0.01, ha="left", fontsize=10)
-            heat = _draw(band.subplots(len(_ROWS), max(len(most.names), _NARROWEST), squeeze=False), part, top)
-        bar = right.add_axes((0.15, 0.25, 0.18, 0.5))
+            heat = _draw(band.subplots(len(_ROWS), columns, squeeze=False), part, top)
+        bar = halves[0, 1].add_axes((0.15, 0.25, 0.18, 0.5))
         figure.colorbar(heat, cax=bar, label="|image − made again|, smoothed")
     return figure
 

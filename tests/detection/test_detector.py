@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from ganetic.detection.detector import MAP_SIGMA, Detector, fit_detector
 from ganetic.detection.encoder import EncoderConfig
+from ganetic.detection.layers import HeldDeviation, without_neighbours
 from ganetic.detection.scores import PARTS, Scale, scales_of, standardised
 from ganetic.detection.stored import DETECTOR, WEIGHTS, Provenance, load_detector, read_detector_file, save_detector
 from ganetic.errors import UserError
@@ -104,6 +105,18 @@ def test_heat_maps_are_smoothed_distances_of_pixels() -> None:
     maps = detector.maps(images)
     assert maps.shape == (4, 8, 8)
     np.testing.assert_allclose(maps, wanted, atol=0.01)
+
+
+def test_the_deviation_that_a_discriminator_is_shown_is_that_of_mixed_batches() -> None:
+    """Of a sorted set neighbours vary little."""
+    images = np.concatenate([np.full((16, 32, 32, 1), grey, np.uint8) for grey in (0, 80, 160, 240)])
+    images += noise(64, 32) // 64
+    gan = untrained("msg-gan")
+    held = fit_detector(gan, images, noise(20, 32), QUICK).gan.discriminator.stddev
+    sorted_batches = (gan.shown(images[start : start + 16], "cpu") for start in range(0, 64, 16))
+    of_neighbours = without_neighbours(gan.discriminator, sorted_batches).stddev
+    assert isinstance(held, HeldDeviation) and isinstance(of_neighbours, HeldDeviation)
+    assert float(held.deviation) > 3 * float(of_neighbours.deviation)
 
 
 def test_it_knows_what_it_has_seen() -> None:

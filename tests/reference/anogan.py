@@ -36,7 +36,8 @@ def normed(weights: Weights, name: str, x: Array) -> Array:
     """All features of an image together get mean 0 and deviation 1, then a scale and a shift for each channel."""
     mean, variance = x.mean((1, 2, 3), keepdims=True), x.var((1, 2, 3), keepdims=True)
     scale, shift = (weights[f"{name}.{part}"][None, :, None, None] for part in ("weight", "bias"))
-    return (x - mean) / np.sqrt(variance + 1e-5) * scale + shift
+    out: Array = (x - mean) / np.sqrt(variance + 1e-5) * scale + shift
+    return out
 
 
 def encoded(weights: Weights, x: Array) -> Array:
