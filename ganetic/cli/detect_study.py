@@ -2,7 +2,6 @@
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
 import logging
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from ganetic.studies.detection import Detection
 
 _logger = logging.getLogger(__name__)
-_COMMAS = re.compile(r",(?![^(]*\))")
-"""Those that are in no parentheses: expressions have commas, too."""
 
 
 @detect.command()
@@ -116,7 +113,19 @@ def study(
 
 
 def _listed(texts: Iterable[str]) -> list[str]:
-    return [word.strip() for text in texts for word in _COMMAS.split(text) if word.strip()]
+    return [word.strip() for text in texts for word in _split(text) if word.strip()]
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas that are in no parentheses: expressions have commas, too."""
+    words, depth = [""], 0
+    for character in text:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            words.append("")
+        else:
+            words[-1] += character
+    return words
 
 
 def _estimate(settings: "DetectConfig", runtime: "Runtime") -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from ganetic.cli import run_command
+from ganetic.cli.detect_study import _listed
 from ganetic.detection.baselines import scores as baselines
 from ganetic.detection.baselines.scores import NAMES, PATCH_MAP, TO_BEAT
 from ganetic.detection.encoder import EncoderConfig
@@ -241,6 +242,11 @@ def test_bad_input_is_one_line(arguments: list[str], said: str, data: str, in_fo
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ganetic: error: ")]
     assert said in line
     assert not list(in_folder.iterdir())
+
+
+def test_expressions_may_have_commas() -> None:
+    found = "d_real=relu(sub(1, sub(d, m))); d_fake=relu(add(1, sub(d, m)))"
+    assert _listed([f"bce, {found},hinge", "lsgan"]) == ["bce", found, "hinge", "lsgan"]
 
 
 def test_few_anomalies_are_refused(in_folder: Path, capsys: Capture) -> None:
