@@ -64,7 +64,7 @@ class DetectionSplit:
         """What a reader of results must know of it."""
         normal = int((~self.anomalous).sum())
         how = "the set's own split" if self.is_official else "split by group"
-        said = (
+        said: tuple[str, ...] = (
             f"{how}: {len(self.training)} normal images train, {len(self.validation)} validate, {normal} normal and "
             f"{len(self.test) - normal} anomalous ones test; {self.left_out} have no role; sha256 {self.sha256[:16]}",
             self.groups.sentence,

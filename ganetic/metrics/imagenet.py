@@ -144,7 +144,7 @@ class WholeNet(_Stages):
         net = load_net()
         super().__init__(net, len(WIDTHS))
         self.head, self.chosen = _folded(net._conv_head, net._bn1), blocks
-        self.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.requires_grad_(False).to(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def forward(self, images: Tensor, side: int) -> tuple[Tensor, list[Tensor]]:

@@ -17,7 +17,8 @@ def spots(count: int, size: int, seed: int) -> NDArray[np.uint8]:
     y, x = np.mgrid[:size, :size] / size - 0.5
     place, width = stream.uniform(-0.2, 0.2, (count, 2, 1, 1)), stream.uniform(0.15, 0.25, (count, 1, 1))
     spot = 255 * np.exp(-((x - place[:, 0]) ** 2 + (y - place[:, 1]) ** 2) / (2 * width**2))
-    return np.clip(spot + stream.normal(0, 4, spot.shape), 0, 255).astype(np.uint8)[..., np.newaxis]
+    images: NDArray[np.uint8] = np.clip(spot + stream.normal(0, 4, spot.shape), 0, 255).astype(np.uint8)
+    return images[..., np.newaxis]
 
 
 def arrays(

@@ -12,7 +12,8 @@ Values = NDArray[np.float64]
 
 def brightness(_: Pixels, test: Pixels) -> Values:
     """Return the mean grey value of each test image, ``(T,)``: what a detector may find without knowing any anomaly."""
-    return _rows(test).mean(axis=1)
+    means: Values = _rows(test).mean(axis=1)
+    return means
 
 
 def mean_image(training: Pixels, test: Pixels) -> Values:

@@ -48,7 +48,7 @@ def baseline_scores(training: NDArray[np.uint8], test: NDArray[np.uint8], kept: 
     if found is None:
         found = _made(training, test)
         with whole(kept) as aside:
-            np.savez(aside, digest=digest, **found)
+            np.savez(aside, **{"digest": np.array(digest), **found})  # type: ignore[arg-type]
     return found
 
 
