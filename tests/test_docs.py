@@ -23,6 +23,7 @@ from ganetic.config import Config, validate
 from ganetic.errors import UserError
 from ganetic.evolution.space import SpaceFile
 from ganetic.shipped import shipped_presets, shipped_spaces
+from ganetic.studies.detect import DetectConfig
 from ganetic.training.config import TrainConfig
 from tests.documents import (
     DOCS,
@@ -136,7 +137,8 @@ def assert_configures(data: dict[str, object]) -> None:
     files = (shipped_spaces()["quick"], shipped_presets()["demo"])
     quick, demo = (tomllib.loads(file.read_text(encoding="utf-8")) for file in files)
     tries: list[tuple[dict[str, object], type[Config]]] = [
-        (data, TrainConfig), (data, SpaceFile), ({**quick, **data}, SpaceFile), ({**demo, **data}, TrainConfig),
+        (data, DetectConfig), (data, TrainConfig), (data, SpaceFile),
+        ({**quick, **data}, SpaceFile), ({**demo, **data}, TrainConfig),
     ]  # fmt: skip
     errors = []
     for whole, model in tries:

