@@ -12,7 +12,7 @@ LAYERS = (
     {"publishing"},
     {"report", "plots"},
     {"studies"},
-    {"evolution", "evaluation"},
+    {"augmenting", "evolution", "evaluation"},
     {"training"},
     {"callbacks"},
     {"jobs", "gan", "metrics", "stats"},

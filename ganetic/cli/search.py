@@ -35,6 +35,7 @@ from ganetic.errors import UserError, typed
 
 if TYPE_CHECKING:
     from ganetic.evolution.results import Run
+    from ganetic.studies.study import StudyPage
 
 _logger = logging.getLogger(__name__)
 
@@ -167,11 +168,34 @@ def _show(run: Path | None, json: bool) -> None:
     from ganetic.report.renderers.terminal import print_page
     from ganetic.report.run import run_page, run_record
 
+    if run is not None and (shown := _study_page(run)) is not None:
+        from ganetic.report.study import study_page, study_record
+
+        if json:
+            typer.echo(to_json(study_record(shown)))
+        else:
+            print_page(console(), study_page(shown))
+        return
     opened = _open(run)
     if json:
         typer.echo(to_json(run_record(opened)))
     else:
         print_page(console(), run_page(opened))
+
+
+def _study_page(directory: Path) -> "StudyPage | None":
+    """The page of a study that a directory holds; None where it holds none, or one that is not read back."""
+    from ganetic.jobs.grid import study_in
+
+    name = study_in(directory / completion.JOURNAL)
+    if name is None:
+        return None
+    from ganetic.studies.study import STUDIES
+
+    if name not in STUDIES:
+        return None
+    found = STUDIES[name]()
+    return found.page(found.read(directory))
 
 
 @app.command()

@@ -111,6 +111,18 @@ def read_grid(path: Path) -> tuple[dict[str, Any], list[Submission], list[Record
         return journal.meta, journal.submissions(), records
 
 
+def study_in(path: Path) -> str | None:
+    """Return the name that a grid's meta gives under ``study``; None where there is no journal, or no such name."""
+    if not path.is_file():
+        return None
+    try:
+        with Journal.open_readonly(path) as journal:
+            found = journal.meta.get("study")
+    except UserError:
+        return None
+    return found if isinstance(found, str) else None
+
+
 def _opened(
     path: Path,
     meta: Mapping[str, Any],

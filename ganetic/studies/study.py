@@ -9,6 +9,7 @@ import pandas as pd
 
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback, progress_of
 from ganetic.config import Config
+from ganetic.errors import UserError
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.jobs.grid import Cell, run_grid
@@ -66,6 +67,14 @@ class Study(Generic[ConfigT, ResultsT]):
             UserError: something given is wrong.
         """
         raise NotImplementedError
+
+    def read(self, folder: Path) -> ResultsT:
+        """Read what has come of it so far, for `ganetic show`.
+
+        Raises:
+            UserError: there is no such study, or it cannot be shown.
+        """
+        raise UserError(f"{folder}: is a study that is shown by the command that made it alone; give that again")
 
     def page(self, results: ResultsT) -> StudyPage:
         """Say what came of it: sentences and tables."""
