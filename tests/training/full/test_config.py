@@ -21,7 +21,12 @@ def test_presets_can_be_trained(name: str) -> None:
 
 def test_every_preset_is_documented() -> None:
     sizes = (128, 256, 64)
-    assert list(shipped_presets()) == ["dcgan-32", "demo", "small", *(f"xray-{n}{end}" for n in sizes for end in ("-ada", ""))]
+    assert list(shipped_presets()) == [
+        "dcgan-32",
+        "demo",
+        "small",
+        *(f"xray-{n}{end}" for n in sizes for end in ("-ada", "")),
+    ]
     root = Path(__file__).parents[3]
     text = "".join(page.read_text("utf-8") for page in (root / "README.md", *root.glob("docs/**/*.md")))
     assert all(f"`{name}`" in text for name in shipped_presets())

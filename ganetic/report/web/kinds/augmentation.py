@@ -56,9 +56,10 @@ class AugmentationKind(ReportKind[Augmentation]):
 
 def _facts(study: Augmentation) -> dict[str, str]:
     """What stands in a row where runs are compared."""
+    meta = study.meta
     return {
         "run": study.directory.resolve().name,
         "what": "augmentation study",
-        "on": study.meta["images"].partition(":")[0],
-        "trained": f"{study.ended} of {study.total} draws, {study.meta['gan']['steps']:,} steps with {study.meta['loss']}",
+        "on": meta["images"].partition(":")[0],
+        "trained": f"{study.ended} of {study.total} draws, {meta['gan']['steps']:,} steps with {meta['loss']}",
     }
