@@ -44,7 +44,7 @@ class Classroom:
         self._config, self._seen, self._division, self._labels = config, seen, division, images.labels
         classes = len(images.class_names)
         self._places = Table(classes, len(members) // classes, config.copies)
-        self._real, self._copies = seen.real[torch.from_numpy(members)], seen.copies_of(members)
+        self._real, self._copies = seen.real_of(members), seen.copies_of(members)
 
     def arms(self, generated: Pixels, copies: Flags, draw: int) -> tuple[ArmResult, ...]:
         """Train and test every arm.
@@ -118,7 +118,7 @@ class Classroom:
 
     def _judged(self, classifiers: Sequence[Trained], part: Indices) -> list[tuple[Probabilities, Indices]]:
         """What each classifier predicts of a part of the set, and what is true."""
-        seen, labels = self._seen.real[torch.from_numpy(part)], self._labels[part]
+        seen, labels = self._seen.real_of(part), self._labels[part]
         return [(one.probabilities(seen), labels) for one in classifiers]
 
 

@@ -7,6 +7,7 @@ is for the small net.
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ganetic.augmenting.config import AugmentConfig, ClassifierSpec
-from ganetic.augmenting.division import Division
+from ganetic.augmenting.division import Division, draw_subset
 from ganetic.data import ImageSet, Indices
 from ganetic.files import whole
 from ganetic.gan.diffaugment import Augmentation, random_numbers
@@ -55,19 +56,25 @@ class ClassifierImages:
 
     Attributes:
         source: of the features; None where it sees pixels.
-        real: of every image of the set: float32 ``(N, F)`` features, or uint8 ``(N, H, W, C)`` pixels.
-        pool: sorted indices of the images that have changed copies.
-        copies: of their changed copies: ``(K, len(pool), …)`` likewise.
+        known: sorted indices of the images that are in a training subset, validate or test.
+        real: of these: float32 ``(len(known), F)`` features, or uint8 ``(len(known), H, W, C)`` pixels.
+        drawn: sorted indices of the images that are in a training subset.
+        copies: of their changed copies: ``(K, len(drawn), …)`` likewise.
     """
 
     source: FeatureSource | None
+    known: Indices
     real: Tensor
-    pool: Indices
+    drawn: Indices
     copies: Tensor
 
+    def real_of(self, members: Indices) -> Tensor:
+        """Return what is seen of some of the known images ``(len(members), …)``."""
+        return self.real[torch.from_numpy(np.searchsorted(self.known, members))]
+
     def copies_of(self, members: Indices) -> Tensor:
-        """Return the copies ``(K, len(members), …)`` of some images of the pool."""
-        return self.copies[:, torch.from_numpy(np.searchsorted(self.pool, members))]
+        """Return the copies ``(K, len(members), …)`` of some images that are drawn."""
+        return self.copies[:, torch.from_numpy(np.searchsorted(self.drawn, members))]
 
     @reproducible()
     def see(self, images: NDArray[np.uint8]) -> Tensor:
@@ -88,20 +95,27 @@ def classifier_images(images: ImageSet, division: Division, config: AugmentConfi
     Raises:
         UserError: the weights cannot be used, or the file cannot be written.
     """
-    source = source_of(config.classifier)
-    pixels = images.images
-    changed = [changed_copy(pixels[division.pool], config, number) for number in range(config.copies)]
-    if source is None:
-        return ClassifierImages(None, torch.tensor(pixels), division.pool, torch.tensor(np.stack(changed)))
-    key = _key(images, division, config, source)
-    found = _read(cache, key)
+    source, drawn = source_of(config.classifier), drawn_in(images, division, config)
+    known = np.union1d(drawn, division.judging)
+    key = "" if source is None else _key(images, (known, drawn), config, source)
+    found = _read(cache, key) if source is not None else None
     if found is None:
-        _logger.info(f"features of {len(pixels)} images and {config.copies} copies of {len(division.pool)}, once")
-        extractor = source.build("cpu")
+        _logger.info(f"{len(known)} images and {config.copies} changed copies of {len(drawn)} are prepared, once")
+        extractor = None if source is None else source.build("cpu")
+        changed = (changed_copy(images.images[drawn], config, number) for number in range(config.copies))
         copies = torch.stack([_seen(one, extractor) for one in changed])
-        found = {"real": _seen(pixels, extractor), "copies": copies}
-        _write(cache, key, found)
-    return ClassifierImages(source, found["real"], division.pool, found["copies"])
+        found = {"real": _seen(images.images[known], extractor), "copies": copies}
+        if source is not None:
+            _write(cache, key, found)
+    return ClassifierImages(source, known, found["real"], drawn, found["copies"])
+
+
+def drawn_in(images: ImageSet, division: Division, config: AugmentConfig) -> Indices:
+    """Return sorted indices of the images that are in any training subset of a study."""
+    assert images.labels is not None
+    largest = config.sizes[-1]
+    subsets = [draw_subset(images.labels, division.pool, largest, draw, config.seed) for draw in range(config.draws)]
+    return np.unique(np.concatenate(subsets))
 
 
 def changed_copy(pixels: NDArray[np.uint8], config: AugmentConfig, number: int) -> NDArray[np.uint8]:
@@ -119,8 +133,15 @@ def _seen(images: NDArray[np.uint8], extractor: FeatureExtractor | None) -> Tens
     return pixels if extractor is None else extractor(pixels)
 
 
-def _key(images: ImageSet, division: Division, config: AugmentConfig, source: FeatureSource) -> str:
-    said = (images.fingerprint, division.sha256, source.sha256, config.profile, config.copies, config.seed)
+def _key(images: ImageSet, roles: Sequence[Indices], config: AugmentConfig, source: FeatureSource) -> str:
+    said = (
+        images.fingerprint,
+        *(role.tobytes() for role in roles),
+        source.sha256,
+        config.profile,
+        config.copies,
+        config.seed,
+    )
     return hashlib.sha256(repr(said).encode()).hexdigest()
 
 

@@ -80,9 +80,7 @@ def augment(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Classical augmentation: the kind of images; by default xray (no flips)."
-        ),
+        typer.Option(metavar="NAME", help="Classical augmentation: the kind of images; by default xray (no flips)."),
     ] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Decides the split, the draws, all trainings.")] = None,
     output: Annotated[

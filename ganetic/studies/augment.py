@@ -15,7 +15,7 @@ from ganetic.augmenting.classroom import needed
 from ganetic.augmenting.config import ENOUGH_DRAWS, AugmentConfig
 from ganetic.augmenting.division import Division, divide
 from ganetic.augmenting.gan import MakeImages, train_and_draw
-from ganetic.augmenting.images import classifier_images, source_of
+from ganetic.augmenting.images import classifier_images, drawn_in, source_of
 from ganetic.augmenting.job import AugmentContext, augment_job
 from ganetic.augmenting.scores import PRIMARY, SCORES
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback, progress_of
@@ -223,7 +223,8 @@ def estimate(config: AugmentConfig, runtime: Runtime) -> Estimate:
     workers = runtime.workers or len(os.sched_getaffinity(0))
     jobs = config.draws * len(config.sizes)
     generated = config.draws * sum(needed(config, size) for size in config.sizes) * classes
-    real = grounds.images.count + config.copies * len(grounds.division.pool)
+    drawn = len(drawn_in(grounds.images, grounds.division, config))
+    real = (1 + config.copies) * drawn + len(grounds.division.judging)
     trainings = jobs * classes
     of_jobs = trainings * grounds.gan.steps * step_seconds + generated * image_seconds
     return Estimate(
