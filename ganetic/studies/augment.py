@@ -19,10 +19,11 @@ from ganetic.augmenting.images import classifier_images, drawn_in, source_of
 from ganetic.augmenting.job import AugmentContext, augment_job
 from ganetic.augmenting.scores import PRIMARY, SCORES
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback, progress_of
-from ganetic.data import ImageSet, load_images
+from ganetic.data import ImageSet, load_images, window_of
 from ganetic.errors import UserError
 from ganetic.evolution.resources import Context, Runtime
 from ganetic.files import make_directory, refuse_impossible_directory
+from ganetic.gan.regulariser import RegulariserSpec
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import Cell, read_grid, run_grid
 from ganetic.jobs.lock import run_lock
@@ -186,11 +187,17 @@ def prepare(config: AugmentConfig, download: bool = False) -> Grounds:
     name, formula = resolve_loss(config.loss)
     images = load_images(config.data, download, classes=config.classes, size=gan.data.size)
     scales_of(gan, images.images.shape[1])
-    if gan.regulariser != type(gan.regulariser)():
+    if gan.regulariser != RegulariserSpec():
         gradient_scale(formula)
     division = divide(images, config)
+    if window_of(images.source) != window_of(config.data):
+        # The images themselves decided their window, and those that judge may have no say in it.
+        images = load_images(
+            config.data, download, classes=config.classes, size=gan.data.size, training=lambda _: division.pool
+        )
     source_of(config.classifier)
-    return Grounds(config.model_copy(update={"data": images.source}), gan, name, formula, images, division)
+    config = config.model_copy(update={"data": images.source})
+    return Grounds(config, config.gan(), name, formula, images, division)
 
 
 def sentences_of(grounds: Grounds) -> tuple[str, ...]:

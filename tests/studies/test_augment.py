@@ -21,7 +21,7 @@ from ganetic.report.augmentation import augmentation_page, augmentation_record, 
 from ganetic.report.renderers.markdown import markdown
 from ganetic.report.web.page import write_report
 from ganetic.stats import holm
-from ganetic.studies.augment import augment, estimate
+from ganetic.studies.augment import augment, estimate, prepare
 from ganetic.studies.augmentation import Augmentation, open_augmentation
 from tests.augmenting.planted import config, noise, pixel_features, serial, training_images, write_set
 
@@ -126,6 +126,19 @@ def test_an_estimate_trains_nothing_and_writes_nothing(data: str, tmp_path: Path
     assert 0 < found.hours < 1
     assert any("training side" in sentence for sentence in found.sentences)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set.npz"]
+
+
+def test_images_that_judge_have_no_say_in_the_window(tmp_path: Path) -> None:
+    arrays = dict(np.load(write_set(tmp_path / "set.npz").removeprefix("npz:")))
+    arrays["images"] = arrays["images"].astype(np.uint16) * 16
+    np.savez(tmp_path / "deep.npz", **arrays)
+    data = f"npz:{tmp_path / 'deep.npz'}?window=set"
+    before = prepare(config(data))
+    arrays["images"][before.division.judging] *= 8
+    np.savez(tmp_path / "deep.npz", **arrays)
+    after = prepare(config(data))
+    assert after.images.source == before.images.source
+    assert after.division.sha256 == before.division.sha256
 
 
 @pytest.mark.parametrize(
