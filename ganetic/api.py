@@ -166,7 +166,11 @@ def train(
 
 
 def generate(
-    path: Training | Path | str, count: int = 64, seed: int = 0, truncation: float | None = None
+    path: Training | Path | str,
+    count: int = 64,
+    seed: int = 0,
+    truncation: float | None = None,
+    label: str | None = None,
 ) -> NDArray[np.uint8]:
     """Draw images from a trained generator.
 
@@ -177,19 +181,22 @@ def generate(
             of a larger count.
         truncation: of `stylegan2`, from 0 to 1: the less, the nearer are images to the most common ones, and the less
             they vary; None for images as trained.
+        label: of a training with ``[data] conditional = true``, the name of the class that all images are of; None for
+            all classes, each as often as among the training images.
 
     Returns:
         uint8 ``(count, H, W, C)``, C being 1 or 3.
 
     Raises:
-        UserError: there is no checkpoint, it is damaged or without truncation, or a number is out of range.
+        UserError: there is no checkpoint, it is damaged or without truncation or such a class, or a number is out of
+            range.
     """
     if not 1 <= count <= MOST_IMAGES:
         raise UserError(f"count is {count}; expected 1 to {MOST_IMAGES} images")
     _refuse_negative(seed)
     if truncation is not None and not 0 <= truncation <= 1:
         raise UserError(f"truncation is {truncation}; expected 0 to 1")
-    return generate_images(find_checkpoint(_directory(path)), count, seed, truncation)
+    return generate_images(find_checkpoint(_directory(path)), count, seed, truncation, label)
 
 
 def evaluate(

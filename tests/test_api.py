@@ -12,7 +12,7 @@ import ganetic
 from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.cli import train as commands
 from ganetic.loss.card import read_card
-from ganetic.training.generate import write_images
+from ganetic.training.output import write_images
 from tests.evolution.fakes import SPACE, runtime
 from tests.small_run import SPACE as SMALL
 from tests.small_run import small_run, small_run_directory, small_runtime

@@ -127,7 +127,12 @@ def generate(
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="OUT", help="A .png for a grid, or a new directory for single images."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="A .png for a grid, an .npz for arrays, or a new directory for single images.",
+        ),
     ],
     count: Annotated[int, typer.Option("-n", min=1, max=1_000_000, metavar="N", help="How many images.")] = 64,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="The same seed draws the same images.")] = 0,
@@ -135,14 +140,27 @@ def generate(
         float | None,
         typer.Option(min=0, max=1, metavar="X", help="Of stylegan2: below 1 images vary less and look more common."),
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            "--class", metavar="NAME", help="Of a conditional training: the class; by default all, as often as real."
+        ),
+    ] = None,
 ) -> None:
-    """Draw images from a trained generator."""
+    """Draw images from a trained generator.
+
+    Of a conditional training a grid has rows of one class, a directory a folder for each, and an .npz their labels.
+    """
     from ganetic.data import window_of
-    from ganetic.training.generate import find_checkpoint, generate_images, refuse_output, write_images
+    from ganetic.training.generate import find_checkpoint, generate_labelled
+    from ganetic.training.output import refuse_output, write_images
 
     refuse_output(output)
     found = find_checkpoint(checkpoint)
-    files = write_images(generate_images(found, count, seed, truncation), output)
+    generated = generate_labelled(found, count, seed, truncation, label)
+    files = write_images(generated.images, output, generated.labels, generated.class_names)
+    if said := generated.classes_said:
+        typer.echo(said, err=True)
     window = window_of(found.metadata.config.data.name)
     if isinstance(window, tuple):
         typer.echo(f"0 to 255 stand for {window[0]:.6g} to {window[1]:.6g} in units of the training's files", err=True)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ganetic.data import ImageSet, Indices, load_images
 from ganetic.data.image_set import finished
 from ganetic.errors import UserError
+from ganetic.evaluation.by_class import judge_classes, notes_on_classes
 from ganetic.evaluation.flags import find_flags
-from ganetic.evaluation.measures import Embedded, SampleSets, net_name
+from ganetic.evaluation.measures import ENOUGH, LEAST, Embedded, SampleSets, net_name
 from ganetic.evaluation.memorization import Memorization, judge_memorization
 from ganetic.evaluation.metric import Evidence, measure_all
 from ganetic.evaluation.pairs import with_pictures
@@ -24,10 +25,6 @@ from ganetic.metrics.resampling import SCHEME
 from ganetic.reproducible import random_stream, reproducible
 from ganetic.training.device import device_for_trials
 
-LEAST = 16
-"""The fewest images to measure: a half of them still has images with three neighbours."""
-ENOUGH = 64
-"""The fewest images in each half of the held-out ones: as many as the features. Less is said to be little."""
 INCEPTION_LEAST = 2048
 """Fewer images than InceptionV3 has features make FID depend on their number more than on anything else."""
 
@@ -48,6 +45,7 @@ def evaluate(
     held_out: Indices,
     inception_weights: Path | None = None,
     features: Indices | None = None,
+    asked: Indices | None = None,
 ) -> Evaluation:
     """Judge generated images; the same arrays give the same verdict.
 
@@ -63,12 +61,14 @@ def evaluate(
             training images included, and below 2 memorization is not judged; the notes say so.
         inception_weights: InceptionV3 weights in torch-fidelity's format, for FID and KID.
         features: indices of the images that train the feature net; None: those that trained the generator.
+        asked: the label in the set of the class that each generated image was asked to be of, int64 ``(N,)``; None
+            where none was asked for. Each class is then judged by itself, too.
 
     Raises:
         UserError: the generated images are too few or of another shape, or the weights cannot be read.
     """
     learnt = training if features is None else features
-    return _judge(generated, images, training, held_out, inception_weights, learnt, known=True)
+    return _judge(generated, images, training, held_out, inception_weights, learnt, known=True, asked=asked)
 
 
 @reproducible()
@@ -129,6 +129,7 @@ def _judge(
     inception_weights: Path | None,
     features: Indices,
     known: bool,
+    asked: Indices | None = None,
 ) -> Evaluation:
     generated, images, notes = _in_equal_channels(generated, images)
     _check(generated, images)
@@ -142,20 +143,25 @@ def _judge(
     sides = SampleSets.of(own, generated[chosen], pixels[reference], pixels[floor], device)
     judged = known and len(held_out) > 1
     copies = _memorization(own, generated, images, training, held_out) if judged else None
-    found = measure_all(Evidence(sides, own, images.labels is not None, device, inception, copies))
+    evidence = Evidence(sides, own, images.labels is not None, device, inception, copies)
+    found = measure_all(evidence)
+    by_class = (
+        () if asked is None else judge_classes(evidence, images, (generated, asked), roles.reference, roles.floor)
+    )
     z = copies.z if copies else {}
     diversity = sides.diversity(len(own.weights["classify.bias"]))
     return Evaluation(
         data=own.data,
         generated=len(generated),
         measures=found,
+        classes=by_class,
         data_copying_z=z,
         closest=with_pictures(copies.closest, generated, pixels) if copies else (),
         flags=find_flags(
             {one.name: one for one in found}, diversity, own.diversity, z, copies.copies_p if copies else 1.0
         ),
         intervals=SCHEME,
-        notes=(*images.notes, *notes, *roles.notes, *_notes(images, n, inception, judged)),
+        notes=(*images.notes, *notes, *roles.notes, *_notes(images, n, inception, judged), *notes_on_classes(by_class)),
     )
 
 

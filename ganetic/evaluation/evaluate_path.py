@@ -3,17 +3,17 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ganetic.data import load_images
+from ganetic.data import ImageSet, Indices, load_images
 from ganetic.data.source import with_window_of
 from ganetic.errors import UserError
-from ganetic.evaluation.evaluate import LEAST, compare_folders, drawn, evaluate
+from ganetic.evaluation.evaluate import compare_folders, drawn, evaluate
+from ganetic.evaluation.measures import LEAST
 from ganetic.evaluation.results import Evaluation
 from ganetic.training.checkpoint import CHECKPOINTS
 from ganetic.training.config import DataSpec
 from ganetic.training.data import TrainingData, load_training_data
-from ganetic.training.generate import Checkpoint, find_checkpoint, generate_images
+from ganetic.training.generate import Checkpoint, Generated, find_checkpoint, generate_labelled
 from ganetic.training.metadata import is_training
 
 MOST = 2000
@@ -56,7 +56,7 @@ def evaluate_path(
     made = load_images(f"folder:{generated}")
     images = drawn(made.images, count, seed)
     training_data = load_training_data(DataSpec(name=data, size=images.shape[1]), MOST, download)
-    found = _judged(images, training_data, inception_weights)
+    found = _judged(Generated(images), training_data, inception_weights)
     return found.model_copy(update={"notes": (*made.notes, *found.notes)})
 
 
@@ -74,7 +74,9 @@ def training_data_for(checkpoint: Checkpoint, download: bool = False, data: str 
     metadata = checkpoint.metadata
     spec = metadata.config.data
     if data is not None:
-        spec = spec.model_copy(update={"name": with_window_of(data, spec.name), "per_class": None})
+        spec = spec.model_copy(
+            update={"name": with_window_of(data, spec.name), "per_class": None, "conditional": False}
+        )
     config = metadata.config
     training_data = load_training_data(spec, config.eval_images, download, config.ranks_held_out)
     known = f"{training_data.images.name}:{training_data.images.fingerprint[:12]}"
@@ -93,7 +95,7 @@ def evaluate_checkpoint(
     seed: int = 0,
     inception_weights: Path | None = None,
 ) -> Evaluation:
-    """Draw images from a checkpoint, and judge them.
+    """Draw images from a checkpoint, and judge them; those of each class as well where it is told classes.
 
     Args:
         checkpoint: of a training.
@@ -105,9 +107,19 @@ def evaluate_checkpoint(
     Raises:
         UserError: the checkpoint is damaged, or the weights cannot be read.
     """
-    images = generate_images(checkpoint, count or max(LEAST, min(MOST, len(training_data.held_out))), seed)
+    images = generate_labelled(checkpoint, count or max(LEAST, min(MOST, len(training_data.held_out))), seed)
     return _judged(images, training_data, inception_weights)
 
 
-def _judged(generated: NDArray[np.uint8], real: TrainingData, inception_weights: Path | None) -> Evaluation:
-    return evaluate(generated, real.images, real.training, real.held_out, inception_weights, real.features)
+def _judged(generated: Generated, real: TrainingData, inception_weights: Path | None) -> Evaluation:
+    roles = (real.training, real.held_out, inception_weights, real.features)
+    return evaluate(generated.images, real.images, *roles, asked=_asked(generated, real.images))
+
+
+def _asked(generated: Generated, images: ImageSet) -> Indices | None:
+    """The classes that were asked for by their labels in the set; -1 for those that the set does not have."""
+    if generated.labels is None:
+        return None
+    places = {name: label for label, name in enumerate(images.class_names)}
+    of_the_set = np.array([places.get(name, -1) for name in generated.class_names], dtype=np.int64)
+    return of_the_set[generated.labels]

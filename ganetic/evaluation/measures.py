@@ -16,6 +16,11 @@ from ganetic.metrics.layers import layer_statistics
 from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.metrics.resampling import REPLICATES, half_sample_error, interval
 
+LEAST = 16
+"""The fewest images to measure: a half of them still has images with three neighbours."""
+ENOUGH = 64
+"""The fewest images in each half of the held-out ones: as many as the features. Less is said to be little."""
+
 Statistic = Callable[[Tensor], float]
 """A number of the images, or pairs, at some indices."""
 

@@ -68,6 +68,23 @@ class Copy(Config):
         return hash((self.generated, self.training, self.ratio))
 
 
+class ClassResult(Config):
+    """How good the images of one class are that a generator made when it was asked for that class."""
+
+    name: str
+    """Of the class."""
+    generated: int
+    """Generated images of it."""
+    real: int
+    """Held-out images of it, of which one half is compared with, and the other stands for a perfect generator's."""
+    recognised: float | None = None
+    """Share of the generated images that the feature net takes for this class; None where there are too few."""
+    recognised_floor: float | None = None
+    """The same of real images that are not compared with."""
+    measures: tuple[MetricResult, ...] = ()
+    """Distances among the images of the class; empty where there are too few."""
+
+
 class Evaluation(Config):
     """How good and how varied generated images are, measured against real ones."""
 
@@ -79,6 +96,8 @@ class Evaluation(Config):
     """What was measured, in the order of their rows in tables."""
     data_copying_z: dict[str, float]
     """The C_T test's z in ``features`` and in ``pixels``; copying is below -3 in both. Empty where not judged."""
+    classes: tuple[ClassResult, ...] = Field(default=(), exclude_if=lambda found: found == ())
+    """The same for each class, of a generator that was told classes."""
     closest: tuple[Copy, ...]
     """The generated images most like a copy, the closest first. Empty where that was not judged."""
     flags: tuple[Flag, ...]

@@ -22,6 +22,8 @@ DEEP_SIZES = (28, 32, 40, 48, 56, 64, 80, 96, 112, 128)
 
 MAX_CHANNELS = 512
 """Channels of deep nets double with every halving of the side up to this many, as many as the paper's."""
+WEIGHT_DEVIATION = 0.02
+"""Deviation of the weights as they are drawn."""
 
 
 class Generator(nn.Module):
@@ -99,10 +101,18 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, C, H, W)`` in [−1, 1] to logits ``(N,)``."""
+        return self.judged(self.embedded(images))
+
+    def embedded(self, images: Tensor) -> Tensor:
+        """Map images ``(N, C, H, W)`` in [−1, 1] to the features ``(N, F)`` that the last layer sees."""
         x = F.leaky_relu(self.features(images), 0.2, inplace=True)
         for down, norm in zip(self.downs, self.norms, strict=True):
             x = F.leaky_relu(norm(down(x)), 0.2, inplace=True)
-        logits: Tensor = self.logit(x.permute(0, 2, 3, 1).flatten(1))
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+    def judged(self, features: Tensor) -> Tensor:
+        """Map these features to logits ``(N,)``."""
+        logits: Tensor = self.logit(features)
         return logits.squeeze(1)
 
     def drawn(self) -> Iterator[nn.Module]:
@@ -128,7 +138,7 @@ def initialise(net: nn.Module, stream: torch.Generator) -> None:
     for module in net.drawn() if isinstance(net, Generator | Discriminator) else net.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear | nn.BatchNorm2d):
             centre = 1.0 if isinstance(module, nn.BatchNorm2d) else 0.0
-            module.weight.copy_(centre + 0.02 * torch.randn(module.weight.shape, generator=stream))
+            module.weight.copy_(centre + WEIGHT_DEVIATION * torch.randn(module.weight.shape, generator=stream))
             if module.bias is not None:
                 module.bias.zero_()
 

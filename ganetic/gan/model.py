@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations
 
 from ganetic.config import Config
 from ganetic.errors import UserError
+from ganetic.gan.conditional import draw_embeddings
 from ganetic.gan.step import Images
 from ganetic.registry import Registry
 from ganetic.reproducible import random_stream
@@ -114,7 +115,32 @@ class ModelSpec(Config):
 MODELS: Registry[ModelSpec] = Registry(ModelSpec, "model", "ganetic.gan.models", "ganetic.models")
 
 
-def build(spec: ModelSpec, size: int, channels: int, seed: int) -> Nets:
+@runtime_checkable
+class ConditionalModel(Protocol):
+    """A `ModelSpec` whose nets can be told the class of each image."""
+
+    def conditional_nets(self, size: int, channels: int, classes: int) -> Nets:
+        """Make both nets as `ModelSpec.nets` does; each takes labels, int64 ``(N,)``, behind its other argument.
+
+        Vectors of classes are `ganetic.gan.conditional.ClassEmbedding`; `build` draws them.
+        """
+
+
+def refuse_unconditional(spec: ModelSpec) -> None:
+    """Refuse a model that cannot be told classes.
+
+    Raises:
+        UserError: it is one; the message names those that can.
+    """
+    if not isinstance(spec, ConditionalModel):
+        able = " and ".join(name for name, model in MODELS.items() if issubclass(model, ConditionalModel))
+        raise UserError(
+            f"data.conditional is true; {spec.name} cannot be told classes, {able} can; choose one of them, or leave "
+            "conditional out"
+        )
+
+
+def build(spec: ModelSpec, size: int, channels: int, seed: int, classes: int = 0) -> Nets:
     """Build a model's nets on the CPU, initialised from the streams "generator" and "discriminator" of a seed.
 
     torch's global random state is neither read nor moved.
@@ -124,19 +150,22 @@ def build(spec: ModelSpec, size: int, channels: int, seed: int) -> Nets:
         size: side of the images in pixels.
         channels: of the images, 1 or 3.
         seed: of the initialisation.
+        classes: number of classes that the nets are told, as `ConditionalModel` describes; 0 for none.
 
     Raises:
-        UserError: the model does not take such images, or has no scale at which attention is wanted.
+        UserError: the model does not take such images, has no scale at which attention is wanted, or cannot be told
+            classes.
     """
     scales(spec, size)
     if channels not in (1, 3):
         raise UserError(f"images with {channels} channels; {spec.name} takes 1 (grey) or 3 (colour); convert them")
     with torch.random.fork_rng(devices=[]):  # torch's layers draw an initialisation when they are made
         _seed_layers(random_stream(seed, "layers"))
-        nets = spec.nets(size, channels)
+        nets = _conditional_nets(spec, size, channels, classes) if classes else spec.nets(size, channels)
         for name, net in nets._asdict().items():
             stream = random_stream(seed, name)
             spec.initialise(net, stream)
+            draw_embeddings(net, stream)
             if spec.spectral_norm and name in spec.normalised:
                 _normalise(net, stream)
     return nets
@@ -182,11 +211,17 @@ def _problem(kind: str | PydanticCustomError, value: object) -> ValidationError:
     return ValidationError.from_exception_data("ModelSpec", [details])
 
 
+def _conditional_nets(spec: ModelSpec, size: int, channels: int, classes: int) -> Nets:
+    refuse_unconditional(spec)
+    assert isinstance(spec, ConditionalModel)
+    return spec.conditional_nets(size, channels, classes)
+
+
 def _normalise(net: nn.Module, stream: torch.Generator) -> None:
     """Put spectral norm (Miyato et al., https://arxiv.org/abs/1802.05957) on every layer; call it in a forked state."""
     _seed_layers(stream)  # torch draws the power iteration's first vectors from its global state
     for module in list(net.modules()):
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
             parametrizations.spectral_norm(module)
 
 

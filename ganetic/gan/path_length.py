@@ -41,6 +41,14 @@ class StyledGenerator(Protocol):
         """
 
 
+@runtime_checkable
+class BatchGenerator(Protocol):
+    """A generator of one batch, of whose images it knows more than latent vectors, such as their classes."""
+
+    def of(self, members: Tensor) -> nn.Module:
+        """Return the generator of some images of the batch, at the places ``(n,)``."""
+
+
 def _whole(tensor: Tensor) -> Tensor:
     return tensor
 
@@ -89,7 +97,8 @@ class PathLength:
         self._calls += 1
         if self._calls % self._every:
             return None
-        lengths = self._lengths(generator, latents[self._own.to(latents.device)])
+        own = generator.of(self._own) if isinstance(generator, BatchGenerator) else generator
+        lengths = self._lengths(own, latents[self._own.to(latents.device)])
         self._follow(self._mean_over(self._share * lengths.detach().sum()))
         return self._weight * self._share * (lengths - self._mean).square().sum()
 

@@ -26,6 +26,8 @@ class GeneratorConfig(Config):
     """Side of the images in pixels."""
     channels: Annotated[int, Field(ge=1, le=3)]
     """1 for grey images, 3 for colour."""
+    classes: dict[str, int] = Field(default_factory=dict, exclude_if=lambda classes: not classes)
+    """Training images of each class that the generator is told, in the order of their labels; empty where none is."""
     loss: str
     """The name of the loss that it was trained with; ``loss.json`` says which that is."""
     data: str

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ganetic.config import load_json
 from ganetic.errors import UserError
+from ganetic.gan.classes import labels_for
 from ganetic.gan.models import build
 from ganetic.publishing.generator_config import CONFIG, PUBLISHED, WEIGHTS, GeneratorConfig
 from ganetic.reproducible import random_stream, reproducible
@@ -17,15 +18,16 @@ _REMEDY = "publish it again, or download it again"
 
 
 class PublishedGenerator(nn.Module):
-    """A trained generator: latents to images.
+    """A trained generator: latents to images, and where it was told classes, latents and labels to images.
 
-    An image depends on its own latent vector alone, not on the others of a batch.
+    An image depends on its own latent vector and class alone, not on the others of a batch.
 
     Attributes:
         latent: length of a latent vector.
         size: side of the images in pixels.
         channels: 1 for grey images, 3 for colour.
         scales: sides of the images that the net makes, the finest last; one for a single-scale model.
+        classes: names of the classes that it is told, in the order of their labels; empty where it is told none.
     """
 
     def __init__(self, net: nn.Module, config: GeneratorConfig) -> None:
@@ -33,16 +35,44 @@ class PublishedGenerator(nn.Module):
         self.net = net
         self.latent, self.size, self.channels = config.model.latent, config.size, config.channels
         self.scales = config.model.sides(config.size)
+        self.classes, self._counts = tuple(config.classes), dict(config.classes)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Map float32 ``(N, latent)`` to images ``(N, C, H, W)`` in [−1, 1], those of the finest scale."""
-        made = self.net(latents)
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map float32 ``(N, latent)`` to images ``(N, C, H, W)`` in [−1, 1], those of the finest scale.
+
+        Args:
+            latents: as `latents` draws them.
+            labels: int64 ``(N,)``, as `labels` draws them; of a generator that is told no classes None.
+
+        Raises:
+            UserError: labels are missing, or there are some where none are wanted.
+        """
+        if (labels is None) == bool(self.classes):
+            wanted = f"labels 0 to {len(self.classes) - 1}" if self.classes else "no labels"
+            raise UserError(f"labels are {'missing' if labels is None else 'given'}; this generator takes {wanted}")
+        made = self.net(latents) if labels is None else self.net(latents, labels)
         images: Tensor = made[-1] if isinstance(made, tuple) else made
         return images
 
     def latents(self, count: int, seed: int = 0) -> Tensor:
         """Draw the latents of which ``ganetic generate`` makes the images of a seed, float32 ``(count, latent)``."""
         return torch.randn(count, self.latent, generator=random_stream(seed, "generate"))
+
+    def labels(self, count: int, seed: int = 0, label: str | None = None) -> Tensor | None:
+        """Draw the labels of which ``ganetic generate`` makes the images of a seed, int64 ``(count,)``.
+
+        Args:
+            count: how many.
+            seed: of the classes where none is named.
+            label: the name of the class that all are of; None for all classes, as often as they were trained on.
+
+        Returns:
+            None where the generator is told no classes.
+
+        Raises:
+            UserError: there is no such class.
+        """
+        return labels_for(self._counts, count, random_stream(seed, "generated labels"), label)
 
 
 @reproducible()
@@ -63,7 +93,7 @@ def load_generator(directory: Path | str) -> PublishedGenerator:
     """
     directory = Path(directory)
     config = read_config(directory)
-    net = build(config.model, config.size, config.channels, seed=0).generator
+    net = build(config.model, config.size, config.channels, seed=0, classes=len(config.classes)).generator
     try:
         net.load_state_dict(_weights(directory / WEIGHTS))
     except RuntimeError as error:

@@ -6,7 +6,7 @@ Its sections are those of Mitchell et al., Model Cards for Model Reporting, http
 from ganetic.data import window_of
 from ganetic.gan.ada import LEAST_HELD_OUT
 from ganetic.publishing.front_matter import front_matter
-from ganetic.publishing.onnx_export import INPUT, ONNX, OUTPUT
+from ganetic.publishing.onnx_export import INPUT, LABELS, ONNX, OUTPUT
 from ganetic.publishing.publication import SEED, Publication
 from ganetic.report.evaluation import evaluation_page
 from ganetic.report.renderers.markdown import escaped, markdown
@@ -24,8 +24,8 @@ import ganetic
 
 generator = ganetic.load_generator("{folder}")  # a torch.nn.Module
 latents = generator.latents(64, seed=0)  # or torch.randn(64, {latent})
-with torch.no_grad():
-    images = generator(latents)  # float32 (64, {channels}, {size}, {size}), in [-1, 1]
+{labels}with torch.no_grad():
+    images = generator({given})  # float32 (64, {channels}, {size}, {size}), in [-1, 1]
 pixels = (images.permute(0, 2, 3, 1) * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
 ```
 
@@ -40,7 +40,7 @@ _ONNX = """\
 | | name | type | shape |
 | --- | --- | --- | --- |
 | input | `{input}` | float32, drawn from N(0, 1) | (batch, {latent}) |
-| output | `{output}` | float32 in [-1, 1] | (batch, {channels}, {size}, {size}) |
+{label_row}| output | `{output}` | float32 in [-1, 1] | (batch, {channels}, {size}, {size}) |
 
 ```python
 import numpy as np
@@ -48,8 +48,12 @@ import onnxruntime
 
 session = onnxruntime.InferenceSession("{file}", providers=["CPUExecutionProvider"])
 latents = np.random.default_rng(0).standard_normal((16, {latent}), dtype=np.float32)
-(images,) = session.run(["{output}"], {{"{input}": latents}})
+(images,) = session.run(["{output}"], {{"{input}": latents{label_input}}})
 ```"""
+
+_LABELS = "labels = generator.labels(64, seed=0)  # all classes; of one class: generator.labels(64, label={name!r})\n"
+_LABEL_ROW = "| input | `{input}` | int64, 0 to {last}: {names} | (batch,) |\n"
+_LABEL_INPUT = ', "{input}": np.zeros(16, np.int64)'
 
 _ELSEWHERE = (
     "The images are in no file of this folder. Put them into it under the name above, or name them with `--data`."
@@ -104,21 +108,32 @@ def _warning(publication: Publication) -> list[str]:
 def _summary(publication: Publication) -> str:
     config, metadata = publication.config, publication.checkpoint.metadata
     kind = "grey" if metadata.channels == 1 else "colour"
+    told = " It is told which class to draw." if metadata.classes else ""
     return (
         f"A generator of {kind} images of {metadata.size}×{metadata.size} pixels, like those of "
         f"{escaped(publication.images.name)}. It is the {escaped(config.model.name)} of "
-        f"[ganetic](https://pypi.org/project/ganetic), trained with the loss {escaped(publication.card.name)}."
+        f"[ganetic](https://pypi.org/project/ganetic), trained with the loss {escaped(publication.card.name)}.{told}"
     )
 
 
 def _use(publication: Publication, folder: str) -> list[str]:
     metadata = publication.checkpoint.metadata
     image = {"latent": publication.config.model.latent, "size": metadata.size, "channels": metadata.channels}
-    parts = [_LOADED.format(folder=folder, **image)]
+    names = tuple(metadata.classes)
+    told = {"labels": _LABELS.format(name=names[0]), "given": "latents, labels"}
+    parts = [_LOADED.format(folder=folder, **image, **(told if names else {"labels": "", "given": "latents"}))]
     if publication.onnx_apart is not None:
         named = {"file": ONNX, "input": INPUT, "output": OUTPUT, "apart": publication.onnx_apart}
-        parts.append(_ONNX.format(**named, **image))
+        parts.append(_ONNX.format(**named, **image, **_labels_of(names)))
     return parts
+
+
+def _labels_of(names: tuple[str, ...]) -> dict[str, str]:
+    """What the ONNX file's part says of labels; nothing where there are no classes."""
+    if not names:
+        return {"label_row": "", "label_input": ""}
+    row = _LABEL_ROW.format(input=LABELS, last=len(names) - 1, names=", ".join(map(escaped, names)))
+    return {"label_row": row, "label_input": _LABEL_INPUT.format(input=LABELS)}
 
 
 def _data(publication: Publication) -> list[str]:

@@ -12,7 +12,7 @@ from ganetic.errors import UserError, needs_extra
 from ganetic.publishing.load import PublishedGenerator
 
 ONNX = "model.onnx"
-INPUT, OUTPUT = "latents", "images"
+INPUT, LABELS, OUTPUT = "latents", "labels", "images"
 MOST_APART = 1e-3
 """Numbers of an image, in [−1, 1], that lie further apart are a fault: an eighth of a grey level. Rounding alone comes
 to 6e-5 in nets with pixel norm, which differ as much from their own in float64."""
@@ -36,7 +36,8 @@ def refuse_without_onnx() -> None:
 def export_onnx(generator: PublishedGenerator, path: Path) -> float:
     """Write a generator as one ONNX file, with its weights inside, and compare it with torch.
 
-    The input ``latents`` is float32 ``(batch, latent)``, the output ``images`` float32 ``(batch, C, H, W)``.
+    The input ``latents`` is float32 ``(batch, latent)``, the output ``images`` float32 ``(batch, C, H, W)``. Behind the
+    latents a generator that is told classes has the input ``labels``, int64 ``(batch,)``.
 
     Args:
         generator: is changed: spectral norm becomes part of its weights, as it is in evaluation mode.
@@ -49,7 +50,7 @@ def export_onnx(generator: PublishedGenerator, path: Path) -> float:
         UserError: a package is missing, ONNX cannot say what the net does, or onnxruntime gives other images.
     """
     refuse_without_onnx()
-    expected = [generator(generator.latents(count)) for count in CHECKED]
+    expected = [generator(*_inputs(generator, count).values()) for count in CHECKED]
     _bake(generator)
     _export(generator, path)
     apart = max(map(_apart, expected, _by_onnxruntime(generator, path)))
@@ -61,17 +62,24 @@ def export_onnx(generator: PublishedGenerator, path: Path) -> float:
     return apart
 
 
+def _inputs(generator: PublishedGenerator, count: int) -> dict[str, Tensor]:
+    """What so many images of seed 0 are made of, by name."""
+    labels = generator.labels(count)
+    return {INPUT: generator.latents(count), **({} if labels is None else {LABELS: labels})}
+
+
 def _export(generator: PublishedGenerator, path: Path) -> None:
+    inputs, batch = _inputs(generator, _EXPORTED), torch.export.Dim("batch")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch's exporter, about itself
             torch.onnx.export(
                 generator,
-                (generator.latents(_EXPORTED),),
+                tuple(inputs.values()),
                 path,
-                input_names=[INPUT],
+                input_names=[*inputs],
                 output_names=[OUTPUT],
-                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+                dynamic_shapes={name: {0: batch} for name in inputs},
                 dynamo=True,
                 external_data=False,
                 verbose=False,
@@ -96,8 +104,8 @@ def _by_onnxruntime(generator: PublishedGenerator, path: Path) -> list[Tensor]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    given = (generator.latents(count).numpy() for count in CHECKED)
-    return [torch.from_numpy(session.run([OUTPUT], {INPUT: latents})[0]) for latents in given]
+    given = ({name: part.numpy() for name, part in _inputs(generator, count).items()} for count in CHECKED)
+    return [torch.from_numpy(session.run([OUTPUT], inputs)[0]) for inputs in given]
 
 
 def _apart(expected: Tensor, found: Tensor) -> float:

@@ -24,10 +24,10 @@ from ganetic.publishing.model_card import LOSS, SAMPLES, TRAINING, model_card
 from ganetic.publishing.onnx_export import ONNX, export_onnx, refuse_without_onnx
 from ganetic.publishing.publication import SEED, Publication
 from ganetic.training.checkpoint import read_part, read_train_state
-from ganetic.training.generate import Checkpoint, find_checkpoint, generate_images
+from ganetic.training.generate import Checkpoint, find_checkpoint, generate_labelled
 from ganetic.training.outcome import Training
+from ganetic.training.samples import COLUMNS, by_class, grid, write_png
 from ganetic.training.samples import SAMPLES as SHOWN
-from ganetic.training.samples import grid, write_png
 
 CARD = "README.md"
 
@@ -110,7 +110,7 @@ def _write(publication: Publication, directory: Path, onnx: bool) -> None:
         aside.mkdir(parents=True)
         write_generator(aside, read_part(publication.checkpoint.directory, "average"), _config(publication.checkpoint))
         apart = export_onnx(load_generator(aside), aside / ONNX) if onnx else None
-        write_png(aside / SAMPLES, grid(torch.tensor(generate_images(publication.checkpoint, SHOWN, SEED))))
+        write_png(aside / SAMPLES, _samples(publication.checkpoint))
         texts = {
             LOSS: card_text(publication.card),
             TRAINING: config_text(publication.config),
@@ -123,6 +123,13 @@ def _write(publication: Publication, directory: Path, onnx: bool) -> None:
         raise not_written(directory, error) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _samples(checkpoint: Checkpoint) -> Tensor:
+    """A grid of generated images; of a generator that is told classes each row has one class."""
+    generated = generate_labelled(checkpoint, SHOWN, SEED)
+    images = torch.tensor(generated.images)
+    return grid(images if generated.labels is None else by_class(images, generated.labels, COLUMNS))
 
 
 def write_generator(folder: Path, weights: Mapping[str, Tensor], config: GeneratorConfig) -> None:
@@ -145,6 +152,7 @@ def _config(checkpoint: Checkpoint) -> GeneratorConfig:
         model=metadata.config.model,
         size=metadata.size,
         channels=metadata.channels,
+        classes=metadata.classes,
         loss=metadata.name,
         data=metadata.data,
         step=checkpoint.step,

@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from ganetic.data import Indices
 from ganetic.gan.ada import INTERVAL, LEAST_HELD_OUT, SIGN_TARGET, Rule, Signal, Standing, auc
+from ganetic.gan.conditional import given
 from ganetic.gan.diffaugment import Augmentation, random_numbers
 from ganetic.gan.profiles import LEAST_ADAPTATION, STRENGTH, AugmentationSpec, Profile
 from ganetic.gan.step import Images
 from ganetic.loss.formula import Formula
 from ganetic.loss.screen import Orientation, screen
 from ganetic.loss.sign import sign_tells
+from ganetic.training.labels import RealLabels
 from ganetic.training.parallel import DistributedContext, gathered
 
 _logger = logging.getLogger(__name__)
@@ -30,10 +33,12 @@ class RealImages:
     Attributes:
         training: those that train it.
         held_out: those that do not; None where they are too few.
+        labels: the classes of both, which conditional nets are told; None where they take none.
     """
 
     training: Tensor
     held_out: Tensor | None
+    labels: RealLabels | None = None
 
 
 class Adaptation:
@@ -91,20 +96,27 @@ class Adaptation:
         """The AUC, where there are held-out images, and ``r_t``."""
         trains = discriminator.training
         discriminator.eval()
-        training = self._outputs(discriminator, self._images.training)
-        held_out = None if self._images.held_out is None else self._outputs(discriminator, self._images.held_out)
+        images, labels = self._images, self._images.labels
+        known, unseen = (None, None) if labels is None else (labels.training, labels.held_out)
+        training = self._outputs(discriminator, images.training, known)
+        held_out = None if images.held_out is None else self._outputs(discriminator, images.held_out, unseen)
         discriminator.train(trains)
         return None if held_out is None else auc(training, held_out), float(training.sign().mean())
 
-    def _outputs(self, discriminator: nn.Module, images: Tensor) -> Tensor:
+    def _outputs(self, discriminator: nn.Module, images: Tensor, labels: Indices | None) -> Tensor:
         """D's outputs ``(B,)`` for some of the images, turned so that those for real ones are to be high."""
-        chosen = images[_some(len(images), self._batch, self._stream).to(images.device)]
-        seen = self._prepare(chosen, self._stream)
+        chosen = _some(len(images), self._batch, self._stream)
+        seen = self._prepare(images[chosen.to(images.device)], self._stream)
         numbers = self._distributed.of(random_numbers(self._batch, self._stream))
         if self.standing.p > 0:
             seen = Augmentation.of(self._profile, numbers, self.standing.p)(seen)
-        outputs: Tensor = discriminator(seen)
+        device = (seen[0] if isinstance(seen, tuple) else seen).device
+        outputs: Tensor = given(discriminator, self._told(labels, chosen, device))(seen)
         return self._sign * gathered(outputs.float(), self._distributed).cpu()
+
+    def _told(self, labels: Indices | None, chosen: Tensor, device: torch.device) -> Tensor | None:
+        """The labels of this process's part of the images that were chosen."""
+        return None if labels is None else self._distributed.of(torch.from_numpy(labels)[chosen]).to(device)
 
 
 def _some(count: int, wanted: int, stream: torch.Generator) -> Tensor:

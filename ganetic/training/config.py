@@ -9,7 +9,7 @@ from pydantic import Field, SerializeAsAny, model_validator
 from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
 from ganetic.gan.ada import INTERVAL
-from ganetic.gan.models import ModelSpec, scales
+from ganetic.gan.models import ModelSpec, refuse_unconditional, scales
 from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
 from ganetic.shipped import shipped_presets
@@ -38,6 +38,8 @@ class DataSpec(Config):
     per_class: Annotated[Positive | None, Field(exclude_if=lambda count: count is None)] = None
     """Images of each class that train the GAN, to see what few images do; none: all. They are whole patients, the same
     for every seed. What is held out stays as it is, and what measures images learns from all others."""
+    conditional: Annotated[bool, Field(exclude_if=lambda on: not on)] = False
+    """Tell both nets the class of every image, so that images of one class can be asked for; dcgan and stylegan2."""
     augmentation: tuple[str, ...] = ()
     """Changes to real images alone; in no order. The generator learns to draw them, too."""
 
@@ -116,6 +118,15 @@ class TrainConfig(Config):
     def ranks_held_out(self) -> bool:
         """Whether D's outputs on held-out images steer the training, which a small set needs more of then."""
         return self.augmentation.resolved_kind == "ada"
+
+    @model_validator(mode="after")
+    def _classes_are_heard(self) -> Self:
+        if self.data.conditional:
+            try:
+                refuse_unconditional(self.model)
+            except UserError as error:
+                raise ValueError(str(error)) from None
+        return self
 
     @model_validator(mode="after")
     def _p_moves_in_small_steps(self) -> Self:

@@ -1,6 +1,6 @@
 """The images of a training: those that train the GAN, and those that judge it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from ganetic.data import Annotations, ImageSet, Indices, hold_out, load_images, some_of_each_class
 from ganetic.errors import UserError
 from ganetic.gan.ada import LEAST_HELD_OUT
+from ganetic.gan.classes import UNCONDITIONAL, ClassCounts
 from ganetic.metrics.reference import Extractor, ReferenceStatistics, reference_statistics
 from ganetic.reproducible import reproducible
 from ganetic.training.config import DataSpec, TrainConfig, scales_of
+from ganetic.training.labels import RealLabels
 
 HELD_OUT = 0.2
 """Share of the images that train no GAN, where the set brings no split."""
@@ -34,12 +36,22 @@ class TrainingData:
         held_out: indices of the images that it is compared with.
         features: indices of the images that train the feature net, all that are not held out: trainings on some images
             of a set, and on all, are measured alike.
+        classes: training images of each class that the nets are told, by name; empty where they are told none.
     """
 
     images: ImageSet
     training: Indices
     held_out: Indices
     features: Indices
+    classes: ClassCounts = field(default_factory=lambda: UNCONDITIONAL)
+
+    @property
+    def labels(self) -> RealLabels | None:
+        """The classes that the nets are told; None where they are told none."""
+        if not self.classes:
+            return None
+        assert self.images.labels is not None
+        return RealLabels(self.images.labels[self.training], self.images.labels[self.held_out])
 
     @property
     def training_images(self) -> NDArray[np.uint8]:
@@ -81,7 +93,7 @@ def load_training_data(spec: DataSpec, measured: int, download: bool = False, ra
             `held_out_share`.
 
     Raises:
-        UserError: there is no such set, or it has no such classes.
+        UserError: there is no such set, it has no such classes, or nothing to tell the nets.
     """
 
     def divided(known: Annotations) -> tuple[Indices, Indices]:
@@ -101,7 +113,31 @@ def load_training_data(spec: DataSpec, measured: int, download: bool = False, ra
             f"{LEAST_A_SIDE} of each"
         )
     learning = training if spec.per_class is None else some_of_each_class(images, training, spec.per_class)
-    return TrainingData(images, learning, held_out, training)
+    return TrainingData(
+        images, learning, held_out, training, _told(images, learning) if spec.conditional else UNCONDITIONAL
+    )
+
+
+def _told(images: ImageSet, training: Indices) -> ClassCounts:
+    """How many images of each class train the GAN, which is told them.
+
+    Raises:
+        UserError: there are no two classes, or no image of one may train.
+    """
+    if images.labels is None:
+        raise UserError(
+            f"{images.name}: has no classes, or a single one; data.conditional needs two or more; bring labels, name "
+            "more classes, or leave conditional out"
+        )
+    counts = np.bincount(images.labels[training], minlength=len(images.class_names))
+    classes = dict(zip(images.class_names, counts.tolist(), strict=True))
+    for name, count in classes.items():
+        if not count:
+            raise UserError(
+                f'{images.name}: no image of class "{name}" trains the GAN; data.conditional needs some of each; leave '
+                "the class out, or bring more"
+            )
+    return classes
 
 
 def held_out_share(count: int) -> float:

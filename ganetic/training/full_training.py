@@ -133,7 +133,9 @@ def _training_logger(
 ) -> TrainingLogger:
     if setup.trainer.distributed.rank > 0:
         return NullLogger()
-    return TrainingLogger(run, setup.config, setup.trainer, setup.training_data.training_images, new, progress)
+    data = setup.training_data
+    labels = None if data.labels is None else data.labels.training
+    return TrainingLogger(run, setup.config, setup.trainer, data.training_images, new, progress, labels)
 
 
 def _restored(run: Path, trainer: Trainer) -> TrainState | None:

@@ -1,6 +1,5 @@
 """Draw images from a trained generator."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from ganetic.data import Indices
 from ganetic.errors import UserError, typed
-from ganetic.files import refuse_impossible_directory
+from ganetic.gan.classes import labels_for
 from ganetic.gan.models import Truncatable, build
 from ganetic.reproducible import random_stream, reproducible
 from ganetic.training.checkpoint import CHECKPOINTS, checkpoints_in, directory_of, read_part, read_train_state
 from ganetic.training.device import device_for_trials
 from ganetic.training.metadata import RunMetadata, is_training, read_metadata
-from ganetic.training.samples import grid, write_png
 from ganetic.training.trainer import NonFiniteError, generate
 
 
@@ -33,6 +32,30 @@ class Checkpoint:
     directory: Path
     metadata: RunMetadata
     step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """Generated images.
+
+    Attributes:
+        images: uint8 ``(N, H, W, C)``.
+        labels: the class of each, int64 ``(N,)``; None of a generator that is told no classes.
+        class_names: of the labels.
+    """
+
+    images: NDArray[np.uint8]
+    labels: Indices | None = None
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def classes_said(self) -> str:
+        """How many images there are of each class, in the order of a grid's rows; empty where there are none."""
+        if self.labels is None:
+            return ""
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        found = zip(self.class_names, counts, strict=True)
+        return "classes: " + ", ".join(f"{name} ({count} images)" for name, count in found if count)
 
 
 def find_checkpoint(path: Path) -> Checkpoint:
@@ -56,12 +79,15 @@ def find_checkpoint(path: Path) -> Checkpoint:
 def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
     """Load the averaged generator: latents ``(N, latent)`` to images in [−1, 1] or, in msg-*, to a pyramid of them.
 
+    One that was told classes takes labels, int64 ``(N,)``, as well.
+
     Raises:
         UserError: the checkpoint is damaged.
     """
-    config = checkpoint.metadata.config
+    metadata, config = checkpoint.metadata, checkpoint.metadata.config
     weights = read_part(checkpoint.directory, "average")
-    generator = build(config.model, checkpoint.metadata.size, checkpoint.metadata.channels, config.seed).generator
+    image, classes = (metadata.size, metadata.channels), len(metadata.classes)
+    generator = build(config.model, *image, config.seed, classes).generator
     try:
         generator.load_state_dict(weights)
     except RuntimeError as error:
@@ -70,30 +96,43 @@ def load_generator(checkpoint: Checkpoint, device: str = "cpu") -> nn.Module:
     return generator.requires_grad_(False).eval().to(device)
 
 
-@reproducible()
 def generate_images(
-    checkpoint: Checkpoint, count: int, seed: int = 0, truncation: float | None = None
+    checkpoint: Checkpoint, count: int, seed: int = 0, truncation: float | None = None, label: str | None = None
 ) -> NDArray[np.uint8]:
-    """Draw uint8 images ``(count, H, W, C)``; the same checkpoint and seed give the same images on one kind of device.
+    """Draw uint8 images ``(count, H, W, C)``, see `generate_labelled`."""
+    return generate_labelled(checkpoint, count, seed, truncation, label).images
+
+
+@reproducible()
+def generate_labelled(
+    checkpoint: Checkpoint, count: int, seed: int = 0, truncation: float | None = None, label: str | None = None
+) -> Generated:
+    """Draw images; the same checkpoint and seed give the same ones on one kind of device.
 
     Args:
         checkpoint: of the generator.
         count: how many.
-        seed: of the latents.
+        seed: of the latents, and of the classes where none is named.
         truncation: how much variety there is, from 0 to 1, see `Truncatable`; None for all that was trained.
+        label: the name of the class that all images are of; None for all classes in the proportion of the images that
+            trained the generator.
 
     Raises:
-        UserError: the checkpoint is damaged, gives something that is no image, or is of a model without truncation.
+        UserError: the checkpoint is damaged, gives something that is no image, or is of a model without truncation or
+            without such a class.
     """
+    classes = checkpoint.metadata.classes
+    labels = labels_for(classes, count, random_stream(seed, "generated labels"), label)
     device = device_for_trials()
     generator = load_generator(checkpoint, device)
     if truncation is not None:
         _truncate(generator, truncation, checkpoint.metadata.config.model.name)
     latents = torch.randn(count, checkpoint.metadata.config.model.latent, generator=random_stream(seed, "generate"))
     try:
-        return generate(generator, latents, device)[-1].numpy()
+        images = generate(generator, latents, device, labels=labels)[-1].numpy()
     except NonFiniteError as error:
         raise UserError(f"{checkpoint.directory}: {error}; choose another checkpoint") from None
+    return Generated(images, None if labels is None else labels.numpy(), tuple(classes))
 
 
 def _truncate(generator: nn.Module, truncation: float, model: str) -> None:
@@ -102,54 +141,3 @@ def _truncate(generator: nn.Module, truncation: float, model: str) -> None:
             f"truncation is {truncation:g}; {model} has no styles to truncate; leave it out, or train stylegan2"
         )
     generator.truncate(truncation)
-
-
-def refuse_output(output: Path) -> None:
-    """Refuse a place for images before any are drawn: images of two kinds in one directory cannot be told apart.
-
-    Raises:
-        UserError: it is neither a .png, which is replaced, nor a new or empty directory; or it cannot be made.
-    """
-    if not _is_grid(output):
-        if output.suffix:
-            raise UserError(f'{output}: ends in "{output.suffix}"; expected a .png for a grid, or a directory')
-        if output.exists() and not output.is_dir():
-            raise UserError(f"{output}: is a file; name a .png for a grid, or a new directory")
-        if output.is_dir() and any(not path.name.startswith(".") for path in output.iterdir()):
-            raise UserError(f"{output}: holds files already, with which images would mix; name a new directory")
-    refuse_impossible_directory(output)
-
-
-@reproducible()
-def write_images(images: NDArray[np.uint8], output: Path) -> list[Path]:
-    """Write images as one grid where the output ends in .png, else each as a file in a new or empty directory.
-
-    Whatever goes wrong, no part of the images stays.
-
-    Raises:
-        UserError: the output is of another kind, holds files already, or cannot be written.
-    """
-    refuse_output(output)
-    pixels = torch.tensor(images)
-    if _is_grid(output):
-        columns = max(1, round(len(images) ** 0.5))
-        write_png(output, grid(pixels, columns))
-        return [output]
-    digits = max(5, len(str(len(images) - 1)))
-    files = [output / f"{number:0{digits}d}.png" for number in range(len(images))]
-    new = not output.exists()
-    try:
-        for file, image in zip(files, pixels, strict=True):
-            write_png(file, image.permute(2, 0, 1))
-    except BaseException:
-        with suppress(OSError):
-            for file in files:
-                file.unlink(missing_ok=True)
-            if new:
-                output.rmdir()
-        raise
-    return files
-
-
-def _is_grid(output: Path) -> bool:
-    return output.suffix.lower() == ".png"

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ganetic.callbacks import ProgressCallback, TrainingProgress
+from ganetic.data import Indices
 from ganetic.gan.step import StepLosses
 from ganetic.reproducible import random_stream
 from ganetic.training.checkpoint import TrainState, prune, write_checkpoint
 from ganetic.training.config import TrainConfig
 from ganetic.training.record import MetricsLog, seconds_of
-from ganetic.training.samples import SAMPLES, beside, scales_grid, write_png
+from ganetic.training.samples import SAMPLES, beside, real_by_rows, row_labels, scales_grid, write_png
 from ganetic.training.tensorboard import Board
 from ganetic.training.trainer import Trainer
 
@@ -32,6 +34,7 @@ class TrainingLogger:
         real: uint8 images ``(N, H, W, C)`` to draw beside the generated ones.
         new: whether the training begins here, and not at a checkpoint.
         callback: is told where the training stands.
+        labels: of the real images, which the nets are told; None where they are told none.
 
     Raises:
         UserError: the directory cannot be written.
@@ -45,16 +48,18 @@ class TrainingLogger:
         real: NDArray[np.uint8],
         new: bool,
         callback: ProgressCallback[TrainingProgress],
+        labels: Indices | None = None,
     ) -> None:
         self._run, self._config, self._trainer, self._callback = run, config, trainer, callback
-        chosen = torch.randperm(len(real), generator=random_stream(config.seed, "real samples"))[:SAMPLES]
-        self._real = torch.tensor(real[chosen.numpy()])
+        order = torch.randperm(len(real), generator=random_stream(config.seed, "real samples")).numpy()
+        self._labels = None if labels is None else row_labels(int(labels.max()) + 1)
+        self._real = _shown(real, order, labels, self._labels)
         self._first, self._began = trainer.step, time.monotonic()
         kept = -1 if new else self._first  # a kill may have come after the first line, and before its checkpoint
         self._record = MetricsLog(run, kept)
         self._spent = seconds_of(run)
         self._board = Board(run, kept) if config.tensorboard else None
-        shape = (SAMPLES, config.model.latent)
+        shape = (SAMPLES if self._labels is None else len(self._labels), config.model.latent)
         self._latents = torch.randn(shape, generator=random_stream(config.seed, "samples"))
 
     def log_step(self, step: int, losses: StepLosses, update: float) -> None:
@@ -118,13 +123,20 @@ class TrainingLogger:
         return "; " + ", ".join(f"{name} {value:.2f}" for name, value in self._trainer.adaptation.numbers.items())
 
     def _draw(self, step: int) -> None:
-        levels = self._trainer.generate(self._latents, onto="cpu")
+        levels = self._trainer.generate(self._latents, onto="cpu", labels=self._labels)
         folder, picture = self._run / "samples", beside(levels[-1], self._real)
         write_png(folder / f"step-{step:08d}.png", picture)
         if len(levels) > 1:
             write_png(folder / f"scales-{step:08d}.png", scales_grid(levels))
         if self._board is not None:
             self._board.draw(step, picture)
+
+
+def _shown(real: NDArray[np.uint8], order: NDArray[np.int64], labels: Indices | None, wanted: Tensor | None) -> Tensor:
+    """The real images beside generated ones, uint8 ``(N, H, W, C)``: in a random order, or a class a row."""
+    if labels is None or wanted is None:
+        return torch.tensor(real[order[:SAMPLES]])
+    return real_by_rows(torch.tensor(real[order]), labels[order], wanted)
 
 
 class NullLogger(TrainingLogger):

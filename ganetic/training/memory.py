@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ganetic.gan.conditional import given
 from ganetic.gan.models import Nets, build
 from ganetic.gan.step import Images
 from ganetic.reproducible import reproducible
@@ -41,7 +42,7 @@ class Estimate:
 
 
 @reproducible()
-def estimate(config: TrainConfig, size: int, channels: int) -> Estimate:
+def estimate(config: TrainConfig, size: int, channels: int, classes: int = 0) -> Estimate:
     """Count parameters, and the tensors that forward passes of a few images keep for the backward pass.
 
     A step keeps one pass of G, and two of D at most: of real and of generated images. Of what a pass keeps a part is
@@ -51,12 +52,15 @@ def estimate(config: TrainConfig, size: int, channels: int) -> Estimate:
         config: of the training.
         size: side of the images in pixels.
         channels: of the images.
+        classes: that the nets are told; 0 for none.
 
     Raises:
         UserError: the model does not take such images.
     """
-    nets = build(config.model, size, channels, config.seed)
-    few, more = (_kept_by(nets, torch.randn(count, config.model.latent)) for count in _COUNTS)
+    nets = build(config.model, size, channels, config.seed, classes)
+    few, more = (
+        _kept_by(_of_class(nets, count, classes), torch.randn(count, config.model.latent)) for count in _COUNTS
+    )
     an_image = (more - few) / (_COUNTS[1] - _COUNTS[0])
     g, d = (_count(net) for net in nets)
     return Estimate(
@@ -65,6 +69,12 @@ def estimate(config: TrainConfig, size: int, channels: int) -> Estimate:
         state_bytes=4 * (_COPIES_OF_G * g + _COPIES_OF_D * d),
         activation_bytes=round(few + an_image * (config.batch - _COUNTS[0])),
     )
+
+
+def _of_class(nets: Nets, count: int, classes: int) -> Nets:
+    """The nets for so many images of one class, or of none."""
+    labels = torch.zeros(count, dtype=torch.int64) if classes else None
+    return Nets(*(given(net, labels) for net in nets))
 
 
 def _kept_by(nets: Nets, latents: Tensor) -> int:

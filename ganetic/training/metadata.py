@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from pydantic import Field
+
 from ganetic.config import Config
 from ganetic.errors import UserError
 from ganetic.files import refuse_other_than_utf8, write_whole
@@ -31,6 +33,8 @@ class RunMetadata(Config):
     """How the trace's distances are measured."""
     floor_fd: float
     """The distance of real images to real ones."""
+    classes: dict[str, int] = Field(default_factory=dict, exclude_if=lambda classes: not classes)
+    """Training images of each class that the nets were told, in the order of their labels; empty where none was."""
     made_with: dict[str, str]
     """Versions and hardware: on others a resumed training may differ in its last digits."""
 

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from ganetic.data import Indices
 from ganetic.files import make_directory, whole
 
 COLUMNS = 8
@@ -14,6 +16,8 @@ SAMPLES = COLUMNS * COLUMNS
 """Images of a grid."""
 GAP = 2
 """Pixels of white around the images of a grid."""
+ROWS_MOST = 16
+"""Rows of a grid that has a class in each."""
 MIDDLE = 8 * GAP
 """Pixels between generated and real images."""
 
@@ -35,6 +39,56 @@ def beside(generated: Tensor, real: Tensor) -> Tensor:
     laid[:, : left.shape[1], : left.shape[2]] = left
     laid[:, : right.shape[1], -right.shape[2] :] = right
     return laid
+
+
+def row_labels(classes: int) -> Tensor:
+    """Return the labels of a grid's images where a row has one class, in their order, int64 ``(rows · 8,)``.
+
+    There are 8 rows, or as many as classes up to 16. Of more classes some are left out.
+
+    Args:
+        classes: number of classes.
+    """
+    rows = min(max(SAMPLES // COLUMNS, classes), ROWS_MOST)
+    return (torch.arange(rows) * classes // rows).repeat_interleave(COLUMNS)
+
+
+def real_by_rows(images: Tensor, labels: Indices, wanted: Tensor) -> Tensor:
+    """Choose a real image of each label, none twice; where a class has too few, the rest is white.
+
+    Args:
+        images: uint8 ``(N, H, W, C)``, in a random order.
+        labels: of them, int64 ``(N,)``.
+        wanted: labels to find an image for, ``(M,)``.
+
+    Returns:
+        uint8 ``(M, H, W, C)``.
+    """
+    chosen = torch.full((len(wanted), *images.shape[1:]), 255, dtype=torch.uint8)
+    for label in wanted.unique().tolist():
+        places, members = np.flatnonzero(wanted.numpy() == label), np.flatnonzero(labels == label)
+        count = min(len(places), len(members))
+        chosen[places[:count]] = images[members[:count]]
+    return chosen
+
+
+def by_class(images: Tensor, labels: Indices, columns: int) -> Tensor:
+    """Put images of one class into rows of their own: the last row of each is filled up with white.
+
+    Args:
+        images: uint8 ``(N, H, W, C)``.
+        labels: of them, int64 ``(N,)``.
+        columns: images a row.
+
+    Returns:
+        uint8 ``(M, H, W, C)`` with M a multiple of the columns.
+    """
+    rows = []
+    for label in np.unique(labels):
+        own = images[np.flatnonzero(labels == label)]
+        missing = -len(own) % columns
+        rows += [own, torch.full((missing, *images.shape[1:]), 255, dtype=torch.uint8)]
+    return torch.cat(rows)
 
 
 def scales_grid(levels: list[Tensor]) -> Tensor:

@@ -16,6 +16,7 @@ from ganetic.training.config import TrainConfig
 from ganetic.training.data import TrainingData, training_data_of
 from ganetic.training.device import device_for_trials
 from ganetic.training.evaluator import Evaluator
+from ganetic.training.labels import RealLabels
 from ganetic.training.monitor import Monitor
 from ganetic.training.parallel import SINGLE_PROCESS, DistributedContext
 from ganetic.training.trainer import Trainer, TrainerSpec
@@ -87,6 +88,7 @@ def full_trainer(
     device: str,
     distributed: DistributedContext = SINGLE_PROCESS,
     held_out: NDArray[np.uint8] | None = None,
+    labels: RealLabels | None = None,
 ) -> Trainer:
     """The trainer of a full training, before its first step.
 
@@ -97,9 +99,10 @@ def full_trainer(
         device: ``cpu`` or ``cuda``.
         distributed: this process's part of every batch.
         held_out: uint8 ``(M, H, W, C)`` that do not; adaptive augmentation looks at them.
+        labels: of both, where the nets are told classes.
 
     Raises:
-        UserError: the model does not take such images, or a penalty does not go with the loss.
+        UserError: the model does not take such images or no labels, or a penalty does not go with the loss.
     """
     size, channels = images.shape[2:]
     optimizer = config.optimizer
@@ -117,8 +120,9 @@ def full_trainer(
         real_changes=config.data.augmentation,
         bfloat16=True,
     )
-    nets = build(config.model, size, channels, config.seed)
-    return Trainer(nets, spec, formula, images, device, scales(config.model, size), distributed, held_out)
+    classes = 0 if labels is None else int(labels.training.max()) + 1
+    nets = build(config.model, size, channels, config.seed, classes)
+    return Trainer(nets, spec, formula, images, device, scales(config.model, size), distributed, held_out, labels)
 
 
 def _trainer(
@@ -128,7 +132,7 @@ def _trainer(
     distributed: DistributedContext = SINGLE_PROCESS,
 ) -> Trainer:
     images, held_out = training_data.training_images, training_data.held_out_images
-    return full_trainer(config, formula, images, device_for_trials(), distributed, held_out)
+    return full_trainer(config, formula, images, device_for_trials(), distributed, held_out, training_data.labels)
 
 
 def notes_on_augmentation(config: TrainConfig, formula: Formula, training_data: TrainingData) -> tuple[str, ...]:
@@ -152,5 +156,6 @@ def _setup_of(
     reference_statistics: ReferenceStatistics,
     trainer: Trainer,
 ) -> TrainingSetup:
-    evaluator = Evaluator(reference_statistics, config.model.latent, config.seed, device_for_trials())
+    measured_by = (reference_statistics, config.model.latent, config.seed, device_for_trials())
+    evaluator = Evaluator(*measured_by, training_data.classes)
     return TrainingSetup(config, formula, training_data, trainer, Monitor(evaluator, config.steps))

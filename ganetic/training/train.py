@@ -141,7 +141,7 @@ def plan(config: TrainConfig, loss: str | Path, workers: int = 1, download: bool
     for note in notes_on_augmentation(config, formula, training_data):
         _logger.warning(note)
     size, channels = training_data.training_images.shape[2:]
-    needs = estimate(config, size, channels)
+    needs = estimate(config, size, channels, len(training_data.classes))
     return {
         "loss": {"name": name, "formula": formula.text},
         "config": config.model_dump(mode="json"),
@@ -151,6 +151,7 @@ def plan(config: TrainConfig, loss: str | Path, workers: int = 1, download: bool
             "channels": channels,
             "training": len(training_data.training),
             "held_out": len(training_data.held_out),
+            **({"classes": dict(training_data.classes)} if training_data.classes else {}),
         },
         "scales": scales_of(config, size),
         "parameters": {"generator": needs.generator_parameters, "discriminator": needs.discriminator_parameters},
@@ -222,6 +223,7 @@ def _metadata_of(name: str, setup: TrainingSetup, workers: int, cpu_threads: int
         channels=channels,
         protocol=statistics.protocol,
         floor_fd=statistics.floor_fd,
+        classes=dict(setup.training_data.classes),
         made_with={**versions(), "cpu_threads": str(cpu_threads or _threads(setup)), "workers": str(workers)},
     )
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ganetic.config import Config
 from ganetic.gan.ada import Standing
 from ganetic.gan.adam import AdamRates
+from ganetic.gan.conditional import given
 from ganetic.gan.diffaugment import draw_both
 from ganetic.gan.ema import EMA
 from ganetic.gan.models import Nets, pyramid
@@ -25,6 +26,7 @@ from ganetic.metrics.features import to_uint8, to_unit
 from ganetic.reproducible import random_stream
 from ganetic.training.adaptation import Adaptation, RealImages, fixed_p, real_is_above, rule_of, signal_of
 from ganetic.training.augmentation import augment
+from ganetic.training.labels import RealLabels
 from ganetic.training.parallel import SINGLE_PROCESS, AllReduceOptimizer, DistributedContext, GatheredLoss, mean_over
 
 _CHUNK = 50
@@ -94,6 +96,7 @@ class Trainer:
         scales: sides of the images of a pyramid that the nets make and take, the finest last; None for one size.
         distributed: this process's part of every batch.
         held_out: uint8 ``(M, H, W, C)`` that do not train the GAN, by which adaptive augmentation finds its strength.
+        labels: the classes of both, which conditional nets are told; None where the nets take none.
 
     Raises:
         UserError: there is a penalty, and the loss has no gradient scale to weigh it by.
@@ -109,6 +112,7 @@ class Trainer:
         scales: tuple[int, ...] | None = None,
         distributed: DistributedContext = SINGLE_PROCESS,
         held_out: NDArray[np.uint8] | None = None,
+        labels: RealLabels | None = None,
     ) -> None:
         self.distributed, self._spec, self._device = distributed, spec, device
         self.generator, self.discriminator = nets
@@ -122,6 +126,7 @@ class Trainer:
         self._streams = _streams(spec)
         self._changes = None if spec.augmentation.resolved_kind == "none" else spec.augmentation.changes
         self._images = _images(images, device, spec.real_changes)
+        self._labels = None if labels is None else torch.tensor(labels.training)
         self._scales = (images.shape[1],) if scales is None else scales
         self._order = ImageOrder(len(images), spec.batch, self._streams["order"])
         self.loss: Loss = GanLoss(formula)
@@ -133,24 +138,26 @@ class Trainer:
                 AllReduceOptimizer(self.optimizers[1], self.discriminator),
             )
         self.regulariser = _regulariser(spec, formula, self._streams, distributed)
-        self.adaptation = self._adaptation(formula, held_out)
+        self.adaptation = self._adaptation(formula, held_out, labels)
         self._losses = torch.zeros((), dtype=torch.float64, device=device)
         self.step = 0
 
     def advance(self) -> StepLosses:
-        """Update both players once.
+        """Update both players once. An image is generated of the class of each real one.
 
         Raises:
             NonFiniteError: a loss is not finite, and losses are checked.
         """
         self.step += 1
+        chosen = self._order.next()
+        labels = self._told(chosen)
         with self._precision():
             losses = gan_step(
-                self.generator,
-                self.discriminator,
+                given(self.generator, labels),
+                given(self.discriminator, labels),
                 self.loss,
                 self._stepping,
-                self._next_images(),
+                self._seen(self._images[chosen.to(self._images.device)], self._streams["augmentation"]),
                 self._next_latents(),
                 self.regulariser,
                 self._next_augment(),
@@ -212,13 +219,16 @@ class Trainer:
                 if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
                     raise NonFiniteError(f"step {self.step}: {part} has a {name} that is not finite")
 
-    def generate(self, latents: Tensor, raw: bool = False, onto: str | None = None) -> list[Tensor]:
+    def generate(
+        self, latents: Tensor, raw: bool = False, onto: str | None = None, labels: Tensor | None = None
+    ) -> list[Tensor]:
         """Draw from the averaged generator, if there is one.
 
         Args:
             latents: float32 ``(N, latent)``, on the CPU.
             raw: draw from the trained generator itself.
             onto: the device where images are wanted; None for where they are made.
+            labels: int64 ``(N,)`` of conditional nets, on the CPU.
 
         Returns:
             uint8 images ``(N, H, W, C)`` for each scale, the finest last.
@@ -228,7 +238,7 @@ class Trainer:
         """
         net = self.generator if raw or self._average is None else self._average.net
         try:
-            return generate(net, latents, self._device, self._device if onto is None else onto)
+            return generate(net, latents, self._device, self._device if onto is None else onto, labels)
         except NonFiniteError as error:
             raise NonFiniteError(f"step {self.step}: {error}") from None
 
@@ -280,9 +290,9 @@ class Trainer:
             if not bool(value.isfinite()):
                 raise NonFiniteError(f"step {self.step}: the loss of the {name} is {float(value):g}")
 
-    def _next_images(self) -> Images:
-        pixels = self._images[self._order.next().to(self._images.device)]
-        return self._seen(pixels, self._streams["augmentation"])
+    def _told(self, chosen: Tensor) -> Tensor | None:
+        """The labels of this process's part of the real images of a batch, on the device."""
+        return None if self._labels is None else self.distributed.of(self._labels[chosen]).to(self._device)
 
     def _seen(self, pixels: Tensor, stream: torch.Generator) -> Images:
         """What D takes of a batch of real images before augmentation: this process's part of it."""
@@ -304,7 +314,9 @@ class Trainer:
         drawn = draw_both(self._changes, self._spec.batch, stream, self.distributed.of, self.p)
         return drawn if self.p > 0 else None  # the stream goes on: what is drawn later does not depend on p
 
-    def _adaptation(self, formula: Formula, held_out: NDArray[np.uint8] | None) -> Adaptation | None:
+    def _adaptation(
+        self, formula: Formula, held_out: NDArray[np.uint8] | None, labels: RealLabels | None
+    ) -> Adaptation | None:
         """What moves p; None where it stays."""
         spec = self._spec.augmentation
         signal = signal_of(formula, 0 if held_out is None else len(held_out))
@@ -316,7 +328,7 @@ class Trainer:
         return Adaptation(
             rule_of(spec, signal, self._spec.batch),
             spec.changes,
-            RealImages(self._images, others),
+            RealImages(self._images, others, labels),
             self._spec.batch,
             self._seen,
             real_is_above(formula),
@@ -326,16 +338,20 @@ class Trainer:
 
 
 @torch.no_grad()
-def generate(generator: nn.Module, latents: Tensor, device: str, onto: str = "cpu") -> list[Tensor]:
+def generate(
+    generator: nn.Module, latents: Tensor, device: str, onto: str = "cpu", labels: Tensor | None = None
+) -> list[Tensor]:
     """Return uint8 images ``(N, H, W, C)`` for each scale, the finest last.
 
-    Batch norm uses its running averages: an image depends on its own latent vector only, not on its neighbours.
+    Batch norm uses its running averages: an image depends on its own latent vector and class only, not on its
+    neighbours.
 
     Args:
         generator: as `ganetic.gan.model.Nets` describes it.
         latents: ``(N, latent)``.
         device: where the generator is.
         onto: where the images are wanted.
+        labels: int64 ``(N,)`` of a conditional generator.
 
     Raises:
         NonFiniteError: a pixel is not finite.
@@ -343,8 +359,9 @@ def generate(generator: nn.Module, latents: Tensor, device: str, onto: str = "cp
     trains = generator.training
     generator.eval()
     parts: list[list[Tensor]] = []
-    for batch in torch.split(latents, _CHUNK):
-        made = generator(batch.to(device))
+    inputs = (latents,) if labels is None else (latents, labels)
+    for batch in zip(*(torch.split(part, _CHUNK) for part in inputs), strict=True):
+        made = generator(*(part.to(device) for part in batch))
         levels = made if isinstance(made, tuple) else (made,)
         if not all(bool(level.isfinite().all()) for level in levels):
             raise NonFiniteError("a generated image is not finite")

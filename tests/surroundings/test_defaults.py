@@ -9,7 +9,8 @@ import torch
 from ganetic.data import load_images
 from ganetic.evaluation.evaluate_path import evaluate_path
 from ganetic.loss.library import LIBRARY
-from ganetic.training.generate import find_checkpoint, generate_images, write_images
+from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.output import write_images
 from ganetic.training.proxy_data import prepare
 from ganetic.training.spec import ProxySpec, TrialSpec
 from ganetic.training.train import plan, resume_training, train

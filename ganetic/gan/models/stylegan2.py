@@ -13,6 +13,9 @@ What differs from the papers:
 - Groups of the minibatch standard deviation are of neighbours, and of more than 4 images where 4 does not divide the
   batch.
 - For truncation the mean style is measured when it is asked for, not averaged along the training.
+- A class's vector and the latent vector, each divided by its rms, enter the mapping network side by side, as in the
+  paper on adaptive augmentation. Its discriminator maps classes by a network of its own; here it has the projection of
+  `ganetic.gan.conditional`. Truncation leads to the mean style of the image's class.
 """
 
 import math
@@ -24,6 +27,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganetic.gan.conditional import ClassEmbedding, ProjectionDiscriminator
 from ganetic.gan.latent_noise import normal, seeds_of, uniform
 from ganetic.gan.model import MODELS, ModelSpec, Nets
 from ganetic.gan.modulation import GAIN, ModulatedConv2d, StyledLayer
@@ -50,8 +54,40 @@ def sides_to(size: int) -> tuple[int, ...]:
     return tuple(COARSEST << level for level in range((size // COARSEST).bit_length()))
 
 
+class ConditionalMapping(nn.Module):
+    """The mapping network of latent vectors and classes.
+
+    Args:
+        latent: length of a latent vector, of a class's vector and of a style.
+        layers: of the network.
+        classes: number of classes.
+    """
+
+    def __init__(self, latent: int, layers: int, classes: int) -> None:
+        super().__init__()
+        self.embed, self.norm = ClassEmbedding(classes, latent), PixelNorm()
+        self.layers = nn.Sequential(*_rectified(2 * latent, latent, layers))
+
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Map float32 ``(N, latent)`` and int64 ``(N,)`` to styles ``(N, latent)``."""
+        styles: Tensor = self.layers(torch.cat([self.norm(latents), self.norm(self.embed(labels))], 1))
+        return styles
+
+    def mean_styles(self, latents: Tensor) -> Tensor:
+        """Return the mean style of every class over the latents ``(N, latent)``, ``(classes, latent)``."""
+        labels = torch.arange(self.embed.num_embeddings, device=latents.device)
+        return torch.stack([self(latents, label.expand(len(latents))).mean(0) for label in labels])
+
+
+def _rectified(inputs: int, latent: int, layers: int) -> list[nn.Module]:
+    """Layers of a mapping network, each with its rectifier."""
+    widths = [inputs, *[latent] * layers]
+    linear = [ScaledLinear(*pair, MAPPING_RATE, GAIN) for pair in pairwise(widths)]
+    return [module for layer in linear for module in (layer, nn.LeakyReLU(SLOPE))]
+
+
 class Generator(nn.Module):
-    """Latent vectors to images, each a function of its vector alone.
+    """Latent vectors to images, each a function of its vector alone, or of its vector and its class.
 
     Args:
         latent: length of a latent vector and of a style.
@@ -60,6 +96,7 @@ class Generator(nn.Module):
         widths: channels of the features at these sides.
         mapping_layers: of the mapping network.
         style_mixing: share of the images that have two styles, while the net trains.
+        classes: number of classes; of a net that has any every method takes labels, of another none does.
     """
 
     def __init__(
@@ -70,13 +107,16 @@ class Generator(nn.Module):
         widths: list[int],
         mapping_layers: int = 2,
         style_mixing: float = 0.0,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         self.latent, self._sides, self._style_mixing = latent, sides, style_mixing
         self._towards: tuple[Tensor, float] | None = None
-        layers = [ScaledLinear(latent, latent, MAPPING_RATE, GAIN) for _ in range(mapping_layers)]
-        rectified = [module for layer in layers for module in (layer, nn.LeakyReLU(SLOPE))]
-        self.mapping = nn.Sequential(PixelNorm(), *rectified)
+        self.mapping: nn.Module = (
+            ConditionalMapping(latent, mapping_layers, classes)
+            if classes
+            else nn.Sequential(PixelNorm(), *_rectified(latent, latent, mapping_layers))
+        )
         self.constant = nn.Parameter(torch.zeros(1, widths[0], COARSEST, COARSEST))
         self.firsts = nn.ModuleList(StyledLayer(latent, *pair, doubles=True) for pair in pairwise(widths))
         self.seconds = nn.ModuleList(StyledLayer(latent, width, width) for width in widths)
@@ -84,23 +124,28 @@ class Generator(nn.Module):
             ModulatedConv2d(latent, width, channels, 1, demodulated=False) for width in widths
         )
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Map float32 ``(N, latent)`` to images ``(N, C, H, W)`` in [−1, 1]."""
-        return self.with_styles(latents)[1]
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map float32 ``(N, latent)`` to images ``(N, C, H, W)`` in [−1, 1], of the classes int64 ``(N,)``."""
+        return self.with_styles(latents, labels)[1]
 
-    def with_styles(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+    def with_styles(self, latents: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the styles ``(N, layers, latent)`` of latents ``(N, latent)``, and the images that these make."""
-        styles = self.styles(latents)
+        styles = self.styles(latents, labels)
         return styles, self.rendered(styles, latents)
 
-    def styles(self, latents: Tensor) -> Tensor:
+    def styles(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the style of every layer, ``(N, layers, latent)``; while the net trains some images have two."""
-        style = self.mapping(latents)
+        style = self._mapped(latents, labels)
         if self._towards is not None:
             mean, share = self._towards
-            style = torch.lerp(mean, style, share)
+            style = torch.lerp(mean if labels is None else mean[labels], style, share)
         styles = style[:, None].expand(-1, 2 * len(self._sides), -1)
-        return self._mixed(styles, latents) if self.training and self._style_mixing else styles
+        return self._mixed(styles, latents, labels) if self.training and self._style_mixing else styles
+
+    def _mapped(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """One style an image, ``(N, latent)``."""
+        style: Tensor = self.mapping(latents) if labels is None else self.mapping(latents, labels)
+        return style
 
     def rendered(self, styles: Tensor, latents: Tensor) -> Tensor:
         """Map styles ``(N, layers, latent)``, and latents for the noise, to images ``(N, C, H, W)`` in [−1, 1].
@@ -127,14 +172,16 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def truncate(self, truncation: float) -> None:
-        """Move all styles towards their mean from now on: 1 leaves them, 0 gives every image the mean.
+        """Move all styles towards their mean from now on: 1 leaves them, 0 gives every image the mean (of its class).
 
         The truncation trick of Karras et al., https://arxiv.org/abs/1812.04948, appendix B.
         """
-        latents = torch.randn(MEAN_OF, self.latent, generator=random_stream(0, "mean style"))
-        self._towards = (self.mapping(latents.to(self.constant)).mean(0), truncation)
+        latents = torch.randn(MEAN_OF, self.latent, generator=random_stream(0, "mean style")).to(self.constant)
+        told = isinstance(self.mapping, ConditionalMapping)
+        mean = self.mapping.mean_styles(latents) if told else self.mapping(latents).mean(0)
+        self._towards = (mean, truncation)
 
-    def _mixed(self, styles: Tensor, latents: Tensor) -> Tensor:
+    def _mixed(self, styles: Tensor, latents: Tensor, labels: Tensor | None) -> Tensor:
         """Some images' styles, with those of a second latent vector from a random layer on (section 3.1 there)."""
         layers = styles.shape[1]
         partners = normal(seeds_of(latents, _PARTNER), latents.shape[1])
@@ -142,7 +189,7 @@ class Generator(nn.Module):
         crossover = 1 + (place * (layers - 1)).long()
         crossover = torch.where(chance < self._style_mixing, crossover, layers)
         is_other = torch.arange(layers, device=latents.device) >= crossover[:, None]
-        return torch.where(is_other[..., None], self.mapping(partners.to(latents.dtype))[:, None], styles)
+        return torch.where(is_other[..., None], self._mapped(partners.to(latents.dtype), labels)[:, None], styles)
 
 
 class RectifiedConv2d(ScaledConv2d):
@@ -237,8 +284,17 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images ``(N, C, H, W)`` in [−1, 1] to logits ``(N,)``."""
+        return self.judged(self.embedded(images))
+
+    def embedded(self, images: Tensor) -> Tensor:
+        """Map images ``(N, C, H, W)`` in [−1, 1] to the features ``(N, F)`` that the last layer sees."""
         features = self.blocks(self.from_image(images))
-        logits: Tensor = self.logit(self.gather(self.last(self.stddev(features))))
+        gathered: Tensor = self.gather(self.last(self.stddev(features)))
+        return gathered.flatten(1)
+
+    def judged(self, features: Tensor) -> Tensor:
+        """Map these features to logits ``(N,)``."""
+        logits: Tensor = self.logit(features[:, :, None, None])
         return logits.flatten()
 
 
@@ -267,11 +323,17 @@ class StyleGan2(ModelSpec):
 
     def nets(self, size: int, channels: int) -> Nets:
         """Make both nets."""
-        sides = sides_to(size)
-        widths = [min(self.width * (size // side), self.max_channels) for side in sides]
+        return Nets(self._generator(size, channels), self._discriminator(size, channels))
+
+    def conditional_nets(self, size: int, channels: int, classes: int) -> Nets:
+        """Make both nets: the mapping network takes the vector of a class as well, and a projection joins the logit."""
+        features = self._widths(size)[0]
+        deviation = 1 / math.sqrt(features)
+        deviation, scale = (deviation, 1.0) if self.spectral_norm else (1.0, deviation)
+        judge = self._discriminator(size, channels)
         return Nets(
-            Generator(self.latent, channels, sides, widths, self.mapping_layers, self.style_mixing),
-            Discriminator(channels, widths, self.depth == "full", self.minibatch_stddev, not self.spectral_norm),
+            self._generator(size, channels, classes),
+            ProjectionDiscriminator(judge, features, classes, deviation, scale),
         )
 
     def initialise(self, net: nn.Module, stream: torch.Generator) -> None:
@@ -279,6 +341,18 @@ class StyleGan2(ModelSpec):
         initialise(net, stream)
         if isinstance(net, Generator):
             nn.init.normal_(net.constant, generator=stream)
+
+    def _widths(self, size: int) -> list[int]:
+        """Channels of the features at sides 4, 8 and so on."""
+        return [min(self.width * (size // side), self.max_channels) for side in sides_to(size)]
+
+    def _generator(self, size: int, channels: int, classes: int = 0) -> Generator:
+        image, mapping = (channels, sides_to(size), self._widths(size)), (self.mapping_layers, self.style_mixing)
+        return Generator(self.latent, *image, *mapping, classes)
+
+    def _discriminator(self, size: int, channels: int) -> Discriminator:
+        residual, equalised = self.depth == "full", not self.spectral_norm
+        return Discriminator(channels, self._widths(size), residual, self.minibatch_stddev, equalised)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,8 +6,9 @@ from PIL import Image
 
 from ganetic.errors import UserError
 from ganetic.training.checkpoint import checkpoints_in
-from ganetic.training.generate import find_checkpoint, generate_images, write_images
+from ganetic.training.generate import find_checkpoint, generate_images
 from ganetic.training.outcome import Training
+from ganetic.training.output import write_images
 from ganetic.training.train import train
 from tests.training.full.conftest import LOSS, tiny
 
@@ -81,7 +82,7 @@ def test_of_images_that_cannot_all_be_written_none_stay(tmp_path: Path, monkeypa
             raise UserError(f"{path}: cannot be written: No space left on device")
         path.touch()
 
-    monkeypatch.setattr("ganetic.training.generate.write_png", full)
+    monkeypatch.setattr("ganetic.training.output.write_png", full)
     (tmp_path / "many").mkdir()
     with pytest.raises(UserError, match="No space left"):
         write_images(np.zeros((4, 8, 8, 1), np.uint8), tmp_path / "many")
