@@ -127,7 +127,8 @@ def assert_configures(data: dict[str, object]) -> None:
     files = (shipped_spaces()["quick"], shipped_presets()["demo"])
     quick, demo = (tomllib.loads(file.read_text(encoding="utf-8")) for file in files)
     tries: list[tuple[dict[str, object], type[Config]]] = [
-        (data, TrainConfig), (data, SpaceFile), (data, AugmentConfig), ({**quick, **data}, SpaceFile), ({**demo, **data}, TrainConfig),
+        (data, AugmentConfig), (data, TrainConfig), (data, SpaceFile),
+        ({**quick, **data}, SpaceFile), ({**demo, **data}, TrainConfig),
     ]  # fmt: skip
     errors = []
     for whole, model in tries:

@@ -1,6 +1,6 @@
 """The generated images of a training subset: GANs that see it alone, and so do their measurements and checkpoints."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ganetic.config import Config
 from ganetic.data import ImageSet, Indices
+from ganetic.gan.classes import UNCONDITIONAL, ClassCounts
 from ganetic.loss.formula import Formula
 from ganetic.metrics.imagenet import ImageNetFeatures
 from ganetic.metrics.reference import reference_statistics
@@ -22,6 +23,9 @@ from ganetic.training.setup import with_prepared
 from ganetic.training.train import train_in
 
 Pixels = NDArray[np.uint8]
+
+ALL = "all classes"
+"""Of a GAN that is told classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,7 @@ class GanResult(Config):
     """What came of a GAN."""
 
     of: str
-    """The class that it draws."""
+    """The class that it draws, or `ALL`."""
     failure: str | None
     """Why its training failed; None where it did not. Its best checkpoint draws all the same."""
     step: int
@@ -80,25 +84,36 @@ MakeImages = Callable[[GanRequest], Generated]
 
 
 def train_and_draw(request: GanRequest) -> Generated:
-    """Train one GAN for each class, and draw from the best checkpoint of each.
+    """Train one GAN for each class, or one that is told classes, and draw from the best checkpoint of each.
 
     Raises:
         UserError: the model does not take such images, or a penalty does not go with the loss.
         KeyboardInterrupt: it was interrupted, and has written a checkpoint.
     """
-    found = list(_by_class(request))
-    return Generated(np.stack([images for images, _ in found]), tuple(result for _, result in found))
+    return (_at_once if request.config.data.conditional else _by_class)(request)
 
 
-def _by_class(request: GanRequest) -> Iterator[tuple[Pixels, GanResult]]:
-    labels = request.subset.labels
+def _by_class(request: GanRequest) -> Generated:
+    labels, names = request.subset.labels, request.subset.class_names
     assert labels is not None
-    for label, name in enumerate(request.subset.class_names):
+    images, gans = [], []
+    for label, name in enumerate(names):
         run = request.directory / f"class-{label}"
         config = request.config.model_copy(update={"seed": request.seed + label})
         data = training_data_of(request.subset, np.flatnonzero(labels == label), config)
-        result = _trained(run, request, config, data, name)
-        yield generate_images(find_checkpoint(run), request.count, request.seed + label), result
+        gans.append(_trained(run, request, config, data, name))
+        images.append(generate_images(find_checkpoint(run), request.count, config.seed))
+    return Generated(np.stack(images), tuple(gans))
+
+
+def _at_once(request: GanRequest) -> Generated:
+    run, names = request.directory / "all-classes", request.subset.class_names
+    config = request.config.model_copy(update={"seed": request.seed})
+    data = training_data_of(request.subset, np.arange(request.subset.count), config)
+    result = _trained(run, request, config, data, ALL)
+    checkpoint = find_checkpoint(run)
+    images = [generate_images(checkpoint, request.count, request.seed + n, label=name) for n, name in enumerate(names)]
+    return Generated(np.stack(images), (result,))
 
 
 def training_data_of(subset: ImageSet, members: Indices, config: TrainConfig) -> TrainingData:
@@ -106,12 +121,19 @@ def training_data_of(subset: ImageSet, members: Indices, config: TrainConfig) ->
 
     Where D's outputs on held-out images steer the training, some of the subset's own are held out for that.
     """
-    everything = np.arange(subset.count)
-    if not config.ranks_held_out:
-        return TrainingData(subset, members, members, everything)
-    held_out = round(held_out_share(len(members)) * len(members))
-    order = np.random.default_rng(0).permutation(members)
-    return TrainingData(subset, np.sort(order[held_out:]), np.sort(order[:held_out]), everything)
+    training = held_out = members
+    if config.ranks_held_out:
+        count = round(held_out_share(len(members)) * len(members))
+        order = np.random.default_rng(0).permutation(members)
+        training, held_out = np.sort(order[count:]), np.sort(order[:count])
+    classes = _told(subset, training) if config.data.conditional else UNCONDITIONAL
+    return TrainingData(subset, training, held_out, np.arange(subset.count), classes)
+
+
+def _told(subset: ImageSet, training: Indices) -> ClassCounts:
+    assert subset.labels is not None
+    counts = np.bincount(subset.labels[training], minlength=len(subset.class_names))
+    return dict(zip(subset.class_names, counts.tolist(), strict=True))
 
 
 def _trained(run: Path, request: GanRequest, config: TrainConfig, data: TrainingData, name: str) -> GanResult:

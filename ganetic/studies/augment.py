@@ -37,6 +37,7 @@ from ganetic.studies.augmentation_words import head_lines, primary_lines, readin
 from ganetic.studies.config import MADE_WITH
 from ganetic.studies.study import STUDIES, Study, StudyPage, Surroundings
 from ganetic.training.config import TrainConfig, scales_of
+from ganetic.training.labels import RealLabels
 from ganetic.training.setup import full_trainer
 
 FEATURES = "features.safetensors"
@@ -232,7 +233,7 @@ def estimate(config: AugmentConfig, runtime: Runtime) -> Estimate:
     generated = config.draws * sum(needed(config, size) for size in config.sizes) * classes
     drawn = len(drawn_in(grounds.images, grounds.division, config))
     real = (1 + config.copies) * drawn + len(grounds.division.judging)
-    trainings = jobs * classes
+    trainings = jobs * (1 if grounds.gan.data.conditional else classes)
     of_jobs = trainings * grounds.gan.steps * step_seconds + generated * image_seconds
     return Estimate(
         jobs=jobs,
@@ -247,7 +248,11 @@ def estimate(config: AugmentConfig, runtime: Runtime) -> Estimate:
 
 def _step_seconds(grounds: Grounds) -> float:
     pixels = grounds.images.images[grounds.division.pool[: max(64, grounds.gan.batch)]]
-    trainer = full_trainer(grounds.gan, grounds.formula, pixels, "cpu", held_out=pixels)
+    told = None
+    if grounds.gan.data.conditional:
+        numbers = np.arange(len(pixels)) % len(grounds.images.class_names)
+        told = RealLabels(numbers, numbers)
+    trainer = full_trainer(grounds.gan, grounds.formula, pixels, "cpu", held_out=pixels, labels=told)
     trainer.advance()
     return _timed(trainer.advance, _TIMED_STEPS)
 

@@ -54,6 +54,21 @@ def test_real_gans_are_trained_on_the_subset_and_their_images_used(data: str, tm
 
 
 @pytest.mark.usefixtures("pixel_features")
+def test_one_gan_that_is_told_classes_takes_the_place_of_one_for_each(tmp_path: Path) -> None:
+    file = tmp_path / "told.toml"
+    file.write_text(
+        "steps = 10\ncheckpoint_every = 10\nbatch = 8\n[data]\nconditional = true\n"
+        '[model]\nname = "dcgan"\nwidth = 4\nlatent = 8\n'
+    )
+    data = write_set(tmp_path / "large.npz", each=60)
+    told = config(data, config=str(file), model=None, size=28, steps=None, draws=2, sizes=(12,))
+    study = augment(told, tmp_path / "run", serial())
+    assert study.is_finished and not study.errors, study.errors
+    assert [gan.of for one in study.draws for gan in one.gans] == ["all classes"] * 2
+    assert estimate(told, serial()).trainings == 2
+
+
+@pytest.mark.usefixtures("pixel_features")
 def test_a_study_goes_on_where_it_was_with_equal_records(data: str, tmp_path: Path) -> None:
     whole = augment(config(data), tmp_path / "whole", serial(), make=noise)
     calls: list[int] = []
