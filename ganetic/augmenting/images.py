@@ -124,7 +124,9 @@ def changed_copy(pixels: NDArray[np.uint8], config: AugmentConfig, number: int) 
     parts = []
     for start in range(0, len(pixels), _CHUNK):
         change = Augmentation.of(PROFILES[config.profile], numbers[start : start + _CHUNK])
-        parts.append(to_uint8(change(to_unit(pixels[start : start + _CHUNK]))).numpy())
+        changed = change(to_unit(pixels[start : start + _CHUNK]))
+        assert isinstance(changed, Tensor)  # no pyramid was given
+        parts.append(to_uint8(changed).numpy())
     return np.concatenate(parts)
 
 

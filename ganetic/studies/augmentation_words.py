@@ -1,6 +1,7 @@
 """What may be said of a study of augmentation, in words that say no more than was measured."""
 
 import math
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from ganetic.augmenting.arms import ARMS, FILTER_PAIRS, PAIRS, PRIMARY_PAIR
@@ -45,10 +46,9 @@ def head_lines(study: Augmentation) -> list[str]:
 def primary_lines(study: Augmentation) -> list[str]:
     """Say what came of the comparison that the study is for, a sentence a size."""
     first, second = PRIMARY_PAIR
-    rows: list[dict[str, Any]] = study.primary().to_dict("records")
     return [
         f"Primary, fixed before any result: {first} against {second} in {SCORES[PRIMARY]}; all else is secondary.",
-        *(_said_of(row) for row in rows),
+        *(_said_of(row) for row in study.primary().to_dict("records")),
     ]
 
 
@@ -75,7 +75,7 @@ def reading_notes(study: Augmentation) -> list[str]:
     return notes
 
 
-def _said_of(row: dict[str, Any]) -> str:
+def _said_of(row: Mapping[Hashable, Any]) -> str:
     first, second = row["first"], row["second"]
     said = (
         f"{row['size']} images a class: {first} less {second} {signed(row['mean'])} (95 % interval "

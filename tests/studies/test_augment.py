@@ -60,7 +60,7 @@ def test_one_gan_that_is_told_classes_takes_the_place_of_one_for_each(tmp_path: 
         "steps = 10\ncheckpoint_every = 10\nbatch = 8\n[data]\nconditional = true\n"
         '[model]\nname = "dcgan"\nwidth = 4\nlatent = 8\n'
     )
-    data = write_set(tmp_path / "large.npz", each=60)
+    data = write_set(tmp_path / "large.npz")
     told = config(data, config=str(file), model=None, size=28, steps=None, draws=2, sizes=(12,))
     study = augment(told, tmp_path / "run", serial())
     assert study.is_finished and not study.errors, study.errors
