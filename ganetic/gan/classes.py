@@ -5,7 +5,6 @@ decides how often it is drawn where nobody asks for one.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -15,8 +14,8 @@ from ganetic.errors import UserError, unknown
 ClassCounts = Mapping[str, int]
 """Training images of each class by its name, in the order of their labels; empty of a GAN that is told none."""
 
-UNCONDITIONAL: ClassCounts = MappingProxyType({})
-"""The classes of a GAN that is told none."""
+UNCONDITIONAL: ClassCounts = {}
+"""The classes of a GAN that is told none; plain, so that it travels to workers."""
 
 
 def label_of(classes: ClassCounts, name: str) -> int:

@@ -43,7 +43,7 @@ class TrainingData:
     training: Indices
     held_out: Indices
     features: Indices
-    classes: ClassCounts = field(default_factory=lambda: UNCONDITIONAL)
+    classes: ClassCounts = field(default_factory=dict)
 
     @property
     def labels(self) -> RealLabels | None:

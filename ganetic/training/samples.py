@@ -42,15 +42,17 @@ def beside(generated: Tensor, real: Tensor) -> Tensor:
 
 
 def row_labels(classes: int) -> Tensor:
-    """Return the labels of a grid's images where a row has one class, in their order, int64 ``(rows · 8,)``.
+    """Return the labels of a grid's images where a row has one class, int64 ``(rows · 8,)``.
 
-    There are 8 rows, or as many as classes up to 16. Of more classes some are left out.
+    There are 8 rows, or as many as classes up to 16. Classes come in turn, so that the first rows have different ones.
+    Of more than 16 classes some are left out.
 
     Args:
         classes: number of classes.
     """
     rows = min(max(SAMPLES // COLUMNS, classes), ROWS_MOST)
-    return (torch.arange(rows) * classes // rows).repeat_interleave(COLUMNS)
+    labels = torch.arange(rows) % classes if classes <= rows else torch.arange(rows) * classes // rows
+    return labels.repeat_interleave(COLUMNS)
 
 
 def real_by_rows(images: Tensor, labels: Indices, wanted: Tensor) -> Tensor:

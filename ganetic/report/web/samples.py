@@ -9,7 +9,7 @@ from ganetic.report.renderers.html import filled
 from ganetic.report.web.chapter import Section
 from ganetic.report.web.pictures import Picture, embedded, opened
 from ganetic.report.web.trained import TrainingRun
-from ganetic.training.samples import COLUMNS, GAP, MIDDLE
+from ganetic.training.samples import COLUMNS, GAP, MIDDLE, SAMPLES, row_labels
 
 MOST = 24
 """Steps of which samples are shown."""
@@ -55,7 +55,7 @@ def samples_section(training: TrainingRun, anchor: str, places: Mapping[int, flo
         real=real,
         of=len(files),
         shown=columns_shown(training.metadata.size) ** 2,
-        drawn=COLUMNS**2,
+        drawn=_drawn(len(training.metadata.classes)),
         exact=all(frame.picture.exact for frame in frames) and (real is None or real.exact),
     )
     return Section("samples", "Samples", content)
@@ -74,6 +74,11 @@ def thinned_steps(steps: Sequence[int], kept: Collection[int], most: int = MOST)
 def columns_shown(size: int) -> int:
     """Give how many images of this side stand beside and above one another in a picture."""
     return max(1, min(COLUMNS, (_PIXELS - GAP) // (size + GAP)))
+
+
+def _drawn(classes: int) -> int:
+    """How many images a grid has."""
+    return len(row_labels(classes)) if classes else SAMPLES
 
 
 def _kept(training: TrainingRun) -> set[int]:

@@ -29,6 +29,7 @@ def training_settings(training: TrainingRun) -> Section:
         *([("about it", config.description)] if config.description else []),
         ("data", metadata.data),
         ("classes", ", ".join(config.data.classes) or "all"),
+        *([("conditional", "both nets are told the class of every image")] if config.data.conditional else []),
         ("images", f"{metadata.size}×{metadata.size} pixels, {'grey' if metadata.channels == 1 else 'colour'}"),
         ("model", config.model.name),
         ("steps", f"{config.steps:,} of {config.batch} images"),
