@@ -312,7 +312,7 @@ def _new_directory(grounds: Grounds) -> Path:
     return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-augment-{grounds.images.name}"
 
 
-@STUDIES.register(NAME)
+@STUDIES.register("augment")
 class AugmentStudy(Study[AugmentConfig, Augmentation]):
     """None, classical, generated images and both, by the size of the training set."""
 
