@@ -27,7 +27,7 @@ def write_figure(study: Augmentation) -> Path:
 
 
 def draw_learning_curves(curves: pd.DataFrame, draws: int) -> Figure:
-    """Draw the mean of each score by size, within its 95 % interval over draws.
+    """Draw the mean of each score by size, within its 95 % interval over draws, as far as scores reach.
 
     Args:
         curves: columns ``size``, ``arm``, ``score``, ``mean``, ``low``, ``high``.
@@ -49,7 +49,8 @@ def _draw(axes: Axes, curves: pd.DataFrame) -> None:
     for arm, look in zip(arms, looks(len(arms)), strict=True):
         own = curves[curves["arm"] == arm]
         axes.plot(own["size"], own["mean"], **look, markersize=4, label=arm)
-        axes.fill_between(own["size"], own["low"], own["high"], color=look["color"], alpha=0.1, linewidth=0)
+        low, high = own["low"].clip(0, 1), own["high"].clip(0, 1)
+        axes.fill_between(own["size"], low, high, color=look["color"], alpha=0.1, linewidth=0)
     sizes = sorted(set(curves["size"]))
     axes.set_xscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes])

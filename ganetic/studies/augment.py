@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
+from ganetic.augmenting.classifiers import Lessons, train_classifiers
 from ganetic.augmenting.classroom import needed
 from ganetic.augmenting.config import ENOUGH_DRAWS, AugmentConfig
 from ganetic.augmenting.division import Division, divide
@@ -44,6 +45,10 @@ FEATURES = "features.safetensors"
 """Features of the real images, in the directory of the study."""
 WALL_SECONDS_A_STEP = 60.0
 """A net under the trainings of a job, not a budget."""
+MEASURING_SECONDS = 5.0
+"""Of one core, for a training besides its steps: the net that counts modes, distances, checkpoints and drawn images."""
+CLASSIFYING_SECONDS = 2.0
+"""Of one core, for 500 steps of all linear classifiers of a job, three seeds each."""
 _TIMED_STEPS = 10
 _TIMED_IMAGES = 8
 
@@ -234,7 +239,11 @@ def estimate(config: AugmentConfig, runtime: Runtime) -> Estimate:
     drawn = len(drawn_in(grounds.images, grounds.division, config))
     real = (1 + config.copies) * drawn + len(grounds.division.judging)
     trainings = jobs * (1 if grounds.gan.data.conditional else classes)
-    of_jobs = trainings * grounds.gan.steps * step_seconds + generated * image_seconds
+    of_jobs = (
+        trainings * (grounds.gan.steps * step_seconds + MEASURING_SECONDS)
+        + generated * image_seconds
+        + jobs * _classifying_seconds(grounds)
+    )
     return Estimate(
         jobs=jobs,
         trainings=trainings,
@@ -264,6 +273,18 @@ def _image_seconds(grounds: Grounds) -> float:
     extractor, pixels = source.build("cpu"), torch.tensor(grounds.images.images[:_TIMED_IMAGES])
     extractor(pixels)
     return _timed(lambda: extractor(pixels), 1) / _TIMED_IMAGES
+
+
+def _classifying_seconds(grounds: Grounds) -> float:
+    """Seconds of the classifiers of a job: small nets are timed, as they are what takes long then."""
+    config, spec = grounds.config, grounds.config.classifier
+    if spec.kind == "features":
+        return CLASSIFYING_SECONDS * spec.steps / 500 * spec.seeds / 3
+    pixels = torch.tensor(grounds.images.images[: spec.batch])
+    rows = np.arange(2 * len(pixels)).reshape(2, -1) % len(pixels)
+    lessons = Lessons(pixels, [rows], np.zeros_like(rows), pixels, len(grounds.images.class_names))
+    nets = spec.seeds * (2 + 2 * len(config.shares))
+    return _timed(lambda: train_classifiers(spec, lessons, 0), 1) / len(rows) * spec.steps * nets
 
 
 def _timed(call: Callable[[], object], times: int) -> float:

@@ -142,6 +142,8 @@ def test_an_estimate_trains_nothing_and_writes_nothing(data: str, tmp_path: Path
     assert 0 < found.hours < 1
     assert any("training side" in sentence for sentence in found.sentences)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set.npz"]
+    small = estimate(config(data, classifier={"kind": "small", "steps": 100_000}), serial())
+    assert small.hours > 10 * found.hours
 
 
 def test_images_that_judge_have_no_say_in_the_window(tmp_path: Path) -> None:
@@ -190,7 +192,7 @@ def test_an_unknown_key_of_a_file_is_named(in_folder: Path, capsys: Capture) -> 
 @pytest.mark.ray
 def test_killed_it_goes_on_with_equal_records(data: str, tmp_path: Path) -> None:
     arguments = ["--data", data, "--sizes", "16", "--draws", "3", "--model", "mlp", "--size", "12", "--steps", "20"]
-    command = [sys.executable, "-m", "ganetic", "augment", *arguments, "--classifier", "small", "--workers", "1"]
+    command = [sys.executable, "-m", "ganetic", "augment", *arguments, "--workers", "1"]
 
     def run(folder: Path) -> "subprocess.Popen[bytes]":
         return subprocess.Popen([*command, "-o", str(folder)], cwd=tmp_path, start_new_session=True)

@@ -60,10 +60,10 @@ def _drawing(curves: pd.DataFrame, arms: list[str]) -> Markup:
 
 
 def _points(curves: pd.DataFrame) -> list[tuple[float, float, float, float]]:
-    """Size, mean, and both ends of the interval; the mean where there is none."""
+    """Size, mean, and both ends of the interval within what a score can be; the mean where there is none."""
     rows = curves[["size", "mean", "low", "high"]].itertuples(index=False, name=None)
     return [
-        (float(size), mean, mean if math.isnan(low) else low, mean if math.isnan(high) else high)
+        (float(size), mean, mean if math.isnan(low) else max(low, 0.0), mean if math.isnan(high) else min(high, 1.0))
         for size, mean, low, high in rows
     ]
 
