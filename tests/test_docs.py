@@ -16,6 +16,7 @@ import yaml
 
 import ganetic
 from docs.tooling.reference import FOLDER, PAGES
+from ganetic.augmenting.config import AugmentConfig
 from ganetic.cli import main  # noqa: F401 - it registers the commands
 from ganetic.cli.app import app
 from ganetic.cli.options import join_window
@@ -137,7 +138,7 @@ def assert_configures(data: dict[str, object]) -> None:
     files = (shipped_spaces()["quick"], shipped_presets()["demo"])
     quick, demo = (tomllib.loads(file.read_text(encoding="utf-8")) for file in files)
     tries: list[tuple[dict[str, object], type[Config]]] = [
-        (data, DetectConfig), (data, TrainConfig), (data, SpaceFile),
+        (data, AugmentConfig), (data, DetectConfig), (data, TrainConfig), (data, SpaceFile),
         ({**quick, **data}, SpaceFile), ({**demo, **data}, TrainConfig),
     ]  # fmt: skip
     errors = []

@@ -12,7 +12,7 @@ LAYERS = (
     {"publishing"},
     {"report", "plots"},
     {"studies"},
-    {"evolution", "evaluation", "detection"},
+    {"augmenting", "evolution", "evaluation", "detection"},
     {"training"},
     {"callbacks"},
     {"jobs", "gan", "metrics", "stats"},

@@ -11,13 +11,14 @@ from pydantic.fields import FieldInfo
 
 from docs.tooling.markdown import code, page, table
 from docs.tooling.source import attribute_docstring
+from ganetic.augmenting.config import AugmentConfig
 from ganetic.evolution.space import SpaceFile
 from ganetic.training.config import TrainConfig
 
 INTRODUCTION = """
-Two kinds of files configure `ganetic`: a search space and a training. Every key stands here with what it takes and its
-default. An unknown key is an error that names the nearest known one. `--dry-run` prints a configuration with all
-defaults.
+Three kinds of files configure `ganetic`: a search space, a training, and a study of augmentation. Every key stands here
+with what it takes and its default. An unknown key is an error that names the nearest known one. `--dry-run` prints a
+configuration with all defaults.
 """
 SPACE = """
 ## Search spaces
@@ -31,12 +32,18 @@ TRAINING = """
 `ganetic train LOSS --config FILE` reads one. [demo.toml](../../ganetic/training/presets/demo.toml) is a commented
 example.
 """
+AUGMENTATION = """
+## Studies of augmentation
+
+`ganetic study augment FILE` reads one; [the how-to](../augment.md) shows an example.
+"""
 
 
 def configuration() -> str:
-    """All keys of both kinds of files."""
+    """All keys of all kinds of files."""
     spaces, trainings = _tables(SpaceFile, "Keys of a search space"), _tables(TrainConfig, "Keys of a training")
-    return page("Configuration keys", INTRODUCTION, SPACE, *spaces, TRAINING, *trainings)
+    augmentation = _tables(AugmentConfig, "Keys of a study of augmentation")
+    return page("Configuration keys", INTRODUCTION, SPACE, *spaces, TRAINING, *trainings, AUGMENTATION, *augmentation)
 
 
 def _tables(model: type[BaseModel], title: str, place: str = "") -> Iterator[str]:

@@ -8,6 +8,7 @@ import traceback
 import typer
 
 from ganetic.cli import (  # noqa: F401 - they register their commands
+    augment,
     calibrate,
     detect,
     detect_study,

@@ -80,7 +80,7 @@ def test_bank_lists_its_losses_the_best_first(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("name", "config", "message"),
     [
-        ("cmpare", "", 'expected one of bank, compare, confirm, detect, score; did you mean "compare"'),
+        ("cmpare", "", 'expected one of augment, bank, compare, confirm, detect, score; did you mean "compare"'),
         ("score", "seeds = 2", 'score.toml: key "loss" is missing'),
         ("score", 'loss = "bce"\nseed = 2', 'score.toml: unknown key "seed"; expected one of data, loss, seeds, space'),
         ("score", 'loss = "bec"', 'did you mean "bce"'),
