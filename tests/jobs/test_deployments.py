@@ -251,7 +251,8 @@ def test_a_slurm_job_searches_keeps_and_is_resumed_by_the_next(slurm: dict[str, 
     calls = Path(slurm["CALLS"]).read_text().splitlines()
     search, resume = [line for line in calls if not line.startswith("ray")]
     assert search == (
-        f"search cluster --run {slurm['SCRATCH']}/ganetic-17 --address 10.0.0.7:6379 --workers 48 --gpus-per-trial 0.125"
+        f"search cluster --run {slurm['SCRATCH']}/ganetic-17 --address 10.0.0.7:6379 --workers 48 "
+        "--gpus-per-trial 0.125"
     )
     assert resume == f"resume {slurm['SCRATCH']}/ganetic-18 --address 10.0.0.7:6379 --workers 48"
     assert_understood(search)
