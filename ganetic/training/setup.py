@@ -87,6 +87,7 @@ def full_trainer(
     device: str,
     distributed: DistributedContext = SINGLE_PROCESS,
     held_out: NDArray[np.uint8] | None = None,
+    bfloat16: bool = True,
 ) -> Trainer:
     """The trainer of a full training, before its first step.
 
@@ -97,6 +98,7 @@ def full_trainer(
         device: ``cpu`` or ``cuda``.
         distributed: this process's part of every batch.
         held_out: uint8 ``(M, H, W, C)`` that do not; adaptive augmentation looks at them.
+        bfloat16: whether nets run in bfloat16 on CUDA, as trainings do.
 
     Raises:
         UserError: the model does not take such images, or a penalty does not go with the loss.
@@ -115,7 +117,7 @@ def full_trainer(
         regulariser=config.regulariser,
         augmentation=config.augmentation,
         real_changes=config.data.augmentation,
-        bfloat16=True,
+        bfloat16=bfloat16,
     )
     nets = build(config.model, size, channels, config.seed)
     return Trainer(nets, spec, formula, images, device, scales(config.model, size), distributed, held_out)
