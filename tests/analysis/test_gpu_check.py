@@ -16,8 +16,10 @@ from ganetic.jobs.executor import SerialExecutor
 from ganetic.jobs.journal import Record, Submission
 from ganetic.training.data import training_data_of
 from ganetic.training.proxy_data import ProxyData
-from ganetic.training.result import TrialResult
+from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.spec import TrialSpec
 from ganetic.training.trainer import Trainer
+from ganetic.training.trial import run_trial
 from tests.small_run import SPACE, pretend
 from tests.training.full.conftest import tiny
 
@@ -99,22 +101,21 @@ def test_one_precision_is_no_other(plan: Plan, monkeypatch: pytest.MonkeyPatch) 
 
 def test_trials_are_compared_to_the_last_bit() -> None:
     trace = ((0, 900.0), (10, 400.0))
-    one = TrialResult(state="completed", reason=None, trace=trace, steps=10, seconds=1.0, peak_memory_bytes=1)
+    one = TrialResult(state=TrialState.COMPLETED, reason=None, trace=trace, steps=10, seconds=1.0, peak_memory_bytes=1)
     slower = one.model_copy(update={"seconds": 2.0, "peak_memory_bytes": 2})
     assert gpu_check.difference(one, slower) == 0.0
     other = one.model_copy(update={"trace": ((0, 900.0), (10, 404.0))})
     assert gpu_check.difference(one, other) == pytest.approx(0.01)
-    failed = one.model_copy(update={"state": "failed"})
+    failed = one.model_copy(update={"state": TrialState.FAILED})
     assert gpu_check.difference(one, failed) == float("inf")
 
 
 def test_a_trial_repeats(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[ProxyData] = []
-    real = gpu_check.run_trial
 
-    def counted(spec: object, proxy_data: ProxyData) -> TrialResult:
+    def counted(spec: TrialSpec, proxy_data: ProxyData) -> TrialResult:
         kept.append(proxy_data)
-        return real(spec, proxy_data)  # type: ignore[arg-type]
+        return run_trial(spec, proxy_data)
 
     monkeypatch.setattr(gpu_check, "run_trial", counted)
     rows = gpu_check.repeat_rows(plan)
