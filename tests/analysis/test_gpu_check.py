@@ -23,7 +23,9 @@ from ganetic.training.trial import run_trial
 from tests.small_run import SPACE, pretend
 from tests.training.full.conftest import tiny
 
-TINY = tiny("stylegan2", steps=4, data={"name": "digits", "size": 32})
+LAZY = {"r1": 0.1, "r1_every": 2, "path_length": 1.0, "path_length_every": 2}
+"""What asks for gradients of gradients, as the training does that is timed."""
+TINY = tiny("stylegan2", steps=4, data={"name": "digits", "size": 32}, regulariser=LAZY)
 
 
 @pytest.fixture
@@ -150,6 +152,7 @@ def test_training_is_timed_and_held_against_a_matrix_product(plan: Plan) -> None
     assert rows[0].what.startswith("stylegan2 at ")
     work = float(measured(rows, "counted work of a step").split()[0])
     assert work >= 0
+    assert gpu_check.cycle_of(plan.timed) == 2
     assert "64 rows, torch.float32" in rows[-2].what
 
 
