@@ -1,13 +1,14 @@
 # `make search`: a first search, from nothing to a Pareto front and a page about it.
 # `make quick`: lint, types and the quick tests. `make test`: all tests but the slow ones. `make test-slow`: those.
 # `make docs`: writes the generated pages of docs/reference again and builds the site into site/.
+# `make gpu-check`: on a machine with a CUDA device, all that needs one; writes the table of docs/gpu.md, in about an hour.
 # `make test-lowest`: all tests but the slow ones with the lowest versions that pyproject.toml allows.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 
-.PHONY: search quick test test-slow test-lowest lint docs
+.PHONY: search quick test test-slow test-lowest gpu-check lint docs
 
 search: $(VENV)/.installed
 	$(BIN)/ganetic search quick
@@ -24,6 +25,9 @@ test-slow: $(VENV)/.installed-test
 
 test-lowest: $(LOWEST)/.installed  # whose warnings, and whose words for options, are those of their time
 	$(LOWEST)/bin/python -m pytest -m "not slow" --override-ini filterwarnings= --deselect tests/test_docs.py::test_a_generated_page_is_that_of_this_code
+
+gpu-check: $(VENV)/.installed-test
+	$(BIN)/python -m analysis.gpu_check
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.evolution.trial_queue import trial_result
 from ganetic.files import is_writable, make_directory
+from ganetic.jobs.disk import refuse_network_disk
 from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
@@ -197,6 +198,7 @@ def train_references(
     names = list(conditions.losses)
     cells = [Cell(names.index(loss), loss, trial.model_dump(mode="json")) for loss, trial in trials]
     path = folder / _journal(seeds)
+    refuse_network_disk(path)
     make_directory(folder)
     with run_lock(folder), runtime.executor(proxy_data, conditions.steps) as executor:
         records = run_grid(

@@ -25,6 +25,7 @@ from ganetic.evolution.space import SearchSpace
 from ganetic.evolution.trial_queue import trial_result
 from ganetic.files import make_directory, write_whole
 from ganetic.gan.profiles import ProfileName
+from ganetic.jobs.disk import refuse_network_disk
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
@@ -139,6 +140,7 @@ def _made(
     advice: str,
 ) -> Choice:
     """The choice, which stands in the folder then, in the place of the journals."""
+    refuse_network_disk(folder)
     proxy_data = _proxy_data(conditions, data, runtime)
     make_directory(folder)
     journals = [folder / _journal(number) for number in range(len(conditions.schedule.seeds))]

@@ -21,6 +21,7 @@ from ganetic.evolution.seeds import refuse_bad_seed
 from ganetic.evolution.space import SearchSpace, SpaceProxy, Stop, load_space, read_space, write_space
 from ganetic.files import make_directory, refuse_impossible_directory
 from ganetic.interrupt import interruptible
+from ganetic.jobs.disk import refuse_network_disk
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal
 from ganetic.jobs.lock import run_lock
@@ -96,6 +97,7 @@ def resume(
     callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     directory = Path(directory)
     open_run(directory)  # refuse what is no run before a lock is written there
+    refuse_network_disk(directory)
     with run_lock(directory):
         run = open_run(directory)
         run.check()
@@ -222,6 +224,7 @@ def _longest(space: SearchSpace) -> int:
 def _refuse_other_content(directory: Path) -> None:
     """A search that was killed before it had a journal has left no more than its lock and its space."""
     refuse_impossible_directory(directory)
+    refuse_network_disk(directory)
     if directory.exists() and not (directory.is_dir() and all(map(_is_leftover, directory.iterdir()))):
         go_on = typed("ganetic", "resume", directory)
         raise UserError(f"{directory}: exists already; name a new directory, or use `{go_on}`")

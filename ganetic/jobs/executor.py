@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeVar
 
+GPU_SHARE = "GANETIC_GPU_SHARE"
+"""The variable in which a worker finds its job's share of a GPU, for torch to keep to; this layer knows no torch."""
 Status = Literal["done", "timed_out", "crashed", "raised"]
 Payload = dict[str, Any]
 ContextT = TypeVar("ContextT")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 from pydantic_core import from_json
 
 from ganetic.errors import UserError
+from ganetic.jobs.disk import refuse_network_disk
 from ganetic.jobs.executor import JobResult
 from ganetic.jobs.journal_file import (
     APPLICATION_ID,
@@ -165,11 +166,12 @@ class Journal:
             meta: plain data about the run, by key; it never changes.
 
         Raises:
-            UserError: the file exists or cannot be written.
+            UserError: the file exists, cannot be written or would lie on a network disk.
             ValueError: NaN or infinity in `meta`.
         """
         if path.exists():
             raise UserError(f"{path}: a journal is here already; resume this run or name another directory")
+        refuse_network_disk(path)
         rows = [(key, _dump(value)) for key, value in meta.items()]
         # Built aside and renamed: a kill at any moment leaves a whole journal or none.
         aside = path.with_name(f".{path.name}.new")

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ganetic.errors import UserError
+from ganetic.jobs.disk import refuse_network_disk
 
 APPLICATION_ID = 0x47414E65  # "GANe": tells our file from any other SQLite file
 SCHEMA_VERSION = 1
@@ -63,9 +64,11 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """Connect for reading and writing, after the same checks as for reading.
 
     Raises:
-        UserError: the file cannot be written, or is not a journal that can be used; nothing was changed.
+        UserError: the file cannot be written, lies on a network disk, or is not a journal that can be used; nothing
+            was changed.
     """
     check_file(path)
+    refuse_network_disk(path)
     if not _beside(path, "-journal").exists():  # left by a kill while opening or closing; only a writer can mend it
         with readonly(path) as connection:
             check_content(path, connection)

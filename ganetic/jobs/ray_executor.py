@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import ray
 
 from ganetic.errors import UserError
-from ganetic.jobs.executor import ContextT, Executor, JobResult, Payload, Status, Work, run_caught
+from ganetic.jobs.executor import GPU_SHARE, ContextT, Executor, JobResult, Payload, Status, Work, run_caught
 from ganetic.jobs.ray_session import connect, nodes, room_for_jobs
 
 MAX_CRASHES = 3
@@ -88,7 +88,8 @@ class RayExecutor(Executor):
         workers: how many jobs at once; None for one a core or, on a cluster, as many as its nodes have room for.
         address: None starts Ray on this machine; ``"auto"`` or ``"host:port"`` joins a cluster, whose nodes need the
             dependencies installed but not this package; see `ganetic.jobs.ray_session.connect`.
-        gpus_per_job: share of a GPU for each job, such as 0.25; 0 hides the GPUs from the jobs.
+        gpus_per_job: share of a GPU for each job, such as 0.25, of which a worker sees that GPU alone and finds the
+            share in `ganetic.jobs.executor.GPU_SHARE`; 0 hides the GPUs from the jobs.
         wall_seconds: how long one attempt may run.
         node_loss_seconds: how long the cluster may take to notice that a node is gone: a job is called crashed or timed
             out this long after the last worker was lost with it, by the nodes that are alive then. Ray's health checks
@@ -323,7 +324,9 @@ def _is_node_death(error: Exception) -> bool:
 def _environment(gpus_per_job: float) -> dict[str, str]:
     """The environment of a worker: one thread, so that results do not depend on the number of cores."""
     variables = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return variables if gpus_per_job else variables | {"CUDA_VISIBLE_DEVICES": ""}
+    # Ray itself shows a worker the GPUs that it was given, and no other.
+    gpus = {GPU_SHARE: f"{min(1.0, gpus_per_job):g}"} if gpus_per_job else {"CUDA_VISIBLE_DEVICES": ""}
+    return variables | gpus
 
 
 def _count(workers: int | None, room: int, gpus_per_job: float, started: bool) -> int:

@@ -15,6 +15,7 @@ from ganetic.evolution.resources import Runtime
 from ganetic.evolution.seeds import SEEDS_A_ROLE, refuse_bad_seed, training_seed
 from ganetic.evolution.space import SearchSpace
 from ganetic.files import make_directory, refuse_impossible_directory
+from ganetic.jobs.disk import refuse_network_disk
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import resolve_loss
 from ganetic.loss.formula import Formula
@@ -238,6 +239,7 @@ def _refuse_bad_choices(seeds: int, tuning_seeds: int) -> None:
 
 def _refuse_other_content(folder: Path) -> None:
     refuse_impossible_directory(folder)
+    refuse_network_disk(folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; name a new directory, or that of a comparison to go on with")
     if not folder.is_dir() or (folder / JOURNAL).is_file() or tuning_journal(folder, 0).is_file():

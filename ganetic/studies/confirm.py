@@ -13,6 +13,7 @@ from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.evolution.selection import pick_card
 from ganetic.files import make_directory, refuse_impossible_directory
+from ganetic.jobs.disk import refuse_network_disk
 from ganetic.jobs.lock import run_lock
 from ganetic.loss.card import LossCard, Reference, Result, read_card
 from ganetic.loss.library import LIBRARY
@@ -96,6 +97,7 @@ def confirm(
     card, space = pick_card(run, pick), run.config.space
     folder = run.directory / FOLDER / f"{card.name}-{seeds}-seeds"
     refuse_impossible_directory(folder)
+    refuse_network_disk(folder)
     proxy_data = runtime.proxy_data_of(space, run.config.data)
     measures = measures_of(space.proxies, proxy_data)
     _refuse_other_measures(run, measures)

@@ -12,6 +12,7 @@ from ganetic.config import Config
 from ganetic.errors import UserError
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.files import make_directory, refuse_impossible_directory
+from ganetic.jobs.disk import refuse_network_disk
 from ganetic.jobs.grid import Cell, run_grid
 from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
@@ -115,6 +116,7 @@ class GridStudy(Study[GridConfigT, ResultsT]):
         runtime = surroundings.runtime
         space = load_space(config.space)
         refuse_impossible_directory(folder)
+        refuse_network_disk(folder)
         space, data = as_known(space, config.data or space.data, runtime)
         jobs = self.jobs(config, space)
         texts = [*dict.fromkeys(job.formula for job in jobs)]

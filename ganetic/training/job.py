@@ -12,7 +12,7 @@ from ganetic.loss.formula import Formula
 from ganetic.metrics.reference import ReferenceStatistics
 from ganetic.training.config import TrainConfig, scales_of
 from ganetic.training.data import TrainingData
-from ganetic.training.device import device_for_trials, peak_memory, reset_peak_memory
+from ganetic.training.device import begin_on, device_for_trials, peak_memory
 from ganetic.training.diagnosis import has_failed
 from ganetic.training.failure_modes import FailureMode
 from ganetic.training.outcome import Training
@@ -99,11 +99,11 @@ def train_job(context: TrainingContext, payload: dict[str, Any]) -> dict[str, An
         KeyboardInterrupt: it was interrupted, and has written a checkpoint.
     """
     run = Path(context.directory) / TRAININGS / payload["name"]
+    begin_on(device_for_trials())
     prepared, config = context.prepared[payload["setup"]], TrainConfig.model_validate(payload["config"])
     setup = with_prepared(
         config, Formula.from_text(payload["formula"]), prepared.training_data, prepared.reference_statistics
     )
-    reset_peak_memory(device_for_trials())
     training = train_in(run, payload["loss"], setup)
     if training.status == "stopped":
         raise KeyboardInterrupt

@@ -89,6 +89,7 @@ def full_trainer(
     distributed: DistributedContext = SINGLE_PROCESS,
     held_out: NDArray[np.uint8] | None = None,
     labels: RealLabels | None = None,
+    bfloat16: bool = True,
 ) -> Trainer:
     """The trainer of a full training, before its first step.
 
@@ -100,6 +101,7 @@ def full_trainer(
         distributed: this process's part of every batch.
         held_out: uint8 ``(M, H, W, C)`` that do not; adaptive augmentation looks at them.
         labels: of both, where the nets are told classes.
+        bfloat16: whether nets run in bfloat16 on CUDA, as trainings do.
 
     Raises:
         UserError: the model does not take such images or no labels, or a penalty does not go with the loss.
@@ -118,7 +120,7 @@ def full_trainer(
         regulariser=config.regulariser,
         augmentation=config.augmentation,
         real_changes=config.data.augmentation,
-        bfloat16=True,
+        bfloat16=bfloat16,
     )
     classes = 0 if labels is None else int(labels.training.max()) + 1
     nets = build(config.model, size, channels, config.seed, classes)

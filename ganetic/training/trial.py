@@ -16,7 +16,7 @@ from ganetic.gan.step import StepLosses
 from ganetic.loss.formula import Formula
 from ganetic.metrics.diversity import collapsed
 from ganetic.reproducible import random_stream, reproducible
-from ganetic.training.device import device_for_trials, peak_memory, reset_peak_memory
+from ganetic.training.device import begin_on, device_for_trials, peak_memory
 from ganetic.training.evaluator import Evaluator
 from ganetic.training.failure_modes import FailureMode, diagnose
 from ganetic.training.loop import FiniteCheck, Schedule, fit
@@ -66,7 +66,7 @@ def run_trial(spec: TrialSpec, proxy_data: ProxyData) -> TrialResult:
     """
     began = time.perf_counter()
     device = device_for_trials()
-    reset_peak_memory(device)
+    begin_on(device)
     with reproducible():
         trainer, trial = trial_trainer(spec, proxy_data.images, device), Trial(spec, proxy_data, device)
         try:

@@ -348,7 +348,6 @@ def test_float32_and_half_precision_see_what_float64_sees() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_a_gpu_sees_what_a_cpu_sees() -> None:
     augment, images = augmentation(LARGE, 6), smooth(6, 32, 3).float()
     torch.testing.assert_close(changed(augment, images.cuda()).cpu(), changed(augment, images), rtol=0, atol=1e-4)

@@ -1,7 +1,9 @@
 """A driver of its own process group: what it starts, where that listens, what Ctrl-C does to it, what it leaves."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -65,9 +67,9 @@ def test_local_ray_is_private_quiet_deaf_to_ctrl_c_and_leaves_nothing(driver: "s
 
     processes = descendants(driver.pid)
     assert len(processes) > 3
-    listening = listening_addresses({driver.pid, *processes})
+    listening = listening_addresses({driver.pid, *processes, *processes_of_sessions(processes)})
     assert listening
-    assert all(address.startswith("0100007F") or address.endswith("FFFF00000100007F") for address in listening)
+    assert all(map(is_loopback, listening)), listening
 
     driver.stdin.write("\n")
     driver.stdin.flush()
@@ -150,8 +152,40 @@ def is_zombie(pid: int) -> bool:
         return True
 
 
+def processes_of_sessions(processes: set[int]) -> set[int]:
+    """All processes of the Ray sessions that these name in their commands, whoever their parents are."""
+    commands = {int(path.parent.name): command_of(path) for path in Path("/proc").glob("[0-9]*/cmdline")}
+    own = {name for pid in processes for name in re.findall(r"session_[\d_-]+", commands.get(pid, ""))}
+    assert own
+    return {pid for pid, command in commands.items() if any(name in command for name in own)}
+
+
+def command_of(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches an address in the kernel's form: 127.0.0.1, the same in IPv6, or ::1."""
+    return address in ("0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000")
+
+
+def test_loopback_is_told_from_other_addresses() -> None:
+    with socket.socket() as own, socket.socket() as all_addresses, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        own.bind(("127.0.0.1", 0))
+        own.listen()
+        assert listening_addresses({os.getpid()}) == ["0100007F"]
+        udp.bind(("0.0.0.0", 0))
+        all_addresses.bind(("0.0.0.0", 0))
+        all_addresses.listen()
+        found = listening_addresses({os.getpid()})
+    assert sorted(map(is_loopback, found)) == [False, False, True]
+
+
 def listening_addresses(processes: set[int]) -> list[str]:
-    """The local addresses, in the kernel's hexadecimal form, on which any of the processes accepts TCP connections."""
+    """The local addresses, in the kernel's form, on which a process takes TCP connections or anybody's UDP packets."""
     sockets = set()
     for pid in processes:
         for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
@@ -159,6 +193,10 @@ def listening_addresses(processes: set[int]) -> list[str]:
                 sockets.add(str(descriptor.readlink()))
             except OSError:
                 continue
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:] + Path("/proc/net/tcp6").read_text().splitlines()[1:]
-    rows = [line.split() for line in lines]
-    return [row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets]
+    found = []
+    for table, state in (("tcp", "0A"), ("tcp6", "0A"), ("udp", "07"), ("udp6", "07")):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            row = line.split()
+            if row[3] == state and f"socket:[{row[9]}]" in sockets:
+                found.append(row[1].split(":")[0])
+    return found

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ray
+
 Context = dict[str, Any]
 Payload = dict[str, Any]
 
@@ -112,6 +114,41 @@ def _process(context: Context, payload: Payload) -> dict[str, Any]:
     return {"pid": os.getpid()}
 
 
+def _gpu(context: Context, payload: Payload) -> dict[str, Any]:
+    """Say which GPUs this process sees, once so many jobs are there that no slot can have two of them."""
+    room = Path(payload["room"])
+    (room / str(os.getpid())).touch()
+    until = time.monotonic() + 50
+    while len(list(room.iterdir())) < payload["jobs"] and time.monotonic() < until:
+        time.sleep(0.02)
+    node = ray.get_runtime_context().get_node_id()
+    names = ("CUDA_VISIBLE_DEVICES", "GANETIC_GPU_SHARE")
+    return {"node": node, "process": os.getpid(), **{name: os.environ.get(name) for name in names}}
+
+
+def _fill_gpu(context: Context, payload: Payload) -> dict[str, Any]:
+    """Say how many GPUs there are, and whether a share of the memory of the first can be had."""
+    import torch
+
+    from ganetic.training.device import begin_on
+
+    begin_on("cuda")
+    _, whole = torch.cuda.mem_get_info()
+    try:
+        torch.empty(int(whole * payload["share"]), dtype=torch.uint8, device="cuda")
+    except torch.cuda.OutOfMemoryError:
+        return {"gpus": torch.cuda.device_count(), "fits": False}
+    return {"gpus": torch.cuda.device_count(), "fits": True}
+
+
+def _hang_known(context: Context, payload: Payload) -> dict[str, Any]:
+    """Leave the number of this process in a file, and never end."""
+    with Path(payload["file"]).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(1000)
+    return {}
+
+
 def _first_time(payload: Payload) -> bool:
     try:
         Path(payload["file"]).touch(exist_ok=False)
@@ -139,4 +176,7 @@ ACTIONS: dict[str, Callable[[Context, Payload], dict[str, Any]]] = {
     "packages": _packages,
     "die_times": _die_times,
     "process": _process,
+    "gpu": _gpu,
+    "fill_gpu": _fill_gpu,
+    "hang_known": _hang_known,
 }

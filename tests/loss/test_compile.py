@@ -141,7 +141,7 @@ def test_no_parameters_and_a_readable_name() -> None:
     assert "p³ + sqrt(3.985·y/p)" in repr(loss)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", LIBRARY)
 def test_cuda_agrees_with_the_cpu(name: str) -> None:
     loss, logits = GanLoss(LIBRARY[name].formula), torch.linspace(-6, 6, 64, dtype=torch.float64)

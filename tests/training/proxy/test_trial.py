@@ -15,6 +15,8 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.ops import OPERATORS
 from ganetic.training import trainer as trainer_module
+from ganetic.training import trial as trial_module
+from ganetic.training.device import device_for_trials
 from ganetic.training.failure_modes import FailureMode
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.result import TrialResult, TrialState
@@ -43,6 +45,13 @@ def test_a_result_says_what_happened(proxy_data: ProxyData) -> None:
     assert result.steps == 20
     assert result.seconds > 0
     assert result.peak_memory_bytes > 1 << 20
+
+
+def test_a_trial_keeps_to_its_share_of_a_gpu(proxy_data: ProxyData, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(trial_module, "begin_on", asked.append)
+    run_trial(spec(steps=1), proxy_data)
+    assert asked == [device_for_trials()]
 
 
 def test_step_0_is_the_untrained_generator(proxy_data: ProxyData) -> None:
