@@ -92,7 +92,7 @@ def test_commands_are_understood(page: Path) -> None:
                 parent = command.make_context(name, [], parent=parent, resilient_parsing=True)
             elif words:  # else a sentence speaks of the command
                 command.make_context(name, join_window(words), parent=parent)
-            within = command  # type: ignore[assignment]
+            within = command
 
 
 def test_the_check_of_commands_refuses(tmp_path: Path) -> None:

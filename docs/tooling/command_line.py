@@ -18,7 +18,9 @@ interrupted. An error is one line on stderr.
 
 def command_line() -> str:
     """Every command with its arguments and options, in the order of ``ganetic --help``."""
-    commands = list(_commands(typer.main.get_command(app)))
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    commands = list(_commands(group))
     overview = table(
         ["command", "what it does"],
         [[f"[`ganetic {name}`](#{_anchor(name)})", str(command.help).split("\n\n")[0]] for name, command in commands],

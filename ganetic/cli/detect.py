@@ -9,7 +9,6 @@ import typer
 from ganetic.cli import completion
 from ganetic.cli.app import app, console
 from ganetic.cli.options import Download, Json, Window
-from ganetic.cli.train import yield_cores
 from ganetic.errors import UserError, typed
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ def fit(
     An encoder learns to find what the generator makes each normal image from. Some normal images are kept apart: scores
     are in standard deviations from theirs.
     """
+    from ganetic.cli.train import yield_cores
+
     yield_cores()
     from ganetic.config import validate
     from ganetic.data import with_window
@@ -68,7 +69,7 @@ def fit(
     from ganetic.report.progress.sentences import sentences_on
     from ganetic.report.progress.training import training_progress_on
 
-    given = {"steps": steps, "batch": batch, "learning_rate": learning_rate}
+    given: dict[str, object] = {"steps": steps, "batch": batch, "learning_rate": learning_rate}
     given |= {"kappa": kappa, "width": width, "layer": layer}
     settings = validate({key: value for key, value in given.items() if value is not None}, EncoderConfig, "options")
     if window is not None and data is None:
@@ -102,6 +103,8 @@ def score(
 
     They get the size and the window of the training's images. Images that the detector or its GAN has seen are refused.
     """
+    from ganetic.cli.train import yield_cores
+
     yield_cores()
     from ganetic.detection.scoring import score_files
     from ganetic.files import refuse_impossible_directory, write_whole

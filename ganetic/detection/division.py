@@ -87,8 +87,10 @@ def _refuse_other_classes(images: ImageSet, others: Flags) -> None:
 
 
 def _validating(images: ImageSet, pool: Flags, known: Flags) -> Flags:
-    if images.split is not None and (chosen := pool & (images.split == VALIDATION_SIDE) & ~known).any():
-        return chosen
+    if images.split is not None:
+        chosen: Flags = pool & (images.split == VALIDATION_SIDE) & ~known
+        if chosen.any():
+            return chosen
     groups = np.arange(images.count) if images.groups is None else images.groups
     free = pool & ~np.isin(groups, groups[known])
     found, sizes = np.unique(groups[free], return_counts=True)

@@ -98,7 +98,7 @@ def save_detector(detector: Detector, directory: Path, provenance: Provenance | 
         formula=gan.formula.text,
         encoder=detector.settings,
         seed=detector.seed,
-        scales={name: tuple(scale) for name, scale in detector.scales.items()},
+        scales={name: (scale.mean, scale.sd) for name, scale in detector.scales.items()},
         provenance=provenance or Provenance(),
         made_with=versions(),
     )

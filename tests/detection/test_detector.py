@@ -47,7 +47,9 @@ def test_raw_scores_are_what_their_names_say() -> None:
     assert isinstance(x, torch.Tensor) and isinstance(made, torch.Tensor)
     raw = detector.raw(images)
     np.testing.assert_allclose(raw["residual"], ((x - made) ** 2).mean((1, 2, 3)), atol=0.01)  # it was rounded
-    features = [detector.gan.discriminator.layers[:4](one.flatten(1)) for one in (x, made)]
+    layers = detector.gan.discriminator.get_submodule("layers")
+    assert isinstance(layers, torch.nn.Sequential)
+    features = [layers[:4](one.flatten(1)) for one in (x, made)]
     np.testing.assert_allclose(raw["features"], ((features[0] - features[1]) ** 2).mean(1), atol=0.05)
     np.testing.assert_allclose(raw["discriminator"], -detector.gan.discriminator(x), rtol=1e-5)
 

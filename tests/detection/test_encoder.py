@@ -3,7 +3,7 @@ import torch
 
 from ganetic.callbacks import ProgressCallback, TrainingProgress
 from ganetic.config import validate
-from ganetic.detection.codes import code_space
+from ganetic.detection.codes import Styled, code_space
 from ganetic.detection.detector import fit_detector
 from ganetic.detection.encoder import Encoder, EncoderConfig, initialise
 from ganetic.errors import UserError
@@ -44,17 +44,22 @@ def test_codes_begin_at_the_middle_of_latent_space(model: str) -> None:
 
 
 def test_codes_of_stylegan2_are_styles() -> None:
-    gan = untrained("stylegan2")
-    space = code_space(gan.generator, 5)
+    generator = untrained("stylegan2").generator
+    assert isinstance(generator, Styled)
+    space = code_space(generator, 5)
     latents = torch.randn(3, 5, generator=torch.Generator().manual_seed(1))
-    styles = gan.generator.styles(latents)
+    styles = generator.styles(latents)
     held = torch.zeros(3, 5)
-    assert torch.equal(space.render(styles[:, 0]), gan.generator.rendered(styles, held))
-    apart = gan.generator.styles(torch.randn(2000, 5, generator=torch.Generator().manual_seed(2)))[:, 0]
+    made = space.render(styles[:, 0])
+    assert isinstance(made, torch.Tensor)
+    assert torch.equal(made, generator.rendered(styles, held))
+    apart = generator.styles(torch.randn(2000, 5, generator=torch.Generator().manual_seed(2)))[:, 0]
     torch.testing.assert_close(space.centre, apart.mean(0), atol=0.1, rtol=0)
     assert space.scale == pytest.approx(float(apart.std(0).mean()), rel=0.1)
     codes = styles[:, 0].clone().requires_grad_()
-    space.render(codes).sum().backward()
+    again = space.render(codes)
+    assert isinstance(again, torch.Tensor)
+    again.sum().backward()  # type: ignore[no-untyped-call]
     assert codes.grad is not None and bool((codes.grad != 0).all())
 
 
@@ -74,7 +79,7 @@ def test_it_is_told_where_it_stands() -> None:
 def test_a_loss_that_does_not_stay_finite_is_one_line() -> None:
     gan, images = untrained(), noise(26)
     with torch.no_grad():
-        gan.discriminator.layers[0].weight.fill_(1e30)
+        gan.discriminator.get_parameter("layers.0.weight").fill_(1e30)
     with pytest.raises(UserError, match=r"the encoder's loss is (inf|nan) at step 1; lower learning_rate"):
         fit_detector(gan, images[:16], images[16:], QUICK)
 

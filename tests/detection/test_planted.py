@@ -21,7 +21,9 @@ def spots(count: int, size: int, seed: int) -> NDArray[np.uint8]:
     y, x = np.mgrid[:size, :size] / size - 0.5
     place, width = stream.uniform(-0.2, 0.2, (count, 2, 1, 1)), stream.uniform(0.15, 0.25, (count, 1, 1))
     spot = 255 * np.exp(-((x - place[:, 0]) ** 2 + (y - place[:, 1]) ** 2) / (2 * width**2))
-    return np.clip(spot + stream.normal(0, 4, spot.shape), 0, 255).astype(np.uint8)[..., np.newaxis]
+    noisy = np.clip(spot + stream.normal(0, 4, spot.shape), 0, 255)
+    images: NDArray[np.uint8] = noisy.astype(np.uint8)[..., np.newaxis]
+    return images
 
 
 UPSIDE_DOWN = "d_real=softplus(d); d_fake=softplus(neg(d)); g_fake=softplus(d)"

@@ -9,8 +9,8 @@ from ganetic.data.fingerprints import fingerprints
 from ganetic.detection.gan import images_seen, load_gan
 from ganetic.errors import UserError
 from ganetic.training.config import TrainConfig
+from ganetic.training.data import training_data_of
 from ganetic.training.generate import find_checkpoint
-from ganetic.training.train import training_data_of
 from ganetic.training.trained_on import TRAINED_ON, read_trained_on
 
 TINY = TrainConfig.model_validate(
