@@ -22,6 +22,9 @@ _START_SECONDS = 300.0
 _GCS = "gcs_server"
 _BROKEN = '__version__ = "0.0.1"; raise RuntimeError("this is the package of the host, not the one of the search")'
 
+DRIVER = "-m ganetic"
+"""What stands in a driver's command line."""
+
 OTHER_PACKAGE = "/tmp/other"
 """Where a host may have a package of its own."""
 
@@ -139,7 +142,7 @@ class Cluster:
 
 def is_driver(line: str) -> bool:
     """Whether this is the command line of a driver, or of what it started for itself."""
-    return "-m ganetic" in line or "ganetic.loss.simplifier" in line
+    return DRIVER in line or "ganetic.loss.simplifier" in line
 
 
 def _is_manager(line: str) -> bool:
