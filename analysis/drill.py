@@ -13,9 +13,8 @@ whatever it started.
 import argparse
 import json
 import random
-import shlex
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ from ganetic.files import write_whole
 
 SPACE = Path(__file__).with_name("drill.toml")
 WORKERS, COUNT = 3, 30
-_OF_THE_HOST = {"ray", "other"}
+_OF_THE_HOST = {"ray", "other", "torchinductor_root"}
+"""What Ray, the fault “other package” and PyTorch keep in the temporary folder of a host, whatever runs there."""
 SEARCH_SECONDS = 3600.0
 Row = dict[str, Any]
 
@@ -47,8 +47,16 @@ def left_of(faults: list[str], rows: list[Row]) -> list[str]:
     return sorted(left, key=lambda kind: kind != LATE)
 
 
-def drill(cluster: Cluster, work: Path, space: Path, faults: list[str], seed: int, other_python: Path | None) -> None:
-    """Run the quiet search where there is none yet, then searches with faults until all were done."""
+def drill(
+    cluster: Cluster,
+    work: Path,
+    space: Path,
+    faults: list[str],
+    seed: int,
+    other_python: Path | None,
+    watch: Callable[[], None],
+) -> None:
+    """Run the quiet search where there is none yet, then searches with faults until all were done; tell after each."""
     quiet, is_done = work / "quiet", work / "quiet.json"
     if not is_done.exists():
         _run_quietly(cluster, quiet, space)
@@ -59,6 +67,7 @@ def drill(cluster: Cluster, work: Path, space: Path, faults: list[str], seed: in
         search = Drill(cluster, run, random.Random(f"{seed} {run.name}"), other_python)
         rows = _search_with_faults(search, space, left, quiet, wanted)
         write_whole(work / "rows.json", json.dumps([*done, *rows], indent=1))
+        watch()
 
 
 def _free(work: Path) -> Path:
@@ -172,10 +181,11 @@ def _left_behind(cluster: Cluster) -> list[str]:
 HEAD = """\
 # Faults done to a search on a cluster
 
-Made by `{command}`; `analysis/drill.py` says how.
+Made by `python -m analysis.drill runs/drill --other-python PYTHON -o analysis/drill.md`; `analysis/drill.py` says how.
 
 A head and {workers} workers are hosts with addresses of their own, made of Linux namespaces on one machine. The search
-is `{space}`: {trials} trials. It ran once without a fault, and {searches} times while {faults} faults were done to it.
+is `{space}`: {trials} trials, finals included. It ran once without a fault, and {searches} times while {faults} faults
+were done to it.{planned}
 **{right} of {faults} faults changed nothing**: no ended trial was lost, none was counted twice, the journal was the
 quiet run's trial for trial, and so were the front, the finals and the files at the end; no process was left. Ray's
 health checks had their default times. Each host ran `ray start` again when it ended, as a service manager does.
@@ -192,12 +202,12 @@ trials and two more trials had ended. *tried again*: attempts beyond the first, 
 """
 
 
-def page(rows: list[Row], quiet: Written, space: str, command: str) -> str:
+def page(rows: list[Row], planned: int, quiet: Written, space: str) -> str:
     """The page that says what was seen."""
     ends = {row["search"]: row["end"] for row in rows}
     right = sum(not row["complaints"] and not row["end"] for row in rows)
     head = HEAD.format(
-        command=command,
+        planned="" if planned == len(rows) else f" {planned} are planned; the same command goes on with the others.",
         workers=WORKERS,
         space=space,
         trials=len(quiet.records),
@@ -239,17 +249,22 @@ def main() -> None:
     work = given.work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     faults = schedule(given.count, given.kinds, given.seed)
-    with Network() as network:
-        cluster = Cluster(network, work, given.nice)
-        cluster.start_head()
-        for _ in range(WORKERS):
-            cluster.add_worker()
-        drill(cluster, work, given.space.absolute(), faults, given.seed, given.other_python)
-    command = f"python -m analysis.drill {shlex.join(sys.argv[1:])}"
-    text = page(read_rows(work), Written.read(work / "quiet"), given.space.name, command)
-    print(text)
-    if given.output:
-        write_whole(given.output, text)
+
+    def report() -> None:
+        text = page(read_rows(work), len(faults), Written.read(work / "quiet"), given.space.name)
+        if given.output:
+            write_whole(given.output, text)
+        else:
+            print(text)
+
+    if left_of(faults, read_rows(work)):
+        with Network() as network:
+            cluster = Cluster(network, work, given.nice)
+            cluster.start_head()
+            for _ in range(WORKERS):
+                cluster.add_worker()
+            drill(cluster, work, given.space.absolute(), faults, given.seed, given.other_python, report)
+    report()
 
 
 if __name__ == "__main__":

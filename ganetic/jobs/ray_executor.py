@@ -6,6 +6,7 @@ import logging
 import math
 import platform
 import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -23,6 +24,7 @@ MAX_CRASHES = 3
 MAX_TIMEOUTS = 2
 _MAX_FAILED_STARTS = 5
 _MOST_RETRY_SECONDS = 30.0
+_LEAVE_SECONDS = 15.0
 _POLL_SECONDS = 1.0  # a signal handler of the driver runs between two polls at the latest
 
 Failure = Literal["crashed", "timed_out"]
@@ -191,7 +193,7 @@ class RayExecutor(Executor):
                 return []
 
     def _refuse_lost_head(self) -> None:
-        if self._head.silent_seconds >= PATIENCE_SECONDS:
+        if self._is_head_lost():
             where, seconds = self._head.address, PATIENCE_SECONDS
             raise ClusterLostError(f"the head of the Ray cluster, {where}, has not answered for {seconds:.0f} seconds")
 
@@ -211,7 +213,19 @@ class RayExecutor(Executor):
         self._slots, self._jobs, self._outcomes, self._suspects = [], {}, [], []
         self._queue.clear()
         self._actor, self._arguments = None, ()
-        self._session.close()
+        if self._is_head_lost():
+            self._leave_in_time()
+        else:
+            self._session.close()
+
+    def _leave_in_time(self) -> None:
+        """Leave Ray, which may wait for a head that is gone, but not for so long that it ends this process first."""
+        leaving = threading.Thread(target=self._session.close, daemon=True)
+        leaving.start()
+        leaving.join(_LEAVE_SECONDS)
+
+    def _is_head_lost(self) -> bool:
+        return self._head.silent_seconds >= PATIENCE_SECONDS
 
     def _enqueue(self, job: _Job) -> None:
         heapq.heappush(self._queue, (job.place, job))

@@ -74,10 +74,13 @@ def test_seconds_and_attempts_may_differ() -> None:
 def test_the_page_counts_what_went_wrong() -> None:
     seen = {"what": "done", "ended": [3, 9], "fault_seconds": 1.0, "recovery_seconds": 2.0, "again": 1, "search": "one"}
     rows = [seen | {"kind": "head", "complaints": [], "end": []}]
-    assert "**1 of 1 faults changed nothing**" in page(rows, QUIET, "space.toml", "python …")
+    said = page(rows, 2, QUIET, "space.toml")
+    assert "**1 of 1 faults changed nothing**" in said
+    assert "2 are planned" in said
     rows += [seen | {"kind": "host", "complaints": ["trial 3 is gone"], "end": []}]
-    said = page(rows, QUIET, "space.toml", "python …")
+    said = page(rows, 2, QUIET, "space.toml")
     assert "**1 of 2 faults changed nothing**" in said
+    assert "planned" not in said
     assert "| 2 | host | done | 1.0 | 2.0 | 3 | 9 | 1 | trial 3 is gone |" in said
 
 

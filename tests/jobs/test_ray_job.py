@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -37,9 +38,11 @@ class Jobs:
         self._environment.pop("PYTHONWARNINGS", None)
         options = ("--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats", "--block")
         listening = ("--node-ip-address=127.0.0.1", f"--port={port}", f"--dashboard-port={self._dashboard}")
-        with (folder / "head.log").open("wb") as log:
+        start = shlex.join([RAY, "start", "--head", *listening, *options])
+        self._log = folder / "head.log"
+        with self._log.open("wb") as log:
             self._head = subprocess.Popen(
-                [RAY, "start", "--head", *listening, *options],
+                ["sh", "-c", f"until {start}; do sleep 1; done"],  # Ray gives up on a busy machine after 30 seconds
                 env={name: value for name, value in self._environment.items() if name != "RAY_ADDRESS"},
                 cwd=folder,
                 stdout=log,
@@ -47,9 +50,8 @@ class Jobs:
                 start_new_session=True,
             )
 
-    def listens(self) -> bool:
-        with socket.socket() as knocking:
-            return knocking.connect_ex(("127.0.0.1", self._dashboard)) == 0
+    def is_up(self) -> bool:
+        return "Ray runtime started" in self._log.read_text()
 
     def job(self, *words: str) -> str:
         done = subprocess.run(
@@ -77,7 +79,7 @@ def jobs(tmp_path: Path) -> Iterator[Jobs]:
         pytest.importorskip(module, reason="`ray job` needs ray[default]")
     jobs = Jobs(tmp_path)
     try:
-        wait_until(jobs.listens)
+        wait_until(jobs.is_up)
         yield jobs
     finally:
         jobs.close()
