@@ -14,7 +14,7 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +62,28 @@ def drill(
         _run_quietly(cluster, quiet, space)
         write_whole(is_done, "{}")
     wanted = Written.read(quiet)
-    while left := left_of(faults, done := read_rows(work)):
-        run = _free(work)
-        search = Drill(cluster, run, random.Random(f"{seed} {run.name}"), other_python)
-        rows = _search_with_faults(search, space, left, quiet, wanted)
-        write_whole(work / "rows.json", json.dumps([*done, *rows], indent=1))
+    while (left := left_of(faults, read_rows(work))) or _under_way(work):
+        run = _under_way(work) or _free(work)
+        search = Drill(cluster, run, random.Random(f"{seed} {run.name} {len(left)}"), other_python)
+        for row in _search_with_faults(search, space, left, wanted):
+            write_whole(work / "rows.json", json.dumps([*read_rows(work), row], indent=1))
+            watch()
+        said = _at_the_end(search, quiet, wanted)
+        rows = [row | {"end": said} if row["search"] == run.name else row for row in read_rows(work)]
+        write_whole(work / "rows.json", json.dumps(rows, indent=1))
         watch()
+        while len(cluster.workers) < WORKERS:
+            cluster.add_worker()
+
+
+def _under_way(work: Path) -> Path | None:
+    """The run that a former process was interrupted in."""
+    names = {row["search"] for row in read_rows(work) if row["end"] is None}
+    return work / names.pop() if names else None
 
 
 def _free(work: Path) -> Path:
-    """A directory for a run; one that was broken off by the end of this process stays as it is."""
+    """A directory for a run."""
     return next(run for number in range(1, 1000) if not (run := work / f"search{number}").exists())
 
 
@@ -89,21 +101,22 @@ def _run_quietly(cluster: Cluster, run: Path, space: Path) -> None:
         raise RuntimeError(f"the quiet run left behind {said}")
 
 
-def _search_with_faults(search: Drill, space: Path, faults: list[str], quiet: Path, wanted: Written) -> list[Row]:
-    """Search once while faults are done, as many as find a place before it ends, and return what was seen of each."""
-    cluster, rows = search.cluster, list[Row]()
-    if faults[0] == LATE:
-        cluster.lose_worker(search.victim())
-    search.begin(space, WORKERS)
-    for kind in (faults[0], *(kind for kind in faults[1:] if kind != LATE)):
+def _search_with_faults(search: Drill, space: Path, faults: list[str], wanted: Written) -> Iterator[Row]:
+    """Search while faults are done, as many as find a place before it ends, and tell what was seen of each."""
+    if search.run.exists():
+        search.resume(WORKERS)
+        faults = [kind for kind in faults if kind != LATE]
+    else:
+        if faults[0] == LATE:
+            search.cluster.lose_worker(search.victim())
+        search.begin(space, WORKERS)
+        faults = [faults[0], *(kind for kind in faults[1:] if kind != LATE)]
+    for kind in faults:
         if not _is_time(search):
             break
-        rows.append(_one_fault(search, kind, wanted) | {"search": search.run.name})
-        print(time.strftime("%H:%M:%S"), rows[-1], flush=True)
-    said = _at_the_end(search, quiet, wanted)
-    while len(cluster.workers) < WORKERS:
-        cluster.add_worker()
-    return [row | {"end": said} for row in rows]
+        row = _one_fault(search, kind, wanted) | {"search": search.run.name, "end": None}
+        print(time.strftime("%H:%M:%S"), row, flush=True)
+        yield row
 
 
 def _is_time(search: Drill) -> bool:
@@ -205,7 +218,7 @@ trials and two more trials had ended. *tried again*: attempts beyond the first, 
 def page(rows: list[Row], planned: int, quiet: Written, space: str) -> str:
     """The page that says what was seen."""
     ends = {row["search"]: row["end"] for row in rows}
-    right = sum(not row["complaints"] and not row["end"] for row in rows)
+    right = sum(not row["complaints"] and row["end"] == [] for row in rows)
     head = HEAD.format(
         planned="" if planned == len(rows) else f" {planned} are planned; the same command goes on with the others.",
         workers=WORKERS,
@@ -225,9 +238,15 @@ def _table_line(number: int, row: Row) -> str:
     return f"| {number} | {row['kind']} | {row['what']} | {' | '.join(map(str, numbers))} | {wrong} |"
 
 
-def _search_line(name: str, said: list[str], rows: list[Row]) -> str:
+def _search_line(name: str, said: list[str] | None, rows: list[Row]) -> str:
     count = sum(row["search"] == name for row in rows)
-    return f"| {name} | {count} | {'; '.join(said) or 'the quiet run, to the last number'} |"
+    return f"| {name} | {count} | {_verdict(said)} |"
+
+
+def _verdict(said: list[str] | None) -> str:
+    if said is None:
+        return "not at its end yet"
+    return "; ".join(said) or "the quiet run, to the last number"
 
 
 def main() -> None:
@@ -257,7 +276,7 @@ def main() -> None:
         else:
             print(text)
 
-    if left_of(faults, read_rows(work)):
+    if left_of(faults, read_rows(work)) or _under_way(work):
         with Network() as network:
             cluster = Cluster(network, work, given.nice)
             cluster.start_head()

@@ -15,12 +15,20 @@ from analysis.drill_hosts import Host, Network
 PORT = 6379
 HEAD_NUMBER = 1
 CHECKOUT = Path(__file__).parents[1]
-_RAY = str(Path(sys.executable).with_name("ray"))
+_RAY = Path(__file__).with_name("drill_ray.py")
 _STORE_BYTES = 80 << 20
 _DISK_BYTES = 600 << 20
-_START_SECONDS = 300.0
+_START_SECONDS = 900.0
+_STARTED = "Ray runtime started"
 _GCS = "gcs_server"
 _BROKEN = '__version__ = "0.0.1"; raise RuntimeError("this is the package of the host, not the one of the search")'
+
+_PATIENCE = {
+    "RAY_worker_register_timeout_seconds": "600",
+    "RAY_agent_register_timeout_ms": "600000",
+    "RAY_process_startup_timeout_seconds": "600",
+}
+"""How long processes of Ray may take to start, on a machine that does other things, too."""
 
 DRIVER = "-m ganetic"
 """What stands in a driver's command line."""
@@ -45,6 +53,7 @@ class Cluster:
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_USAGE_STATS_ENABLED": "0",
             "OMP_NUM_THREADS": "1",
+            **_PATIENCE,
             "RAY_worker_niceness": "0",  # or Ray adds 15, and what is nice already never runs
             "PYTHONPATH": "",
         }
@@ -57,9 +66,10 @@ class Cluster:
 
     def start_head(self) -> None:
         """Start the head's part of Ray, and wait until it listens."""
-        words = ("--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false")
-        self._supervise(self.head, words)
-        wait_until(self._head_listens, _START_SECONDS, "the head listens")
+        log = self.log_of(self.head)
+        before = log.read_text().count(_STARTED) if log.exists() else 0
+        self._supervise(self.head, ("--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false"))
+        wait_until(lambda: log.read_text().count(_STARTED) > before, _START_SECONDS, "the head has started")
 
     def stop_head(self, alone: bool) -> None:
         """Kill the head's process, alone or with all of Ray on its host; a driver there stays."""
@@ -93,8 +103,7 @@ class Cluster:
 
     def start_worker(self, host: Host, python: Path | None = None, path: str = "") -> None:
         """Start a worker's part of Ray, again and again; see `add_worker`."""
-        ray = _RAY if python is None else str(python.with_name("ray"))
-        self._supervise(host, (f"--address={self.address}", "--num-cpus=1"), ray, path)
+        self._supervise(host, (f"--address={self.address}", "--num-cpus=1"), python, path)
 
     def lose_worker(self, host: Host) -> None:
         """Take a host away, as a power cut does."""
@@ -120,9 +129,10 @@ class Cluster:
         """What Ray said while it was started there."""
         return self._work / f"{host.name}.log"
 
-    def _supervise(self, host: Host, words: Sequence[str], ray: str = _RAY, path: str = "") -> None:
+    def _supervise(self, host: Host, words: Sequence[str], python: Path | None = None, path: str = "") -> None:
         words = (f"--node-ip-address={host.address}", f"--object-store-memory={_STORE_BYTES}", *words)
-        line = shlex.join(["nice", "-n", str(self._nice), ray, "start", "--block", *words])
+        ray = (str(python or sys.executable), "-P", str(_RAY))
+        line = shlex.join(["nice", "-n", str(self._nice), *ray, "start", "--block", *words])
         environment = self._environment | {"PYTHONPATH": path}
         with self.log_of(host).open("ab") as log:
             Popen(
@@ -133,11 +143,6 @@ class Cluster:
                 env=environment,
                 cwd="/",
             )
-
-    def _head_listens(self) -> bool:
-        code = f"import socket; socket.create_connection(('{self.head.address}', {PORT}), 5)"
-        tried = subprocess.run(self.head.command(sys.executable, "-S", "-c", code), capture_output=True, check=False)
-        return tried.returncode == 0
 
 
 def is_driver(line: str) -> bool:

@@ -45,8 +45,9 @@ class Drill:
         self._slots = slots
         self.driver = self.cluster.drive("search", space, "--run", self.run, "--workers", slots)
 
-    def resume(self) -> None:
+    def resume(self, slots: int | None = None) -> None:
         """Start a driver that goes on with the search."""
+        self._slots = slots or self._slots
         self.driver = self.cluster.drive("resume", self.run, "--workers", self._slots)
 
     def kill_driver(self) -> None:

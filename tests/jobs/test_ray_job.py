@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shlex
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 CHECKOUT = Path(__file__).parents[2]
 RAY = str(Path(sys.executable).with_name("ray"))
+PATIENT_RAY = CHECKOUT / "analysis" / "drill_ray.py"
 SPACE, TRIALS = "analysis/drill.toml", "12"
 
 
@@ -38,11 +38,10 @@ class Jobs:
         self._environment.pop("PYTHONWARNINGS", None)
         options = ("--num-cpus=1", "--object-store-memory=100000000", "--disable-usage-stats", "--block")
         listening = ("--node-ip-address=127.0.0.1", f"--port={port}", f"--dashboard-port={self._dashboard}")
-        start = shlex.join([RAY, "start", "--head", *listening, *options])
         self._log = folder / "head.log"
         with self._log.open("wb") as log:
             self._head = subprocess.Popen(
-                ["sh", "-c", f"until {start}; do sleep 1; done"],  # Ray gives up on a busy machine after 30 seconds
+                [sys.executable, "-P", PATIENT_RAY, "start", "--head", *listening, *options],
                 env={name: value for name, value in self._environment.items() if name != "RAY_ADDRESS"},
                 cwd=folder,
                 stdout=log,
