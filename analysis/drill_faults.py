@@ -102,19 +102,19 @@ def _head(drill: Drill) -> str:
     before = len(log.read_text())
     alone = drill.draw.random() < 0.5
     drill.cluster.stop_head(alone)
-    began = time.monotonic()
+
+    def said() -> list[str]:
+        return [line for line in log.read_text()[before:].splitlines() if "error" in line]
+
     assert drill.driver is not None
+    seconds = wait_until(lambda: bool(said()), 4 * HEAD_SECONDS, "the driver says that the head is gone")
     code = drill.driver.wait(timeout=4 * HEAD_SECONDS)
-    seconds = time.monotonic() - began
-    said = [line for line in log.read_text()[before:].splitlines() if "error" in line]
-    if code == 0 or seconds > HEAD_SECONDS or len(said) != 1:
-        raise AssertionError(f"the driver ended after {seconds:.0f} s with {code} and said {said}")
     drill.cluster.restart()
     drill.resume()
+    if code == 0 or seconds > HEAD_SECONDS or len(said()) != 1:
+        raise AssertionError(f"the driver ended with {code} and said after {seconds:.0f} s {said()}")
     what = "the head's process (GCS)" if alone else "all of Ray on the head's host"
-    return (
-        f"`kill -9` of {what}; after {seconds:.0f} s the driver ended with {code} and “{said[0]}”; new head, `resume`"
-    )
+    return f"`kill -9` of {what}; after {seconds:.0f} s the driver said “{said()[0]}”, and ended with {code}; new head, `resume`"
 
 
 def _cut(seconds: float) -> Callable[[Drill], str]:

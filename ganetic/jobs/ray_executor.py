@@ -24,7 +24,7 @@ MAX_CRASHES = 3
 MAX_TIMEOUTS = 2
 _MAX_FAILED_STARTS = 5
 _MOST_RETRY_SECONDS = 30.0
-_LEAVE_SECONDS = 15.0
+_LEAVE_SECONDS = 5.0
 _POLL_SECONDS = 1.0  # a signal handler of the driver runs between two polls at the latest
 
 Failure = Literal["crashed", "timed_out"]
