@@ -54,6 +54,8 @@ def ended_otherwise(after: Written, quiet: Written) -> list[str]:
 
 def unlike(run: Path, quiet: Path) -> list[str]:
     """Which tables of what was found differ from the quiet run's, and which files are there that it has not."""
+    # Who reads while a driver closes its journal, as a drill does, keeps it from folding its log into it: a writer can.
+    Journal.open(run / JOURNAL).close()
     one, other = open_run(run), open_run(quiet)
     tables = {"front": (one.front(), other.front()), "finals": (one.finals(), other.finals())}
     said = [f"another {name}" for name, (mine, its) in tables.items() if not mine.equals(its)]

@@ -108,13 +108,14 @@ def _head(drill: Drill) -> str:
 
     assert drill.driver is not None
     seconds = wait_until(lambda: bool(said()), 4 * HEAD_SECONDS, "the driver says that the head is gone")
-    code = drill.driver.wait(timeout=4 * HEAD_SECONDS)
+    code, lines = drill.driver.wait(timeout=4 * HEAD_SECONDS), said()
     drill.cluster.restart()
     drill.resume()
-    if code == 0 or seconds > HEAD_SECONDS or len(said()) != 1:
-        raise AssertionError(f"the driver ended with {code} and said after {seconds:.0f} s {said()}")
+    if code == 0 or seconds > HEAD_SECONDS or len(lines) != 1:
+        raise AssertionError(f"the driver ended with {code} and said after {seconds:.0f} s {lines}")
     what = "the head's process (GCS)" if alone else "all of Ray on the head's host"
-    return f"`kill -9` of {what}; after {seconds:.0f} s the driver said “{said()[0]}”, and ended with {code}; new head, `resume`"
+    told = f"after {seconds:.0f} s the driver said “{lines[0]}”, and ended with {code}"
+    return f"`kill -9` of {what}; {told}; a new head, then `ganetic resume`"
 
 
 def _cut(seconds: float) -> Callable[[Drill], str]:

@@ -75,11 +75,12 @@ def test_the_page_counts_what_went_wrong() -> None:
     seen = {"what": "done", "ended": [3, 9], "fault_seconds": 1.0, "recovery_seconds": 2.0, "again": 1, "search": "one"}
     rows = [seen | {"kind": "head", "complaints": [], "end": []}]
     said = page(rows, 2, QUIET, "space.toml")
-    assert "**1 of 1 faults changed nothing**" in said
+    assert "**1 of 1 faults** no ended trial" in said
+    assert "**1 of 1** had the quiet" in said
     assert "2 are planned" in said
     rows += [seen | {"kind": "host", "complaints": ["trial 3 is gone"], "end": []}]
     said = page(rows, 2, QUIET, "space.toml")
-    assert "**1 of 2 faults changed nothing**" in said
+    assert "**1 of 2 faults** no ended trial" in said
     assert "planned" not in said
     assert "| 2 | host | done | 1.0 | 2.0 | 3 | 9 | 1 | trial 3 is gone |" in said
 
@@ -146,4 +147,7 @@ def test_a_search_survives_the_death_of_a_process_of_the_driver_and_of_the_head(
     command = [sys.executable, "-m", "analysis.drill", tmp_path / "work", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "**3 of 3 faults changed nothing**" in done.stdout
+    assert "**3 of 3 faults** no ended trial" in done.stdout
+    assert "not at its end" not in done.stdout
+    assert " of 0** had" not in done.stdout
+    assert done.stdout.count("the quiet run, to the last number") >= 1
