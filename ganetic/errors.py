@@ -1,4 +1,4 @@
-"""What the user did wrong, in one line."""
+"""What the user did wrong, or the machines, in one line."""
 
 import shlex
 import sys
@@ -12,6 +12,13 @@ class UserError(Exception):
     """Bad input: the message says what was wrong, where, what is allowed and what to do.
 
     The command line prints it as one line and exits with 2. Errors in our own code are never of this class.
+    """
+
+
+class ClusterLostError(Exception):
+    """The cluster that trials ran on is gone: nobody's bad input, and nothing that this process can mend.
+
+    The command line prints it as one line and exits with 1. What has ended is in the journal.
     """
 
 

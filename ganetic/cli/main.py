@@ -25,7 +25,7 @@ from ganetic.cli import (  # noqa: F401 - they register their commands
 from ganetic.cli.app import BAD_INPUT, DONE, FAILED, INTERRUPTED, app
 from ganetic.cli.options import join_window
 from ganetic.cli.streams import print_what_can_be, warnings_on_stderr
-from ganetic.errors import UserError
+from ganetic.errors import ClusterLostError, UserError
 
 _REFUSED = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS)
 """What a machine answers that has no room or does not allow something: no bug of ours."""
@@ -53,6 +53,8 @@ def run_command(arguments: list[str]) -> int:
         return _complain(str(error), BAD_INPUT)
     except _UsageError as error:
         return _complain(f"{_usage(error)}; see ganetic --help", BAD_INPUT)
+    except ClusterLostError as error:
+        return _complain(str(error), FAILED)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - a user gets one line, whatever we did wrong

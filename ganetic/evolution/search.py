@@ -2,13 +2,15 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.config import validate
 from ganetic.data import resolved
-from ganetic.errors import UserError, typed
+from ganetic.errors import ClusterLostError, UserError, typed
 from ganetic.evolution.calibrate import kill_rules
 from ganetic.evolution.chosen import on_data, planned
 from ganetic.evolution.config import Measure, RunConfig, RunMeta, differences
@@ -60,6 +62,7 @@ def search(
 
     Raises:
         UserError: something given is wrong; no directory was made then.
+        ClusterLostError: the cluster is gone; `resume` goes on with what has ended.
     """
     callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     space = space if isinstance(space, SearchSpace) else load_space(space)
@@ -70,7 +73,11 @@ def search(
     _refuse_other_content(directory)
     space, data = on_data(space, data, runtime, callback)
     proxy_data, config = _prepare(space, data, seed, runtime, callback)
-    with interruptible() as interrupt, runtime.executor(proxy_data, _longest(space)) as executor:
+    with (
+        _how_to_go_on(directory, runtime),
+        interruptible() as interrupt,
+        runtime.executor(proxy_data, _longest(space)) as executor,
+    ):
         make_directory(directory)  # not before all that can be wrong has been tried
         with run_lock(directory):
             _refuse_other_content(directory)  # another search may have come first
@@ -93,6 +100,7 @@ def resume(
 
     Raises:
         UserError: there is no run, it is finished, another driver works on it, or its configuration has changed.
+        ClusterLostError: as of `search`.
     """
     callback, runtime = callback or NullProgressCallback(), runtime or Runtime()
     directory = Path(directory)
@@ -115,6 +123,7 @@ def resume(
             )
         _warn_of_versions(run)
         with (
+            _how_to_go_on(directory, runtime),
             interruptible() as interrupt,
             runtime.executor(proxy_data, _longest(space)) as executor,
             Journal.open(directory / JOURNAL) as journal,
@@ -157,6 +166,18 @@ def plan(
         + (tuning_trials + final_trials) * space.finals.steps,
         "checkpoints": list(space.checkpoints(space.rungs[-1].steps)),
     }
+
+
+@contextmanager
+def _how_to_go_on(directory: Path, runtime: Runtime) -> Iterator[None]:
+    """Name the command that goes on with a run whose cluster is lost."""
+    try:
+        yield
+    except ClusterLostError as lost:
+        where = () if runtime.address is None else ("--address", runtime.address)
+        again = typed("ganetic", "resume", directory, *where)
+        what = f"what has ended is kept: `{again}` goes on when there is a head again"
+        raise ClusterLostError(f"{lost}; {what}") from None
 
 
 def _prepare(

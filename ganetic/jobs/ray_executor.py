@@ -2,22 +2,29 @@
 
 import copy
 import heapq
+import logging
 import math
 import platform
 import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import ray
 
-from ganetic.errors import UserError
+from ganetic.errors import ClusterLostError, UserError
 from ganetic.jobs.executor import GPU_SHARE, ContextT, Executor, JobResult, Payload, Status, Work, run_caught
+from ganetic.jobs.ray_head import PATIENCE_SECONDS, HeadWatch
 from ganetic.jobs.ray_session import connect, nodes, room_for_jobs
+
+_logger = logging.getLogger(__name__)
 
 MAX_CRASHES = 3
 MAX_TIMEOUTS = 2
 _MAX_FAILED_STARTS = 5
+_MOST_RETRY_SECONDS = 30.0
+_LEAVE_SECONDS = 5.0
 _POLL_SECONDS = 1.0  # a signal handler of the driver runs between two polls at the latest
 
 Failure = Literal["crashed", "timed_out"]
@@ -46,7 +53,10 @@ class _Job:
 
 @dataclass(eq=False)
 class _Slot:
-    """An actor and what it is doing: starting (a reference, no job), idle (neither) or busy (both)."""
+    """An actor and what it is doing: starting (a reference, no job), idle (neither) or busy (both).
+
+    One whose actor could not start waits until `retry_at` for another.
+    """
 
     actor: Any
     reference: Any
@@ -55,6 +65,12 @@ class _Slot:
     node: str = ""
     failed_starts: int = 0
     placed: bool = True  # false for the replacement of a lost actor until it has started
+    retry_at: float | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether its actor has started."""
+        return self.placed and self.node_id != ""
 
 
 class _Worker:
@@ -79,8 +95,9 @@ class RayExecutor(Executor):
 
     A job over its wall time is killed and tried once more, then ``"timed_out"``. A job whose worker dies is tried again
     until three workers have died of it, then ``"crashed"``. A node that is lost counts for neither: its jobs are run
-    elsewhere as often as it takes, and its slots wait for a place among the nodes that are left or come back. An actor
-    is a process, so that killing it gives back all memory, a GPU's too. Workers run with one thread.
+    elsewhere as often as it takes, and its slots wait for a place among the nodes that are left or come back. A node on
+    which workers cannot start is tried again and again, as long as workers run on others. An actor is a process, so
+    that killing it gives back all memory, a GPU's too. Workers run with one thread.
 
     Args:
         work: a module-level function of (context, payload); see `ganetic.jobs.executor.Work`.
@@ -118,6 +135,7 @@ class RayExecutor(Executor):
             )
         self._wall_seconds = wall_seconds
         self._session = connect(address, workers, _environment(gpus_per_job), work.__module__)
+        self._head = HeadWatch(ray.get_runtime_context().gcs_address)
         self._node_loss_seconds = 0.0 if self._session.started else node_loss_seconds
         self._closed = False
         self._jobs: dict[int, _Job] = {}
@@ -159,10 +177,13 @@ class RayExecutor(Executor):
 
         Raises:
             UserError: workers cannot be started.
+            ClusterLostError: the head of the cluster is gone, which only another driver survives.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
+            self._refuse_lost_head()
             self._collect(deadline)
+            self._try_again()
             self._stop_overdue()
             self._judge_suspects()
             self._fill()
@@ -171,6 +192,11 @@ class RayExecutor(Executor):
                 return outcomes
             if not self._jobs or (deadline is not None and time.monotonic() >= deadline):
                 return []
+
+    def _refuse_lost_head(self) -> None:
+        if self._is_head_lost():
+            where, seconds = self._head.address, PATIENCE_SECONDS
+            raise ClusterLostError(f"the head of the Ray cluster, {where}, has not answered for {seconds:.0f} seconds")
 
     def outstanding(self) -> int:
         """Return the number of jobs whose outcomes have not been returned."""
@@ -181,13 +207,26 @@ class RayExecutor(Executor):
         if self._closed:
             return
         self._closed = True
+        self._head.close()
         if not self._session.owned:
             for slot in self._slots:
                 ray.kill(slot.actor)
         self._slots, self._jobs, self._outcomes, self._suspects = [], {}, [], []
         self._queue.clear()
         self._actor, self._arguments = None, ()
-        self._session.close()
+        if self._is_head_lost():
+            self._leave_in_time()
+        else:
+            self._session.close()
+
+    def _leave_in_time(self) -> None:
+        """Leave Ray, which may wait for a head that is gone, but not for so long that it ends this process first."""
+        leaving = threading.Thread(target=self._session.close, daemon=True)
+        leaving.start()
+        leaving.join(_LEAVE_SECONDS)
+
+    def _is_head_lost(self) -> bool:
+        return self._head.silent_seconds >= PATIENCE_SECONDS
 
     def _enqueue(self, job: _Job) -> None:
         heapq.heappush(self._queue, (job.place, job))
@@ -197,7 +236,7 @@ class RayExecutor(Executor):
         for slot in self._slots:
             if not self._queue:
                 return
-            if slot.reference is None:
+            if slot.reference is None and slot.retry_at is None:
                 _, job = heapq.heappop(self._queue)
                 job.attempts += 1
                 job.node = slot.node
@@ -225,13 +264,14 @@ class RayExecutor(Executor):
         due = [now + _POLL_SECONDS] if deadline is None else [now + _POLL_SECONDS, deadline]
         due += [slot.job.started + self._wall_seconds for slot in self._slots if slot.job is not None]
         due += [job.losses[-1].at + self._node_loss_seconds for job in self._suspects]
+        due += [slot.retry_at for slot in self._slots if slot.retry_at is not None]
         return max(0.0, min(due) - now)
 
     def _take(self, slot: _Slot) -> None:
         try:
             answer = ray.get(slot.reference)
         except ray.exceptions.RuntimeEnvSetupError as error:
-            raise UserError(f"the workers cannot be set up: {' '.join(str(error).split())}") from None
+            self._not_started(slot, UserError(f"the workers cannot be set up: {' '.join(str(error).split())}"))
         except ray.exceptions.RayTaskError as error:  # what the work returned cannot be sent
             self._conclude(slot, "raised", error=str(error))
         except ray.exceptions.RayError as error:
@@ -261,13 +301,38 @@ class RayExecutor(Executor):
         node_died = _is_node_death(error)
         if slot.job is not None:
             self._blame(slot, None if node_died else "crashed", message)
+            self._replace(slot)
+        elif node_died:
+            self._replace(slot)
         elif getattr(error, "actor_init_failed", False):
-            raise RuntimeError(f"a worker cannot start: {error}")
-        elif not node_died:
-            slot.failed_starts += 1
-            if slot.failed_starts >= _MAX_FAILED_STARTS:
-                raise UserError(f"workers die while they start, {slot.failed_starts} times in a row now: {message}")
-        self._replace(slot)
+            self._not_started(slot, RuntimeError(f"a worker cannot start: {error}"))
+        else:
+            times = slot.failed_starts + 1
+            reason = UserError(f"workers die while they start, {times} times in a row now: {message}")
+            self._not_started(slot, reason, _MAX_FAILED_STARTS)
+
+    def _not_started(self, slot: _Slot, reason: Exception, times: int = 1) -> None:
+        """Try again later, but give up where that has failed so many times and no other slot works or may come to it.
+
+        Raises:
+            Exception: the reason.
+        """
+        slot.failed_starts += 1
+        others = [other for other in self._slots if other is not slot]
+        if not any(other.works for other in others) and slot.failed_starts >= (
+            _MAX_FAILED_STARTS if any(other.failed_starts == 0 for other in others) else times
+        ):
+            raise reason
+        if slot.failed_starts == _MAX_FAILED_STARTS:
+            _logger.warning(f"a slot waits for a host that can start workers: {' '.join(str(reason).split())[:300]}")
+        slot.reference, slot.placed = None, False
+        slot.retry_at = time.monotonic() + min(2.0 ** (slot.failed_starts - 1), _MOST_RETRY_SECONDS)
+
+    def _try_again(self) -> None:
+        now = time.monotonic()
+        for slot in self._slots:
+            if slot.retry_at is not None and slot.retry_at <= now:
+                self._replace(slot)
 
     def _blame(self, slot: _Slot, failure: Failure | None, message: str) -> None:
         """Put the slot's job back into the queue, or under suspicion where it has lost as many workers as it may."""
@@ -285,7 +350,7 @@ class RayExecutor(Executor):
         ray.kill(slot.actor)
         slot.actor = self._actor.remote(*self._arguments)
         slot.reference = slot.actor.where.remote()
-        slot.placed = False
+        slot.placed, slot.retry_at = False, None
 
     def _stop_overdue(self) -> None:
         now = time.monotonic()

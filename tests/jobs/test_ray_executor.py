@@ -118,11 +118,40 @@ class Unbuildable:
         return int, ("not a number",)
 
 
-def test_workers_that_cannot_start_are_an_error() -> None:
-    with RayExecutor(work, {"what": Unbuildable()}, workers=1, wall_seconds=60.0) as jobs:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_that_cannot_start_are_an_error(workers: int) -> None:
+    with RayExecutor(work, {"what": Unbuildable()}, workers=workers, wall_seconds=60.0) as jobs:
         jobs.submit(0, {"do": "echo", "value": 1})
         with pytest.raises(RuntimeError, match="cannot start"):
             jobs.wait()
+
+
+class Stumbling:
+    """Fails where it is unpickled first, as on a host with a full disk, and pickles well everywhere else."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return stumble, (self.file,)
+
+
+def stumble(file: Path) -> dict[str, Any]:
+    try:
+        file.touch(exist_ok=False)
+    except FileExistsError:
+        return CONTEXT
+    raise OSError("no room")
+
+
+def test_a_host_that_cannot_start_workers_ends_nothing_where_another_can(local_ray: None, tmp_path: Path) -> None:
+    with RayExecutor(work, {"what": Stumbling(tmp_path / "full")}, workers=2, wall_seconds=60.0) as jobs:
+        for number in range(4):
+            jobs.submit(number, {"do": "echo", "value": number})
+        assert sorted(outcome.number for outcome in drain(jobs)) == [0, 1, 2, 3]
+        jobs.submit(4, {"do": "sleep", "seconds": 600})
+        while jobs.slots < 2:  # the other comes when it can
+            jobs.wait(timeout=0.1)
 
 
 @pytest.mark.parametrize(
