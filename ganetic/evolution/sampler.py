@@ -108,6 +108,8 @@ class NSGA2Sampler:
             if self._promoted[rung + 1] >= quota:
                 continue
             level = [member for member in self.population if member.rung >= rung]
+            if all(member.target != rung for member in level):
+                continue  # nobody is there to climb, whatever their order
             best = rank([member.objectives_by_rung[: rung + 1] for member in level]).sorted()[:quota]
             for member in (level[i] for i in best):
                 if member.target == rung:
