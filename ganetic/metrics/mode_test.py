@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import poisson
 from torch import Tensor
 
 from ganetic.metrics.diversity import SPREAD_LEAST, STARVED, Diversity, missing
@@ -151,6 +150,8 @@ def missing_by_chance(real: Diversity, size: int) -> float:
     assert real.shares is not None
     expected = size * real.shares
     fewest = np.ceil(STARVED * expected)
+    from scipy.stats import poisson  # noqa: PLC0415  (takes a second to import, and no worker asks for this)
+
     return float((real.shares * poisson.cdf(fewest - 1, expected)).sum())
 
 
