@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.bench_replay import configuration, replayed, write_run
+from analysis.scale_data import data_row, write_set
 from analysis.sleeping import START_FD, Skipping, SleepingExecutor, StopAtTheEnd, Waiting, made_up, peak_bytes
 from ganetic.errors import run_script
 from ganetic.evolution.config import RunConfig
@@ -59,10 +61,10 @@ WINDOW_A_SLOT = 4
 """Trials in flight for each slot, as `ganetic search` advises."""
 BRED = 500
 """Losses that a search bred, whose constants are varied for the many that a long search has submitted."""
-ASKED = 200
+ASKED = 100
 """Trials asked for and told of at each length."""
-CLIMBS = 0.25
-"""Share of the losses that train that climb to the second rung."""
+CLIMBS = 0.5
+"""Share of the losses that train that climb to the second rung: of all, the quarter that the space lets climb."""
 
 Row = dict[str, Any]
 
@@ -175,12 +177,14 @@ def trials_rows(counts: Sequence[int], candidates: int) -> Iterator[Row]:
     for count in counts:
         search.go_on(count)
         found = [search.ask_and_tell() for _ in range(ASKED)]
+        bred = [one for *_, one in found if one.kind == "child"]
         yield {
             "trials": count,
             "candidates": candidates,
             "ask ms": 1000 * statistics.fmean(ask for ask, _, _ in found),
             "tell ms": 1000 * statistics.fmean(tell for _, tell, _ in found),
-            "draws": statistics.fmean(1 + sum(one.rejections.values()) for *_, one in found if one.kind == "child"),
+            "children": len(bred),
+            "draws a child": sum(1 + sum(one.rejections.values()) for one in bred) / max(1, len(bred)),
             "memory MiB": peak_bytes() / 2**20,
         }
 
@@ -349,25 +353,47 @@ def main() -> None:
 
 def measure(given: argparse.Namespace, kept: Kept) -> None:
     """Measure what one command asks for."""
-    if given.what == "slots":
-        for slots in given.slots:
-            key = f"slots {slots} {given.mean:g} {'wait' if given.wait else 'skip'}"
-            kept.once(key, lambda n=slots: slots_row(n, given.mean, given.rounds, given.wait))
-    elif given.what == "trials":
-        for candidates in (1, CANDIDATES):
-            keys = [f"trials {candidates} {count}" for count in given.counts]
-            if not all(map(kept.has, keys)):
-                for key, row in zip(keys, trials_rows(given.counts, candidates), strict=True):
-                    kept.add(key, row)
-    elif given.what == "replay":
-        for count in given.counts:
-            kept.once(f"replay {count}", lambda n=count: replay_row(n))
-    elif given.what == "first":
-        here = Path(__file__).parents[1]
-        for start in range(given.starts):
-            for folder in [*given.folders, here]:  # in turn: what else the machine does slows all of them
-                key = f"first {folder.resolve().name} {given.space} {start}"
-                kept.once(key, lambda f=folder: first_row(f.resolve(), given.space, given.workers))
+    measures = {"slots": _slots, "trials": _trials, "replay": _replay, "data": _data, "first": _first}
+    if given.what in measures:
+        measures[given.what](given, kept)
+
+
+def _slots(given: argparse.Namespace, kept: Kept) -> None:
+    for slots in given.slots:
+        key = f"slots {slots} {given.mean:g} {'wait' if given.wait else 'skip'}"
+        kept.once(key, partial(slots_row, slots, given.mean, given.rounds, given.wait))
+
+
+def _trials(given: argparse.Namespace, kept: Kept) -> None:
+    for candidates in (1, CANDIDATES):
+        keys = [f"trials {candidates} {count}" for count in given.counts]
+        if not all(map(kept.has, keys)):
+            for key, row in zip(keys, trials_rows(given.counts, candidates), strict=True):
+                kept.add(key, row)
+
+
+def _replay(given: argparse.Namespace, kept: Kept) -> None:
+    for count in given.counts:
+        kept.once(f"replay {count}", partial(replay_row, count))
+
+
+def _data(given: argparse.Namespace, kept: Kept) -> None:
+    keys = {kind: f"data {kind} {given.gib:g} {given.hosts}" for kind in ("npz", "mapped")}
+    if all(map(kept.has, keys.values())):
+        return
+    with tempfile.TemporaryDirectory(prefix="ganetic-") as folder:
+        path = Path(folder) / "images.npz"
+        write_set(path, given.gib)
+        for kind, key in keys.items():
+            kept.once(key, partial(data_row, kind, path, given.hosts))
+
+
+def _first(given: argparse.Namespace, kept: Kept) -> None:
+    here = Path(__file__).parents[1]
+    for start in range(given.starts):
+        for folder in [*given.folders, here]:  # in turn: what else the machine does slows all of them
+            key = f"first {folder.resolve().name} {given.space} {start}"
+            kept.once(key, partial(first_row, folder.resolve(), given.space, given.workers))
 
 
 if __name__ == "__main__":

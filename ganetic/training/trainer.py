@@ -1,5 +1,6 @@
 """A GAN in training: all that changes from step to step, and one step."""
 
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganetic.config import Config
+from ganetic.data.mapped import MappedImages
 from ganetic.gan.ada import Standing
 from ganetic.gan.adam import AdamRates
 from ganetic.gan.diffaugment import draw_both
@@ -89,7 +91,7 @@ class Trainer:
         nets: as they begin.
         spec: how to train.
         formula: the loss.
-        images: uint8 ``(N, H, W, C)`` that train the GAN.
+        images: uint8 ``(N, H, W, C)`` that train the GAN, or where to read them.
         device: ``cpu`` or ``cuda``.
         scales: sides of the images of a pyramid that the nets make and take, the finest last; None for one size.
         distributed: this process's part of every batch.
@@ -104,7 +106,7 @@ class Trainer:
         nets: Nets,
         spec: TrainerSpec,
         formula: Formula,
-        images: NDArray[np.uint8],
+        images: NDArray[np.uint8] | MappedImages,
         device: str,
         scales: tuple[int, ...] | None = None,
         distributed: DistributedContext = SINGLE_PROCESS,
@@ -121,7 +123,7 @@ class Trainer:
         )
         self._streams = _streams(spec)
         self._changes = None if spec.augmentation.resolved_kind == "none" else spec.augmentation.changes
-        self._images = _images(images, device, spec.real_changes)
+        self._images = images if isinstance(images, MappedImages) else _images(images, device, spec.real_changes)
         self._scales = (images.shape[1],) if scales is None else scales
         self._order = ImageOrder(len(images), spec.batch, self._streams["order"])
         self.loss: Loss = GanLoss(formula)
@@ -281,8 +283,12 @@ class Trainer:
                 raise NonFiniteError(f"step {self.step}: the loss of the {name} is {float(value):g}")
 
     def _next_images(self) -> Images:
-        pixels = self._images[self._order.next().to(self._images.device)]
-        return self._seen(pixels, self._streams["augmentation"])
+        return self._seen(self._picked(self._order.next()), self._streams["augmentation"])
+
+    def _picked(self, places: Tensor) -> Tensor:
+        if isinstance(self._images, MappedImages):
+            return torch.from_numpy(self._images[places.numpy()])
+        return self._images[places.to(self._images.device)]
 
     def _seen(self, pixels: Tensor, stream: torch.Generator) -> Images:
         """What D takes of a batch of real images before augmentation: this process's part of it."""
@@ -310,6 +316,7 @@ class Trainer:
         signal = signal_of(formula, 0 if held_out is None else len(held_out))
         if spec.resolved_kind != "ada" or signal is None:
             return None
+        assert isinstance(self._images, Tensor)  # mapped ones are those of trials, in which nothing adapts
         ranked = None if signal == "r_t" else held_out
         others = None if ranked is None else _images(ranked, self._device, self._spec.real_changes)
         self._streams["ada"] = random_stream(self._spec.seed, "ada")
@@ -365,8 +372,16 @@ def _streams(spec: TrainerSpec) -> dict[str, torch.Generator]:
 
 def _images(images: NDArray[np.uint8], device: str, changes: tuple[str, ...]) -> Tensor:
     """Images where they are picked: on the device, unless they are changed on the CPU, or too many."""
-    stay = changes or images.nbytes > _ON_DEVICE_BYTES
-    return torch.tensor(images, device="cpu" if stay else device)
+    if device == "cpu" or changes or images.nbytes > _ON_DEVICE_BYTES:
+        return _shared(images)
+    return torch.tensor(images, device=device)
+
+
+def _shared(images: NDArray[np.uint8]) -> Tensor:
+    """The images where they lie: those that came by Ray are a node's, not a worker's. They are only read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(images))
 
 
 def _rates(spec: TrainerSpec, learning_rate: float, every: int) -> AdamRates:
