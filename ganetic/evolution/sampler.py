@@ -28,7 +28,7 @@ class NSGA2Sampler:
 
     Attributes:
         individuals: everything submitted, by number.
-        population: those that may breed.
+        population: those that may breed; another list whenever it, or what is known of one of them, has changed.
     """
 
     def __init__(self, space: SearchSpace, seed: int, scales: Scales) -> None:
@@ -84,7 +84,8 @@ class NSGA2Sampler:
         """Let an individual in, or out, and keep the population within its size."""
         self._estimates.tell(individual)
         others = [member for member in self.population if member is not individual]
-        self.population = [*others, individual] if individual.viable else others
+        if individual.viable or len(others) < len(self.population):
+            self.population = [*others, individual] if individual.viable else others
         if individual.dead:
             self._climbing.pop(individual.number, None)
         if len(self.population) > self._space.evolution.population:
