@@ -4,7 +4,7 @@
     python -m analysis.bench_scale trials   [--counts 1000 10000 100000]
     python -m analysis.bench_scale replay   [--counts 1000 10000 100000]
     python -m analysis.bench_scale data     [--gib 2] [--hosts 3]
-    python -m analysis.bench_scale first    [--starts 3] [FOLDER …]
+    python -m analysis.bench_scale first    [--starts 3] [--beside FOLDER …]
     python -m analysis.bench_scale table
 
 What was measured is kept in `analysis/scale.json`, each row when it is done, and not measured again; `--again` does.
@@ -20,7 +20,6 @@ import os
 import platform
 import random
 import re
-import resource
 import signal
 import statistics
 import subprocess
@@ -225,17 +224,16 @@ def first_row(folder: Path, space: str, workers: int) -> Row:
             ended = _first_end(directory / JOURNAL, driver)
             used = _processor_time(driver.pid)
         finally:
-            driver.send_signal(signal.SIGINT)
-            driver.send_signal(signal.SIGINT)
+            for _ in range(2):  # once asks it to wait for its trials, twice does not
+                driver.send_signal(signal.SIGINT)
+                time.sleep(1.0)
             driver.wait()
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "folder": folder.name,
         "space": space,
         "seconds": ended - began,
         "driver": used,
         "load": os.getloadavg()[0],
-        "all processes so far": children.ru_utime + children.ru_stime,
     }
 
 
@@ -340,7 +338,7 @@ def main() -> None:
     parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--again", action="store_true", help="measure what is kept already")
     parser.add_argument("--kept", type=Path, default=KEPT, help="file of what was measured")
-    parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="checkouts of other versions")
+    parser.add_argument("--beside", type=Path, nargs="*", default=[], metavar="FOLDER", help="other checkouts")
     given = parser.parse_args()
     kept = Kept(given.kept, given.again)
     measure(given, kept)
@@ -391,7 +389,7 @@ def _data(given: argparse.Namespace, kept: Kept) -> None:
 def _first(given: argparse.Namespace, kept: Kept) -> None:
     here = Path(__file__).parents[1]
     for start in range(given.starts):
-        for folder in [*given.folders, here]:  # in turn: what else the machine does slows all of them
+        for folder in [*given.beside, here]:  # in turn: what else the machine does slows all of them
             key = f"first {folder.resolve().name} {given.space} {start}"
             kept.once(key, partial(first_row, folder.resolve(), given.space, given.workers))
 

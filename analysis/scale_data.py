@@ -50,7 +50,7 @@ def _stored(path: Path, plain: Path) -> None:
 def data_row(kind: str, path: Path, hosts: int) -> Row:
     """Load a set, hand it to a worker of each node, and let all read batches; in a process of its own."""
     command = [sys.executable, "-m", "analysis.scale_data", kind, str(path), str(hosts)]
-    found = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    found = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
     row: Row = json.loads(found.stdout.splitlines()[-1])
     return row
 
@@ -79,8 +79,8 @@ def measured(kind: str, path: Path, hosts: int) -> Row:
     try:
         started = time.perf_counter()
         reference = ray.put(context)
-        reader = ray.remote(_Reader).options(num_cpus=1)
-        readers = [reader.options(scheduling_strategy="SPREAD").remote(reference) for _ in range(2 * hosts)]
+        reader = ray.remote(_Reader).options(num_cpus=1, scheduling_strategy="SPREAD")
+        readers = [reader.remote(reference) for _ in range(2 * hosts)]
         seen: list[tuple[str, int, float]] = ray.get([one.read.remote() for one in readers])
         ended = time.perf_counter()
     finally:

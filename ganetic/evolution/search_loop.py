@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -55,8 +55,8 @@ class SearchLoop:
         self._journal, self._callback = journal, callback
         self._ledger = TrialQueue(journal, executor)
         self.evolution = NSGA2Sampler(config.space, config.seed, config.scales)
-        self._asked: list[tuple[int, TrialRequest]] = []
-        self._told = 0
+        self._asked: list[int] = []  # numbers in the journal
+        self._untold: deque[tuple[int, TrialRequest]] = deque()
         self._rejections: Counter[str] = Counter()
         self._max_trials = max_trials
         self._time_budget_seconds = time_budget_seconds
@@ -71,7 +71,7 @@ class SearchLoop:
     def drive(self, interrupt: Interrupt) -> bool:
         """Search until something ends it, drain, and run the finals; returns whether the run is finished."""
         self.replay()
-        self._enter("searching", self._max_trials, (number for number, _ in self._asked))
+        self._enter("searching", self._max_trials, self._asked)
         reason = self._former_stop() or self._search(interrupt)
         self._phase = "draining"
         self._drain(interrupt)
@@ -213,12 +213,12 @@ class SearchLoop:
 
     def _tell(self, count: int) -> bool:
         """Tell evolution of results, in order of submission, up to a count; returns whether they are all there."""
-        while self._told < count:
-            number, proposal = self._asked[self._told]
+        while len(self._asked) - len(self._untold) < count:
+            number, proposal = self._untold[0]
             if number not in self._ledger.results:
                 return False
             self.evolution.tell(proposal, self._ledger.results[number])
-            self._told += 1
+            self._untold.popleft()
         return True
 
     def _submit(self, proposal: TrialRequest) -> None:
@@ -233,7 +233,8 @@ class SearchLoop:
         self._of_phase.add(number)
 
     def _note(self, number: int, proposal: TrialRequest) -> None:
-        self._asked.append((number, proposal))
+        self._asked.append(number)
+        self._untold.append((number, proposal))
         self._rejections.update(proposal.rejections)
 
     def _collect(self) -> None:

@@ -21,7 +21,8 @@ def test_a_mapped_set_is_the_set_itself(archive: Path) -> None:
     whole, mapped = load_images(f"npz:{archive}"), load_images(f"mapped:{archive}")
     assert mapped.fingerprint == whole.fingerprint
     assert np.array_equal(mapped.images, whole.images)
-    assert mapped.labels is not None and np.array_equal(mapped.labels, whole.labels)
+    assert mapped.labels is not None and whole.labels is not None
+    assert np.array_equal(mapped.labels, whole.labels)
     assert mapped.source == f"mapped:{archive}"
 
 
