@@ -51,7 +51,7 @@ class MappedImages:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, chosen: Indices) -> NDArray[np.uint8]:
+    def __getitem__(self, chosen: Indices | slice) -> NDArray[np.uint8]:
         """Read the images at these places among these images."""
         return np.asarray(self._mapped[self.rows[chosen]])
 

@@ -1,6 +1,7 @@
 """What does not grow with the number of trials, counted; analysis/scale.md has the times."""
 
 import random
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from analysis.bench_replay import configuration
 from analysis.sleeping import SPREAD, Skipping, SleepingExecutor, StopAtTheEnd
-from ganetic.evolution import sampler
+from ganetic.evolution import nsga2, sampler, variation
 from ganetic.evolution.individual import Scale
 from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.sampler import NSGA2Sampler
@@ -63,9 +64,16 @@ def test_trials_that_sleep_vary_eightfold_about_their_mean() -> None:
 @pytest.mark.parametrize("before", [100, 3000])
 def test_asking_and_telling_look_at_the_population_alone(before: int, monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[int] = []
-    ranked, found = sampler.rank, sampler.worst
-    monkeypatch.setattr(sampler, "rank", lambda members: lengths.append(len(members)) or ranked(members))
-    monkeypatch.setattr(sampler, "worst", lambda members: lengths.append(len(members)) or found(members))
+
+    def counted(function: Callable[[Sequence[Any]], Any]) -> Callable[[Sequence[Any]], Any]:
+        def called(members: Sequence[Any]) -> Any:
+            lengths.append(len(members))
+            return function(members)
+
+        return called
+
+    for module, name in ((sampler, "rank"), (sampler, "worst"), (variation, "rank")):
+        monkeypatch.setattr(module, name, counted(getattr(nsga2, name)))
     own = space()
     search, stream = NSGA2Sampler(own, 0, (Scale(900.0, 3.0),)), random.Random(0)
     for number in range(before):

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import ray
 
 from ganetic.jobs import ray_executor
 from ganetic.jobs.ray_executor import RayExecutor
@@ -17,7 +18,7 @@ class CountingRay:
         self.put_values: list[object] = []
         self.given: list[tuple[Any, ...]] = []
         self.where = self
-        self.exceptions = ray_executor.ray.exceptions
+        self.exceptions = ray.exceptions
 
     def put(self, value: object) -> str:
         self.put_values.append(value)
