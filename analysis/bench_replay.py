@@ -17,7 +17,7 @@ from ganetic.evolution.config import Measure, RunConfig
 from ganetic.evolution.results import JOURNAL, open_run
 from ganetic.evolution.search_loop import SearchLoop
 from ganetic.evolution.space import SearchSpace, load_space
-from ganetic.evolution.trial_queue import ABOUT
+from ganetic.evolution.trial_queue import kept_of
 from ganetic.evolution.trial_request import TrialRequest
 from ganetic.jobs.executor import JobResult, Payload, SerialExecutor
 from ganetic.jobs.journal import Journal, Submission
@@ -104,7 +104,7 @@ def write_run(directory: Path, count: int) -> RunConfig:
     submissions, outcomes = [], []
     for number, (proposal, completes) in enumerate(proposals(space, count, stream)):
         trial = trial_of(space, proposal)
-        payload = {**trial.model_dump(mode="json"), ABOUT: proposal.model_dump(mode="json")}
+        payload = kept_of(trial.model_dump(mode="json"), proposal.model_dump(mode="json"))
         submissions.append(Submission(number, proposal.kind, proposal.individual, proposal.text, payload, time.time()))
         record = record_of(trial, completes, stream)
         outcomes.append(JobResult(number, "done", record, None, 1, 3.0, "here"))

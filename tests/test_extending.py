@@ -57,7 +57,8 @@ def test_the_code_runs_and_what_it_registers_works(tmp_path: Path) -> None:
     assert said == [
         "ganetic: error: stripes:8: 8 images are too few; expected at least 16",
         'ganetic: error: unknown data set "stripes"; expected one of cifar10, digits, fashion-mnist, folder:DIR, '
-        'histology, medmnist:NAME@SIZE, mnist, mnist5k, npz:FILE, stripes:COUNT; did you mean "stripes:COUNT"?',
+        "histology, mapped:FILE, medmnist:NAME@SIZE, mnist, mnist5k, npz:FILE, stripes:COUNT; did you mean "
+        '"stripes:COUNT"?',
     ]
 
 

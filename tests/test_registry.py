@@ -70,7 +70,7 @@ def test_a_class_that_is_defined_again_replaces_the_former(things: Registry[Thin
 def test_what_ganetic_brings() -> None:
     assert MODELS.names() == ["dcgan", "mlp", "msg-gan", "msg-sagan", "stylegan2"]
     assert DATA.names() == [
-        *("cifar10", "digits", "fashion-mnist", "folder", "histology", "medmnist", "mnist", "mnist5k", "npz"),
+        *("cifar10", "digits", "fashion-mnist", "folder", "histology", "mapped", "medmnist", "mnist", "mnist5k", "npz"),
     ]
     assert FORMATS.names() == ["dicom", "nifti", "raster"]
     assert STUDIES.names() == ["bank", "compare", "confirm", "score"]

@@ -3,7 +3,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
+WORK = "ganetic.training.trial"
+"""The module of what workers do."""
+
 
 @app.command()
 def search(
@@ -68,25 +71,42 @@ def search(
 
     Ctrl-C once waits for running trials, twice leaves at once; `ganetic resume` goes on from there.
     """
-    from ganetic.evolution import search as runs
-    from ganetic.evolution.resources import Runtime
     from ganetic.evolution.space import load_space, with_features
     from ganetic.report.progress.search import progress_on
     from ganetic.report.progress.sentences import sentences_on
     from ganetic.report.renderers.json import to_json
 
     budget = seconds_of(time_budget)
-    runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
     chosen = with_features(with_proxy(load_space(space), proxy), features, sha256)
     chosen = chosen.randomised() if random else chosen
     data = windowed(data, chosen.data, window)
-    if dry_run:
-        typer.echo(to_json(runs.plan(chosen, data, seed, runtime)))
-        return
-    screen = console(stderr=True)
-    with sentences_on(screen), progress_on(screen) as callback, _advice():
-        finished = runs.search(chosen, data, run, seed, runtime, callback)
+    with nullcontext() if dry_run else _early_workers(workers, address, gpus_per_trial, run):
+        from ganetic.evolution import search as runs
+        from ganetic.evolution.resources import Runtime
+
+        runtime = Runtime(workers, address, gpus_per_trial, max_trials, budget, download, inception_weights)
+        if dry_run:
+            typer.echo(to_json(runs.plan(chosen, data, seed, runtime)))
+            return
+        screen = console(stderr=True)
+        with sentences_on(screen), progress_on(screen) as callback, _advice():
+            finished = runs.search(chosen, data, run, seed, runtime, callback)
     _conclude(finished)
+
+
+def _early_workers(
+    workers: int | None, address: str | None, gpus_per_trial: float, run: Path | None
+) -> AbstractContextManager[None]:
+    """Let workers start while this process imports torch and prepares data, unless the run will be refused at once."""
+    from ganetic.files import refuse_impossible_directory
+
+    if run is not None:
+        refuse_impossible_directory(run)
+        if run.exists():  # `search` says whether it may be used
+            return nullcontext()
+    from ganetic.jobs.ray_executor import begin
+
+    return begin(WORK, workers, address, gpus_per_trial)
 
 
 @app.command()

@@ -48,7 +48,8 @@ def load_images(
             pixel repeated 4×4 times to 32×32), ``histology`` (crops of a stained slide out of scikit-image's wheel),
             ``mnist``, ``fashion-mnist``, ``cifar10`` (torchvision's files, training and test images, the latter as
             split 1), ``medmnist:NAME@SIZE`` (MedMNIST's files), ``npz:FILE`` (see
-            `ganetic.data.sources.npz.read_npz`) or ``folder:DIR`` (see `ganetic.data.sources.folder.read_folder`).
+            `ganetic.data.sources.npz.read_npz`), ``mapped:FILE`` (the same, but its images stay in the file, see
+            `ganetic.data.sources.mapped.Mapped`) or ``folder:DIR`` (see `ganetic.data.sources.folder.read_folder`).
             Behind it may stand ``?size=N``; behind ``npz:FILE`` and ``folder:DIR`` also ``window=LOW,HIGH``, ``set`` or
             ``image``, for grey values of more than 8 bits, and ``plane=axial``, ``coronal`` or ``sagittal``, for
             volumes; with ``&`` between several. Other packages may bring more names.

@@ -14,8 +14,8 @@ from ganetic.errors import UserError
 from ganetic.evolution.calibration import Calibration, Conditions, ReferenceTraining, rounded
 from ganetic.evolution.calibration_store import FILE, Kept, calibration_directory, find, keep
 from ganetic.evolution.chosen import as_known
+from ganetic.evolution.records import JOURNAL
 from ganetic.evolution.resources import Runtime
-from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.seeds import SEEDS_A_ROLE, training_seed
 from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.evolution.trial_queue import trial_result

@@ -17,8 +17,8 @@ from ganetic.evolution.choice_store import FILE, KeptChoice, folder_for, folder_
 from ganetic.evolution.cost import cost_sentence
 from ganetic.evolution.halving import SettingTraining
 from ganetic.evolution.look import look_at
+from ganetic.evolution.records import JOURNAL
 from ganetic.evolution.resources import Runtime
-from ganetic.evolution.results import JOURNAL
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.shortlist import VERSION, Schedule, Setting, shortlist
 from ganetic.evolution.space import SearchSpace

@@ -68,19 +68,33 @@ def _retired(meta: Plain) -> Plain:
     return {**changed, "config": {**changed["config"], "retired": had_a_say}} if had_a_say else changed
 
 
-SEARCH = Format("search", (_measures, _retired, _of_config(_reduction_factor)))
+def _short_trials(plain: Plain) -> Plain:
+    """4 to 5: the same, but trials are kept without what follows from the configuration; see `about_today`."""
+    return plain
+
+
+SEARCH = Format("search", (_measures, _retired, _of_config(_reduction_factor), _short_trials))
 """What a run's journal says of the search as a whole: its configuration, and what it was made with."""
 
-SPACE = Format("search space", (_several_proxies, _without_retired, _reduction_factor))
+SPACE = Format("search space", (_several_proxies, _without_retired, _reduction_factor, _short_trials))
 """The copy of its space that a run keeps, and that whoever resumes it may change."""
 
 
-def about_today(about: Any) -> Any:
+def about_today(about: Any, text: str) -> Any:
     """What a trial is for, as it is said today, from any format.
 
     A run that was resumed holds trials of several formats. They are told apart by what they hold. Those of format 1 had
-    one proxy: a child's or a re-seed's ``seed`` counts what is now its ``slot``, and finals name no proxy.
+    one proxy: a child's or a re-seed's ``seed`` counts what is now its ``slot``, and finals name no proxy. Since format
+    5 a child or a re-seed is kept without its text, which the journal has beside it.
+
+    Args:
+        about: what the journal says that the trial is for.
+        text: what it says was tried.
     """
-    if not isinstance(about, dict) or "slot" in about or "proxy" in about:
+    if not isinstance(about, dict):
         return about
-    return {**about, "proxy": 0} if "contestant" in about else renamed(about, {"seed": "slot"})
+    if "contestant" in about:
+        return about if "proxy" in about else {**about, "proxy": 0}
+    if "text" not in about:
+        return {**about, "text": text}
+    return about if "slot" in about else renamed(about, {"seed": "slot"})

@@ -88,19 +88,13 @@ def _sweep(points: Sequence[Objectives], rising: Sequence[int]) -> tuple[list[in
 def _nondominated_sort(objectives_by_rung: Sequence[Sequence[Objectives]]) -> Iterator[list[int]]:
     """The fronts, the best first."""
     dominance = _dominance(objectives_by_rung)
-    inferiors: list[list[int]] = [[] for _ in objectives_by_rung]
-    for superior, inferior in np.argwhere(dominance).tolist():
-        inferiors[superior].append(inferior)
-    superiors: list[int] = dominance.sum(axis=0).tolist()
-    left = list(range(len(objectives_by_rung)))
-    while left:
-        fewest = min(superiors[i] for i in left)
-        members = [i for i in left if superiors[i] == fewest]
-        left = [i for i in left if superiors[i] > fewest]
-        for member in members:
-            for inferior in inferiors[member]:
-                superiors[inferior] -= 1
-        yield members
+    superiors = dominance.sum(axis=0)
+    left = np.arange(len(objectives_by_rung))
+    while left.size:
+        is_member = superiors[left] == superiors[left].min()
+        members, left = left[is_member], left[~is_member]
+        superiors -= dominance[members].sum(axis=0)
+        yield members.tolist()
 
 
 def _dominance(objectives_by_rung: Sequence[Sequence[Objectives]]) -> npt.NDArray[np.bool_]:

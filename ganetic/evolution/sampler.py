@@ -28,7 +28,7 @@ class NSGA2Sampler:
 
     Attributes:
         individuals: everything submitted, by number.
-        population: those that may breed.
+        population: those that may breed; another list whenever it, or what is known of one of them, has changed.
     """
 
     def __init__(self, space: SearchSpace, seed: int, scales: Scales) -> None:
@@ -84,7 +84,8 @@ class NSGA2Sampler:
         """Let an individual in, or out, and keep the population within its size."""
         self._estimates.tell(individual)
         others = [member for member in self.population if member is not individual]
-        self.population = [*others, individual] if individual.viable else others
+        if individual.viable or len(others) < len(self.population):
+            self.population = [*others, individual] if individual.viable else others
         if individual.dead:
             self._climbing.pop(individual.number, None)
         if len(self.population) > self._space.evolution.population:
@@ -108,6 +109,8 @@ class NSGA2Sampler:
             if self._promoted[rung + 1] >= quota:
                 continue
             level = [member for member in self.population if member.rung >= rung]
+            if all(member.target != rung for member in level):
+                continue  # nobody is there to climb, whatever their order
             best = rank([member.objectives_by_rung[: rung + 1] for member in level]).sorted()[:quota]
             for member in (level[i] for i in best):
                 if member.target == rung:

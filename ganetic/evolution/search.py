@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback
 from ganetic.config import validate
@@ -16,8 +16,8 @@ from ganetic.evolution.chosen import on_data, planned
 from ganetic.evolution.config import Measure, RunConfig, RunMeta, differences
 from ganetic.evolution.events import LIMIT
 from ganetic.evolution.migrations import SEARCH
+from ganetic.evolution.records import JOURNAL
 from ganetic.evolution.resources import Runtime
-from ganetic.evolution.results import JOURNAL, Run, open_run
 from ganetic.evolution.search_loop import SearchLoop
 from ganetic.evolution.seeds import refuse_bad_seed
 from ganetic.evolution.space import SearchSpace, SpaceProxy, Stop, load_space, read_space, write_space
@@ -31,6 +31,9 @@ from ganetic.reproducible import versions
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.spec import PruningRule
 
+if TYPE_CHECKING:
+    from ganetic.evolution.results import Run
+
 _logger = logging.getLogger(__name__)
 
 SPACE_COPY = "space.json"
@@ -43,7 +46,7 @@ def search(
     seed: int = 0,
     runtime: Runtime | None = None,
     callback: ProgressCallback[Progress] | None = None,
-) -> Run:
+) -> "Run":
     """Search for losses, from the first random tree to the finals.
 
     Where the space leaves its proxies to the data (``proxy = "calibrated"``) they are chosen first, unless they have
@@ -93,7 +96,7 @@ def search(
 
 def resume(
     directory: Path | str, runtime: Runtime | None = None, callback: ProgressCallback[Progress] | None = None
-) -> Run:
+) -> "Run":
     """Go on with a run that was stopped or killed, to the result that it would have had.
 
     A number of trials that is given here holds for those who resume it later, too.
@@ -135,6 +138,13 @@ def resume(
             goes_on = runtime.max_trials is not None or budget is not None or run.goes_on
             SearchLoop(config, journal, executor, callback, limit, budget, goes_on).drive(interrupt)
     return open_run(directory)
+
+
+def open_run(directory: Path) -> "Run":
+    """See `ganetic.evolution.results.open_run`; the tables behind it take half a second to import, the search none."""
+    from ganetic.evolution import results  # noqa: PLC0415
+
+    return results.open_run(directory)
 
 
 def plan(
@@ -255,7 +265,7 @@ def _is_leftover(path: Path) -> bool:
     return path.name in ("lock", SPACE_COPY) or path.name.startswith((f".{SPACE_COPY}", f".{JOURNAL}"))
 
 
-def _refuse_finished(run: Run, runtime: Runtime, limit: int) -> None:
+def _refuse_finished(run: "Run", runtime: Runtime, limit: int) -> None:
     asked_for_more = runtime.max_trials is not None or runtime.time_budget_seconds is not None
     if run.status_when_idle == "finished" and not (asked_for_more and limit > run.asked):
         raise UserError(
@@ -263,7 +273,7 @@ def _refuse_finished(run: Run, runtime: Runtime, limit: int) -> None:
         )
 
 
-def _refuse_retired(run: Run) -> None:
+def _refuse_retired(run: "Run") -> None:
     if retired := run.config.retired:
         settings = ", ".join(f"{key} = {value}" for key, value in retired.items())
         raise UserError(
@@ -272,7 +282,7 @@ def _refuse_retired(run: Run) -> None:
         )
 
 
-def _warn_of_versions(run: Run) -> None:
+def _warn_of_versions(run: "Run") -> None:
     for key, now in versions().items():
         if (then := run.made_with.get(key)) != now:
             _logger.warning(f"begun with {key} {then}, resumed with {now}: results may differ in their last digits")

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 
 from ganetic.callbacks import Phase, Progress, ProgressCallback, TopIndividual
@@ -13,7 +14,7 @@ from ganetic.evolution.events import EXHAUSTED, FINISHED, STOP, TIMING_AFFECTED
 from ganetic.evolution.finals import AFTER_SEARCH, FINAL, TUNING, Contestant, FinalTrial, Kind, assess, contestants
 from ganetic.evolution.individual import seed_trace
 from ganetic.evolution.sampler import NSGA2Sampler
-from ganetic.evolution.seeds import training_seed
+from ganetic.evolution.trial_maker import TrialMaker
 from ganetic.evolution.trial_queue import ABOUT, TrialQueue
 from ganetic.evolution.trial_request import TrialRequest
 from ganetic.evolution.tuning import distances, planned, said_of
@@ -22,9 +23,8 @@ from ganetic.interrupt import Interrupt
 from ganetic.jobs.executor import Executor
 from ganetic.jobs.journal import Journal, collector_off
 from ganetic.loss.formula import Formula
-from ganetic.training.rates import Rates, chosen_rates
+from ganetic.training.rates import chosen_rates
 from ganetic.training.result import TrialState
-from ganetic.training.spec import TrialSpec, with_rates
 
 _logger = logging.getLogger(__name__)
 
@@ -51,12 +51,12 @@ class SearchLoop:
         time_budget_seconds: float | None,
         goes_on: bool = False,
     ) -> None:
-        self._config, self._space = config, config.space
+        self._config, self._space, self._trials = config, config.space, TrialMaker(config)
         self._journal, self._callback = journal, callback
         self._ledger = TrialQueue(journal, executor)
         self.evolution = NSGA2Sampler(config.space, config.seed, config.scales)
-        self._asked: list[tuple[int, TrialRequest]] = []
-        self._told = 0
+        self._asked: list[int] = []  # numbers in the journal
+        self._untold: deque[tuple[int, TrialRequest]] = deque()
         self._rejections: Counter[str] = Counter()
         self._max_trials = max_trials
         self._time_budget_seconds = time_budget_seconds
@@ -71,7 +71,7 @@ class SearchLoop:
     def drive(self, interrupt: Interrupt) -> bool:
         """Search until something ends it, drain, and run the finals; returns whether the run is finished."""
         self.replay()
-        self._enter("searching", self._max_trials, (number for number, _ in self._asked))
+        self._enter("searching", self._max_trials, self._asked)
         reason = self._former_stop() or self._search(interrupt)
         self._phase = "draining"
         self._drain(interrupt)
@@ -95,7 +95,7 @@ class SearchLoop:
             self._tell(len(self._asked) - self._space.evolution.window)
             self.evolution.register(proposal)
             self._note(submission.number, proposal)
-        if lost := self._ledger.resubmit():
+        if lost := self._ledger.resubmit(self._trials.of):
             _logger.info(f"{lost} trials that were running when the run was left are started again")
 
     def _former_stop(self) -> str | None:
@@ -213,44 +213,28 @@ class SearchLoop:
 
     def _tell(self, count: int) -> bool:
         """Tell evolution of results, in order of submission, up to a count; returns whether they are all there."""
-        while self._told < count:
-            number, proposal = self._asked[self._told]
+        while len(self._asked) - len(self._untold) < count:
+            number, proposal = self._untold[0]
             if number not in self._ledger.results:
                 return False
             self.evolution.tell(proposal, self._ledger.results[number])
-            self._told += 1
+            self._untold.popleft()
         return True
 
     def _submit(self, proposal: TrialRequest) -> None:
-        number, proxy = divmod(proposal.slot, len(self._space.proxies))
-        seed = training_seed(self._config.seed, "search", number)
-        trial = self._trial(proposal.text, proposal.rates, proxy, seed, proposal.steps, proposal.prunable)
+        trial = self._trials.of_search(proposal)
         number = self._ledger.submit(proposal.kind, proposal.individual, trial, proposal.model_dump(mode="json"))
         self._note(number, proposal)
         self._of_phase.add(number)
 
     def _submit_after(self, kind: Kind, entry: Contestant, about: FinalTrial) -> None:
-        seed = training_seed(self._config.seed, kind, about.seed)
-        trial = self._trial(entry.text, about.rates, about.proxy, seed, self._space.finals.steps, prunable=False)
+        trial = self._trials.after_search(kind, entry.text, about)
         number = self._ledger.submit(kind, entry.individual, trial, about.model_dump(mode="json"))
         self._of_phase.add(number)
 
-    def _trial(self, text: str, rates: Rates | None, number: int, seed: int, steps: int, prunable: bool) -> TrialSpec:
-        proxy, measure = self._space.proxies[number], self._config.measures[number]
-        # Rules say how far a loss must have come at the proxy's own rate; at a lower one it may take longer.
-        is_slower = rates is not None and rates.learning_rate < proxy.learning_rate
-        return TrialSpec(
-            formula=text,
-            seed=seed,
-            steps=steps,
-            checkpoints=self._space.checkpoints(steps),
-            kill=measure.kill if prunable and not is_slower else (),
-            proxy=with_rates(proxy.spec, rates),
-            materials=proxy.name,
-        )
-
     def _note(self, number: int, proposal: TrialRequest) -> None:
-        self._asked.append((number, proposal))
+        self._asked.append(number)
+        self._untold.append((number, proposal))
         self._rejections.update(proposal.rejections)
 
     def _collect(self) -> None:
@@ -292,10 +276,16 @@ class SearchLoop:
         return tuple(
             TopIndividual(
                 individual=one.number,
-                formula=Formula.from_text(one.text).readable,
+                formula=_readable(one.text),
                 fd=one.fitness.fd,
                 instability=one.fitness.instability,
                 seeds=self._space.rungs[one.rung].seeds,
             )
             for one in members
         )
+
+
+@lru_cache(maxsize=64)
+def _readable(text: str) -> str:
+    """A formula for people: the best ones are shown after every trial, and change seldom."""
+    return Formula.from_text(text).readable

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ganetic.evolution.migrations import about_today
@@ -13,6 +13,9 @@ from ganetic.training.spec import TrialSpec
 
 ABOUT = "about"
 """Key of a payload in the journal under which stands what the trial is for; workers do not see it."""
+KEPT = ("seed", "steps")
+"""Keys of a `TrialSpec` that stand in the journal, too: for reading it by SQL. All else follows from what the trial is
+for, its text and the run's configuration, and would be most of a long journal."""
 
 
 class TrialQueue:
@@ -44,19 +47,22 @@ class TrialQueue:
         """Number a trial, write it down, and hand it to the executor."""
         number = len(self.submissions)
         payload = trial.model_dump(mode="json")
-        submission = Submission(number, kind, subject, trial.formula, {**payload, ABOUT: dict(about)}, time.time())
+        submission = Submission(number, kind, subject, trial.formula, kept_of(payload, about), time.time())
         self._journal.submit_all([submission])
-        self.submissions.append(submission)
+        self.submissions.append(_today(submission))
         self._waiting.append((number, payload))
         self._hand_out()
         return number
 
-    def resubmit(self) -> int:
-        """Hand what a former driver submitted and never got back to the executor; returns how many."""
+    def resubmit(self, trial_of: Callable[[Submission], TrialSpec]) -> int:
+        """Hand what a former driver submitted and never got back to the executor; returns how many.
+
+        Args:
+            trial_of: the trial that a submission asked for.
+        """
         lost = [submission for submission in self.submissions if submission.number not in self.results]
         for submission in lost:
-            payload = {key: value for key, value in submission.payload.items() if key != ABOUT}
-            self._waiting.append((submission.number, payload))
+            self._waiting.append((submission.number, trial_of(submission).model_dump(mode="json")))
         self._hand_out()
         return len(lost)
 
@@ -93,6 +99,11 @@ class TrialQueue:
         return [outcome.number for outcome in ended]
 
 
+def kept_of(payload: Payload, about: Mapping[str, Any]) -> Payload:
+    """What a journal keeps of a trial's payload, and of what the trial is for."""
+    return {**{key: payload[key] for key in KEPT}, ABOUT: {key: value for key, value in about.items() if key != "text"}}
+
+
 def submissions_in(journal: Journal, numbers: Collection[int] | None = None) -> list[Submission]:
     """All trials of a journal, or those with these numbers, in order of number, with what they are for as of today."""
     return [_today(submission) for submission in journal.submissions(numbers)]
@@ -100,7 +111,7 @@ def submissions_in(journal: Journal, numbers: Collection[int] | None = None) -> 
 
 def _today(submission: Submission) -> Submission:
     about = submission.payload.get(ABOUT)
-    today = about_today(about)
+    today = about_today(about, submission.text)
     return submission if today is about else submission._replace(payload={**submission.payload, ABOUT: today})
 
 

@@ -86,6 +86,7 @@ class Breeder:
         self._space = space
         self._genome = Genome(space)
         self._trees: dict[int, Trees] = {}
+        self._ranked: tuple[Sequence[Individual], Ranking] | None = None
 
     def draw(
         self,
@@ -100,7 +101,8 @@ class Breeder:
 
         Args:
             stream: where all chance comes from.
-            population: the possible parents; with fewer than two, children are random.
+            population: the possible parents; with fewer than two, children are random. It is another list whenever it
+                has changed: who is better than whom is worked out once for each.
             texts: of everything submitted.
             fingerprints: of everything submitted.
             candidates: how many viable new children to draw; fewer where many draws do not give so many.
@@ -140,12 +142,8 @@ class Breeder:
         return self._genome.random(), self._genome.random_rates(), "random"
 
     def _parenthood(self, population: Sequence[Individual]) -> Callable[[], Draw]:
-        """A source of offspring of a population whose order is worked out once."""
-        order = rank([member.objectives_by_rung for member in population])
-        self._trees = {
-            member.number: self._trees.get(member.number) or self._genome.trees(Formula.from_text(member.text))
-            for member in population
-        }
+        """A source of offspring of a population."""
+        order = self._order(population)
 
         def offspring() -> Draw:
             operator = self._genome.draw_operator()
@@ -159,6 +157,18 @@ class Breeder:
             return self._genome.cross(trees, self._trees[second.number]), first.rates, f"{origin} {second.number}"
 
         return offspring
+
+    def _order(self, population: Sequence[Individual]) -> Ranking:
+        """The order of a population, with its trees at hand; most trials change neither."""
+        if self._ranked is not None and self._ranked[0] is population:
+            return self._ranked[1]
+        order = rank([member.objectives_by_rung for member in population])
+        self._trees = {
+            member.number: self._trees.get(member.number) or self._genome.trees(Formula.from_text(member.text))
+            for member in population
+        }
+        self._ranked = population, order
+        return order
 
     def _select(self, population: Sequence[Individual], order: Ranking) -> Individual:
         """A tournament by rank; a tie goes to the smaller, or to the less crowded, individual."""

@@ -8,6 +8,7 @@ import platform
 import signal
 import threading
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +17,7 @@ import ray
 from ganetic.errors import ClusterLostError, UserError
 from ganetic.jobs.executor import GPU_SHARE, ContextT, Executor, JobResult, Payload, Status, Work, run_caught
 from ganetic.jobs.ray_head import PATIENCE_SECONDS, HeadWatch
-from ganetic.jobs.ray_session import connect, nodes, room_for_jobs
+from ganetic.jobs.ray_session import connect, nodes, room_for_jobs, start_early
 
 _logger = logging.getLogger(__name__)
 
@@ -373,6 +374,22 @@ class RayExecutor(Executor):
                 self._enqueue(job)
             else:
                 self._report(job, verdict, None, f"{verdict} {job.attempts} times; the last: {job.losses[-1].message}")
+
+
+def begin(
+    module: str, workers: int | None, address: str | None, gpus_per_job: float = 0.0
+) -> AbstractContextManager[None]:
+    """Let a `RayExecutor` that is made in the context find its Ray started, or being started, in the background.
+
+    Args:
+        module: of the executor's work.
+        workers: as for the executor.
+        address: as for the executor; a cluster's Ray needs no start.
+        gpus_per_job: as for the executor.
+    """
+    if address is not None or (workers is not None and workers < 1):
+        return nullcontext()
+    return start_early(workers, _environment(gpus_per_job), module)
 
 
 def _verdict(losses: list[_Lost]) -> Failure | None:

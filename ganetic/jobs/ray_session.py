@@ -6,7 +6,7 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import ray._private.worker
 import ganetic
 from ganetic.errors import UserError
 from ganetic.files import is_writable
+from ganetic.jobs.head_start import HeadStart, abandon, head_start, take
 
 _LOOPBACK = ("127.0.0.1", "::1")
 _CONNECT_SECONDS = 10.0
@@ -41,12 +42,31 @@ class Session:
     started: bool
     owned: bool
     runtime_env: dict[str, Any]
+    head_start: HeadStart | None = None
+    """The start in the background that it came of, if any."""
 
     def close(self) -> None:
         """Disconnect; a Ray that was started here is ended with all its processes."""
         if self.owned:
-            ray.shutdown()
-            _print_messages(True)
+            _end()
+        if self.head_start is not None:
+            self.head_start.release()
+
+
+def _end() -> None:
+    ray.shutdown()
+    _print_messages(True)
+
+
+def start_early(cpus: int | None, environment: dict[str, str], module: str = "") -> AbstractContextManager[None]:
+    """Begin to start Ray on this machine, for a `connect` with the same arguments and without an address.
+
+    Nothing is begun where this process is connected to Ray. What no `connect` has taken ends with the context.
+    """
+    _prepare()
+    if ray.is_initialized():
+        return nullcontext()
+    return head_start((cpus, environment, module), lambda: _start_with(cpus, environment, module), _end)
 
 
 def connect(address: str | None, cpus: int | None, environment: dict[str, str], module: str = "") -> Session:
@@ -65,17 +85,30 @@ def connect(address: str | None, cpus: int | None, environment: dict[str, str], 
     Raises:
         UserError: there is no cluster at the address, or Ray cannot use such an address.
     """
-    # Ray hides all GPUs from an actor that asked for none, and warns that it will stop: the environment does it.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    _prepare()
+    early = take((cpus, environment, module)) if address is None else None
+    if early is not None:
+        early.wait()
+        return Session(started=True, owned=True, runtime_env={}, head_start=early)
+    abandon(_end)
     if ray.is_initialized():
         return Session(started=False, owned=False, runtime_env={"env_vars": environment})
     if address is None:
-        _start(cpus, environment | (_preload(module) if module else {}) | _token())
+        _start_with(cpus, environment, module)
         return Session(started=True, owned=True, runtime_env={})
     package = str(Path(ganetic.__path__[0]))
     _join(address, {"env_vars": environment, "py_modules": [package]})
     return Session(started=False, owned=True, runtime_env={})
+
+
+def _prepare() -> None:
+    # Ray hides all GPUs from an actor that asked for none, and warns that it will stop: the environment does it.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+
+
+def _start_with(cpus: int | None, environment: dict[str, str], module: str) -> None:
+    _start(cpus, environment | (_preload(module) if module else {}) | _token())
 
 
 def _preload(module: str) -> dict[str, str]:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from ganetic.config import Config
@@ -265,4 +264,6 @@ def _interleaved(parts: list[Indices]) -> Indices:
 def _spearman(ranks: NDArray[np.int64], row: NDArray[np.float64]) -> float:
     if (row == row[0]).all():
         return 0.0  # scipy warns, and says NaN
+    from scipy.stats import spearmanr  # noqa: PLC0415  (takes a second to import, and most tests are in the cache)
+
     return float(spearmanr(ranks, row).statistic)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganetic.data import ImageSet, Partition, load_images, partition
+from ganetic.data.mapped import MappedImages, some_of
 from ganetic.data.varied import refuse_alike
 from ganetic.errors import UserError
 from ganetic.gan.dcgan import SIZES, Discriminator, Generator, initialise
@@ -27,14 +28,14 @@ class ProxyData(ReferenceStatistics):
     """Plain arrays and numbers: they travel to workers once and are only read there.
 
     Attributes:
-        images: uint8 ``(N, H, W, C)``, the images that train GANs.
+        images: uint8 ``(N, H, W, C)``, the images that train GANs, or where to read them.
         start_fd: distance of an untrained generator.
         shared: empty, or a sentence that says which roles share images.
         modes: what tells a mode collapse; None for thresholds that were set on digits.
         notes: why these features, in sentences, where they were chosen for the images.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] | MappedImages
     start_fd: float
     shared: str
     modes: Modes | None = None
@@ -78,7 +79,7 @@ def prepare(images: ImageSet, proxy: ProxySpec, inception_weights: Path | None =
         )
     return ProxyData(
         **vars(statistics),
-        images=images.images[parts.gan],
+        images=some_of(images, parts.gan),
         start_fd=start_fd,
         shared=parts.shared,
         modes=modes_of(chosen.images, parts, device_for_trials()) if proxy.counts_modes else None,

@@ -1,5 +1,6 @@
 """A GAN in training: all that changes from step to step, and one step."""
 
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ganetic.config import Config
+from ganetic.data.mapped import MappedImages
 from ganetic.gan.ada import Standing
 from ganetic.gan.adam import AdamRates
 from ganetic.gan.conditional import given
@@ -91,7 +93,7 @@ class Trainer:
         nets: as they begin.
         spec: how to train.
         formula: the loss.
-        images: uint8 ``(N, H, W, C)`` that train the GAN.
+        images: uint8 ``(N, H, W, C)`` that train the GAN, or where to read them.
         device: ``cpu`` or ``cuda``.
         scales: sides of the images of a pyramid that the nets make and take, the finest last; None for one size.
         distributed: this process's part of every batch.
@@ -107,7 +109,7 @@ class Trainer:
         nets: Nets,
         spec: TrainerSpec,
         formula: Formula,
-        images: NDArray[np.uint8],
+        images: NDArray[np.uint8] | MappedImages,
         device: str,
         scales: tuple[int, ...] | None = None,
         distributed: DistributedContext = SINGLE_PROCESS,
@@ -125,7 +127,7 @@ class Trainer:
         )
         self._streams = _streams(spec)
         self._changes = None if spec.augmentation.resolved_kind == "none" else spec.augmentation.changes
-        self._images = _images(images, device, spec.real_changes)
+        self._images = images if isinstance(images, MappedImages) else _images(images, device, spec.real_changes)
         self._labels = None if labels is None else torch.tensor(labels.training)
         self._scales = (images.shape[1],) if scales is None else scales
         self._order = ImageOrder(len(images), spec.batch, self._streams["order"])
@@ -157,7 +159,7 @@ class Trainer:
                 given(self.discriminator, labels),
                 self.loss,
                 self._stepping,
-                self._seen(self._images[chosen.to(self._images.device)], self._streams["augmentation"]),
+                self._seen(self._picked(chosen), self._streams["augmentation"]),
                 self._next_latents(),
                 self.regulariser,
                 self._next_augment(),
@@ -308,6 +310,11 @@ class Trainer:
         """The labels of this process's part of the real images of a batch, on the device."""
         return None if self._labels is None else self.distributed.of(self._labels[chosen]).to(self._device)
 
+    def _picked(self, places: Tensor) -> Tensor:
+        if isinstance(self._images, MappedImages):
+            return torch.from_numpy(self._images[places.numpy()])
+        return self._images[places.to(self._images.device)]
+
     def _seen(self, pixels: Tensor, stream: torch.Generator) -> Images:
         """What D takes of a batch of real images before augmentation: this process's part of it."""
         changed = to_unit(pixels)
@@ -336,6 +343,7 @@ class Trainer:
         signal = signal_of(formula, 0 if held_out is None else len(held_out))
         if spec.resolved_kind != "ada" or signal is None:
             return None
+        assert isinstance(self._images, Tensor)  # mapped ones are those of trials, in which nothing adapts
         ranked = None if signal == "r_t" else held_out
         others = None if ranked is None else _images(ranked, self._device, self._spec.real_changes)
         self._streams["ada"] = random_stream(self._spec.seed, "ada")
@@ -396,8 +404,16 @@ def _streams(spec: TrainerSpec) -> dict[str, torch.Generator]:
 
 def _images(images: NDArray[np.uint8], device: str, changes: tuple[str, ...]) -> Tensor:
     """Images where they are picked: on the device, unless they are changed on the CPU, or too many."""
-    stay = changes or images.nbytes > _ON_DEVICE_BYTES
-    return torch.tensor(images, device="cpu" if stay else device)
+    if device == "cpu" or changes or images.nbytes > _ON_DEVICE_BYTES:
+        return _shared(images)
+    return torch.tensor(images, device=device)
+
+
+def _shared(images: NDArray[np.uint8]) -> Tensor:
+    """The images where they lie: those that came by Ray are a node's, not a worker's. They are only read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(images))
 
 
 def _rates(spec: TrainerSpec, learning_rate: float, every: int) -> AdamRates:

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganetic.data.mapped import MappedImages
 from ganetic.gan.profiles import AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
 from ganetic.gan.step import StepLosses
@@ -28,12 +29,12 @@ from ganetic.training.trainer import NonFiniteError, StoppedError, Trainer, Trai
 _untrained: WeakKeyDictionary[ProxyData, dict[tuple[ProxySpec, int], float]] = WeakKeyDictionary()
 
 
-def trial_trainer(spec: TrialSpec, images: NDArray[np.uint8], device: str) -> Trainer:
+def trial_trainer(spec: TrialSpec, images: NDArray[np.uint8] | MappedImages, device: str) -> Trainer:
     """The trainer of a trial, before its first step; call it in `ganetic.reproducible.reproducible`.
 
     Args:
         spec: loss, seed and settings.
-        images: uint8 ``(N, H, W, C)`` that it trains on.
+        images: uint8 ``(N, H, W, C)`` that it trains on, or where to read them.
         device: where to train.
 
     Raises:
@@ -162,7 +163,7 @@ class Trial(FiniteCheck):
         return self._proxy_data.modes.collapsed(images, self._device)
 
 
-def sample_images(spec: TrialSpec, images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+def sample_images(spec: TrialSpec, images: NDArray[np.uint8] | MappedImages, count: int) -> NDArray[np.uint8]:
     """Train as a trial does and return images ``(count, H, W, C)`` of the final generator, averaged if trials do that.
 
     Args:

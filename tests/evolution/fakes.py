@@ -14,14 +14,16 @@ import numpy as np
 from ganetic.evolution.events import TIMING_AFFECTED
 from ganetic.evolution.individual import Scale
 from ganetic.evolution.resources import Context, MakeExecutor, Runtime
-from ganetic.evolution.results import JOURNAL
+from ganetic.evolution.results import JOURNAL, open_run
 from ganetic.evolution.space import Evolution, Finals, Rung, SearchSpace, Stop, Trees
+from ganetic.evolution.trial_maker import TrialMaker
+from ganetic.evolution.trial_queue import submissions_in
 from ganetic.jobs.executor import Executor, JobResult, Payload, SerialExecutor
-from ganetic.jobs.journal import Journal
+from ganetic.jobs.journal import Journal, Submission
 from ganetic.metrics.diversity import Diversity
 from ganetic.metrics.frechet import FeatureStatistics
 from ganetic.training.proxy_data import ProxyData
-from ganetic.training.spec import ProxySpec, PruningRule
+from ganetic.training.spec import ProxySpec, PruningRule, TrialSpec
 from tests.jobs.simulated import SimulatedExecutor
 
 SCALE = Scale(start_fd=900.0, floor_fd=3.0)
@@ -170,6 +172,13 @@ def simulated(slots: int, duration: Callable[[int, Payload], float] = eightfold)
 
 def runtime(make_executor: MakeExecutor = serial, **options: Any) -> FakeRuntime:
     return FakeRuntime(make_executor=make_executor, **options)
+
+
+def trials_of(directory: Path) -> list[tuple[Submission, TrialSpec]]:
+    """All submissions of a run, each with the trial that it asked for."""
+    with Journal.open_readonly(directory / JOURNAL) as journal:
+        made = TrialMaker(open_run(directory).config)
+        return [(submission, made.of(submission)) for submission in submissions_in(journal)]
 
 
 def journal_of(directory: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ganetic.loss.export import python_module
 from ganetic.report.renderers.markdown import markdown
 from ganetic.report.run import run_page, run_record
 from ganetic.training.rates import MOST_EXTENSIONS, Rates
-from tests.evolution.fakes import KILL, SPACE, journal_of, runtime, serial_with_mishaps, simulated
+from tests.evolution.fakes import KILL, SPACE, journal_of, runtime, serial_with_mishaps, simulated, trials_of
 from tests.evolution.victim import drive_until
 
 GENES = Genes(learning_rates=(1e-3, 2e-3, 4e-3), beta1s=(0.0, 0.5), tuning_seeds=2)
@@ -44,7 +44,11 @@ def finished(space: SearchSpace = WITH_GENES) -> Run:
 
 
 def payloads(run: Run, *kinds: str) -> list[dict[str, object]]:
-    return [row[4] for row in journal_of(run.directory)["submissions"] if row[1] in kinds]
+    return [
+        {**submission.payload, **trial.model_dump(mode="json")}
+        for submission, trial in trials_of(run.directory)
+        if submission.kind in kinds
+    ]
 
 
 def rates_of(payload: dict[str, object]) -> Rates:

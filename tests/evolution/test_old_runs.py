@@ -143,12 +143,13 @@ def test_damage_is_no_format(change: Callable[[dict[str, Any]], Any], message: s
 
 
 def test_what_trials_are_for() -> None:
-    child = {"kind": "child", "individual": 3, "seed": 2}
-    assert about_today(child) == {"kind": "child", "individual": 3, "slot": 2}
+    child = {"kind": "child", "individual": 3, "text": "p"}
+    assert about_today({**child, "seed": 2}, "p") == {**child, "slot": 2}
+    assert about_today({"kind": "child", "individual": 3, "slot": 2}, "p") == {**child, "slot": 2}
     final = {"stop": 24, "contestant": "bce", "seed": 1}
-    assert about_today(final) == {**final, "proxy": 0}
-    for today in ({"kind": "child", "slot": 1}, {**final, "proxy": 1}, None):
-        assert about_today(today) is today
+    assert about_today(final, "p") == {**final, "proxy": 0}
+    for today in ({**child, "slot": 1}, {**final, "proxy": 1}, None):
+        assert about_today(today, "p") is today
 
 
 def test_the_space_of_an_old_study_is_read_by_its_old_names() -> None:

@@ -24,7 +24,17 @@ from ganetic.report.finals import finals_table
 from ganetic.training.proxy_data import ProxyData
 from ganetic.training.result import TrialResult, TrialState
 from ganetic.training.spec import ProxySpec
-from tests.evolution.fakes import PROXY_DATA, SPACE, FakeRuntime, journal_of, runtime, serial, simulated, work
+from tests.evolution.fakes import (
+    PROXY_DATA,
+    SPACE,
+    FakeRuntime,
+    journal_of,
+    runtime,
+    serial,
+    simulated,
+    trials_of,
+    work,
+)
 
 TWO = SPACE.model_copy(
     update={"proxies": (SpaceProxy(name="main"), SpaceProxy(name="plain", batch_norm=False, width=8, data="other"))}
@@ -46,17 +56,16 @@ FAILED = TrialResult(state=TrialState.FAILED, reason="mode_collapse", trace=((0,
 
 
 def test_a_trial_names_its_proxy_and_materials() -> None:
-    journal = journal_of(finished().directory)
-    specs = {proxy.name: proxy.spec.model_dump(mode="json") for proxy in TWO.proxies}
+    specs = {proxy.name: proxy.spec for proxy in TWO.proxies}
     seen: Counter[str] = Counter()
-    for _, kind, _, _, payload in journal["submissions"]:
-        name = payload["materials"]
-        seen[name] += 1
-        assert payload["proxy"] == specs[name]
-        if kind != "final":
-            slot = payload["about"]["slot"]
-            assert name == TWO.proxies[slot % 2].name
-            assert payload["seed"] == 3000 + slot // 2
+    for submission, trial in trials_of(finished().directory):
+        assert trial.materials is not None
+        seen[trial.materials] += 1
+        assert trial.proxy == specs[trial.materials]
+        if submission.kind != "final":
+            slot = submission.payload["about"]["slot"]
+            assert trial.materials == TWO.proxies[slot % 2].name
+            assert trial.seed == submission.payload["seed"] == 3000 + slot // 2
     assert min(seen.values()) > 10
 
 
@@ -221,5 +230,4 @@ def test_a_resumed_run_keeps_the_kill_rules_that_it_was_begun_with(
     run = runs.resume(tmp_path / "run", runtime=runtime(serial, max_trials=30))
     (measure,) = run.config.measures
     assert measure.kill == (PruningRule(step=20, above=0.6),)
-    payloads = [payload for *_, payload in journal_of(tmp_path / "run")["submissions"]]
-    assert {rule["step"] for payload in payloads for rule in payload["kill"]} == {20}
+    assert {rule.step for _, trial in trials_of(tmp_path / "run") for rule in trial.kill} == {20}

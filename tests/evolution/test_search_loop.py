@@ -28,6 +28,7 @@ from tests.evolution.fakes import (
     searched,
     serial_with_mishaps,
     simulated,
+    trials_of,
     work,
 )
 from tests.evolution.victim import Moment, drive_until, driver
@@ -92,8 +93,10 @@ def test_a_search_ends_with_finals() -> None:
     assert journal["events"] == [(TRIALS, "stop", {"reason": "max_trials"}), (TRIALS, "finished", {})]
     states = {record[2] for record in journal["records"]}
     assert states == {"completed", "pruned", "failed", "timed_out", "crashed"}
-    for _, kind, _, _, payload in journal["submissions"]:
-        assert (payload["kill"] == []) == (kind == "final")
+    for submission, trial in trials_of(uninterrupted()):
+        assert (trial.kill == ()) == (submission.kind == "final")
+        assert submission.payload.keys() == {"seed", "steps", "about"}
+        assert (trial.seed, trial.steps) == (submission.payload["seed"], submission.payload["steps"])
     assert open_run(uninterrupted()).status == "finished"
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -15,19 +16,22 @@ import pytest
 import ray
 
 from ganetic.errors import UserError
-from ganetic.jobs.ray_executor import RayExecutor
+from ganetic.jobs.ray_executor import RayExecutor, begin
 from tests.jobs.works import work
 
 pytestmark = pytest.mark.ray
 
 DRIVER = """
 import signal, sys
-from ganetic.jobs.ray_executor import RayExecutor
+from contextlib import nullcontext
+from ganetic.jobs.ray_executor import RayExecutor, begin
 from tests.jobs.works import work
 
 interrupts = []
 signal.signal(signal.SIGINT, lambda *_: interrupts.append(1))
-with RayExecutor(work, {}, workers=2, wall_seconds=60.0) as executor:
+early = begin("tests.jobs.works", 2, None) if sys.argv[2] == "early" else nullcontext()
+with early, RayExecutor(work, {}, workers=2, wall_seconds=60.0) as executor:
+    assert (executor._session.head_start is not None) == (sys.argv[2] == "early")
     executor.submit(0, {"do": "die_times", "times": 1, "file": sys.argv[1], "value": 1})
     executor.submit(1, {"do": "process"})
     while executor.outstanding():
@@ -46,10 +50,12 @@ sys.stdin.readline()
 """
 
 
-@pytest.fixture
-def driver(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator["subprocess.Popen[str]"]:
+@pytest.fixture(params=["late", "early"])
+def driver(
+    request: pytest.FixtureRequest, tmp_path: Path, pytestconfig: pytest.Config
+) -> Iterator["subprocess.Popen[str]"]:
     warnings = [f"-W{rule}" for rule in pytestconfig.getini("filterwarnings")]  # none in `make test-lowest`
-    command = [sys.executable, *warnings, "-c", DRIVER, str(tmp_path / "deaths")]
+    command = [sys.executable, *warnings, "-c", DRIVER, str(tmp_path / "deaths"), request.param]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
     with process:
@@ -104,6 +110,21 @@ def test_no_room_on_this_machine_is_refused_and_ray_ended() -> None:
     with pytest.raises(UserError, match="no GPU here has room"):
         RayExecutor(work, {}, workers=1, gpus_per_job=1.0, wall_seconds=60.0)
     assert not ray.is_initialized()
+
+
+def test_a_start_that_nobody_takes_over_is_ended() -> None:
+    with begin("tests.jobs.works", 1, None):
+        pass
+    assert not ray.is_initialized()
+    assert not any(thread.name == "ray-start" and thread.is_alive() for thread in ended(threading.enumerate()))
+
+
+def ended(threads: list[threading.Thread]) -> list[threading.Thread]:
+    """Threads that were given a moment to end."""
+    for thread in threads:
+        if thread.name == "ray-start":
+            thread.join(10)
+    return threads
 
 
 def test_workers_are_started_once_and_in_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:

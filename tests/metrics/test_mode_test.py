@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import poisson
 from torch import Tensor
 
-from ganetic.metrics.diversity import Diversity, missing
+from ganetic.metrics.diversity import STARVED, Diversity, missing
 from ganetic.metrics.mode_test import STARVED_LEAST, ModeTest, apart, missing_by_chance, mode_test
 
 MODES, SIZE = 6, 240
@@ -153,3 +154,15 @@ def test_distances_are_the_same_by_parts(test: ModeTest, monkeypatch: pytest.Mon
     parts = mode_test(images(0), others, others[1].numpy(), SIZE, MODES)
     assert np.array_equal(parts.nearest, test.nearest)
     assert (parts.apart, parts.gap_from) == pytest.approx((test.apart, test.gap_from))
+
+
+def test_counts_by_chance_are_those_of_scipy_to_the_last_bit() -> None:
+    stream = np.random.default_rng(0)
+    for classes in (2, 10, 40):
+        shares = stream.dirichlet(np.full(classes, 0.3))
+        shares[0] = 0.0
+        real = Diversity(shares / shares.sum(), 1.0)
+        assert real.shares is not None
+        expected = SIZE * real.shares
+        at_most = poisson.cdf(np.ceil(STARVED * expected) - 1, expected)
+        assert missing_by_chance(real, SIZE) == float((real.shares * at_most).sum())

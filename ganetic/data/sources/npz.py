@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ganetic.data.data_source import DATA, DataRequest, DataSource
 from ganetic.data.labels_csv import LABELS_CSV, read_labels
+from ganetic.data.mapped import map_images
 from ganetic.data.raw import RawImages, made_grey, raw_images
 from ganetic.errors import UserError
 
@@ -31,17 +32,21 @@ _MEANT = {
 Arrays = dict[str, NDArray[np.generic]]
 
 
-def read_npz(path: Path) -> RawImages:
+def read_npz(path: Path, is_mapped: bool = False) -> RawImages:
     """Read the arrays ``images``, and optionally ``labels``, ``split``, ``class_names`` and ``patient``.
 
     MedMNIST's arrays (``train_images``, ``train_labels`` of shape ``(N, 1)``, …) are read, too, their parts as split 0,
     1 and 2. Patients may stand beside the archive: in ``patient.npy``, or in the column ``patient`` of a ``labels.csv``
     with a row for each image in order.
 
+    Args:
+        path: the archive.
+        is_mapped: whether ``images`` stay in the file, see `ganetic.data.mapped`; MedMNIST's parts cannot.
+
     Raises:
         UserError: the file cannot be read, does not hold such arrays, or holds one that is nearly called as they are.
     """
-    arrays, others = _arrays(path)
+    arrays, others = _arrays(path, is_mapped)
     notes = tuple(f"{path.name}: not read: {', '.join(others)[:200]}" for _ in others[:1])
     if "images" not in arrays:
         _refuse_unlike_parts(path, arrays)
@@ -61,10 +66,10 @@ def read_npz(path: Path) -> RawImages:
         patient,
         notes=notes + beside,
     )
-    return made_grey(raw)
+    return raw if is_mapped else made_grey(raw)
 
 
-def _arrays(path: Path) -> tuple[Arrays, list[str]]:
+def _arrays(path: Path, is_mapped: bool) -> tuple[Arrays, list[str]]:
     """The arrays of an archive that mean something here, and the names of the others."""
     try:
         with path.open("rb") as file:  # numpy leaves a file open that it cannot read
@@ -77,10 +82,9 @@ def _arrays(path: Path) -> tuple[Arrays, list[str]]:
             if known == KEYS and "images" not in archive.files:
                 found = ", ".join(archive.files)[:80] or "nothing"
                 raise UserError(f"{path}: has no array images; found {found}")
-            return (
-                {key: archive[key] for key in known if key in archive.files},
-                [key for key in archive.files if key not in known],
-            )
+            images = {"images": map_images(path)} if is_mapped else {}
+            rest = {key: archive[key] for key in known if key in archive.files and key not in images}
+            return {**images, **rest}, [key for key in archive.files if key not in known]
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, NotImplementedError) as error:
