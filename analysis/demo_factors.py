@@ -39,7 +39,7 @@ from ganetic.training.config import TrainConfig, configured, load_config
 LOSS = "bce"
 STEPS, SEEDS = 3200, 3
 MEASURED = 16
-"""Times that a training of so many steps is measured: equal seconds are read at a measurement."""
+"""Times that a training of so many steps is measured: equal seconds are read at the nearest measurement."""
 REFERENCE, BASE = "dcgan", "demo"
 
 Changes = dict[str, dict[str, Any]]
