@@ -20,8 +20,9 @@ The plan, written before the first training:
 - Losses: bce, hinge, GANetic and the loss that a search on pneumonia X-rays found, in `stylegan2` with adaptive
   augmentation, on the chest X-rays with 250 a class, with the same seeds and rates; four losses, compared with bce.
 
-A step took 0.17 s of a processor in `stylegan2` and 0.10 s in `msg-sagan`, without augmentation, on two busy cores of a
-virtual machine: 54 trainings with arms and 12 with losses are about 2.3 hours of two cores, with measurements.
+A step took 0.10 s of a processor in `stylegan2` and 0.06 s in `msg-sagan` on two nearly idle cores of a virtual machine
+(with adaptive augmentation 4 and 1 % more), and up to 1.7 times that beside many other programs: 54 trainings with arms
+and 12 with losses are about 1.5 hours of two idle cores, and 2.5 of busy ones, with measurements.
 Killed at any moment, the command goes on where it was.
 """
 
