@@ -15,7 +15,8 @@ The plan, written before the first training:
   to 1 on both sets. If none is, the numbers say so.
 
 `FOLDER` holds one comparison; each call that names other arms or another set needs another one. Killed at any moment,
-the command goes on where it was. A whole call is about 1.7 hours of two idle cores, by the times of docs/train.md.
+the command goes on where it was. A whole call is about 50 minutes of two idle cores: a step took 0.018 s
+of a processor in `dcgan`, 0.039 s in `demo` and 0.078 s in ``wide``.
 """
 
 import argparse
@@ -39,7 +40,7 @@ from ganetic.training.config import TrainConfig, configured, load_config
 LOSS = "bce"
 STEPS, SEEDS = 3200, 3
 MEASURED = 16
-"""Times that a training of so many steps is measured: equal seconds are read at a measurement."""
+"""Times that a training of so many steps is measured: equal seconds are read at the nearest measurement."""
 REFERENCE, BASE = "dcgan", "demo"
 
 Changes = dict[str, dict[str, Any]]

@@ -1,7 +1,7 @@
 """Configurations that are compared with one another: their tables at equal images and at equal seconds."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -51,7 +51,7 @@ def arm_tables(comparison: Comparison) -> list[Table]:
     """Fd of each configuration after all steps, and after equally many seconds; then what else is known of each."""
     tables = [_summary_table(comparison), *_ratio_tables(comparison.ratios(), comparison, "")]
     if (equal := equal_seconds(comparison)) is not None:
-        where = f" after {number(equal.seconds)} seconds"
+        where = f" after about {number(equal.seconds)} seconds"
         tables.append(_seconds_table(comparison, equal, where))
         tables += _ratio_tables(comparison.ratios(at=equal.steps), comparison, where)
     if not comparison.measures().empty:
@@ -107,19 +107,26 @@ def _summary_table(comparison: Comparison) -> Table:
 
 def _seconds_table(comparison: Comparison, equal: EqualSeconds, where: str) -> Table:
     runs = comparison.runs(equal.steps)
-    rows = [
-        {"proxy": proxy, "loss": loss, "step": equal.steps[str(proxy)], **_spread(own["counted_fd"].dropna())}
-        for (proxy, loss), own in runs.groupby(["proxy", "loss"], sort=False)
+    groups: Iterator[tuple[Any, pd.DataFrame]] = iter(runs.groupby(["proxy", "loss"], sort=False))
+    rows: list[dict[str, Any]] = [
+        {"proxy": proxy, "loss": loss, **_reached(comparison, equal, proxy), **_spread(own["counted_fd"].dropna())}
+        for (proxy, loss), own in groups
     ]
     rows.sort(key=lambda row: row["geometric_mean"])
     columns = (
         *_named(comparison),
         Column("step", ("step",), "{:,}".format),
+        Column("secs", ("seconds",), number),
         Column("geom.\nmean", ("geometric_mean",), number),
         Column("best", ("best",), number),
         Column("worst", ("worst",), number),
     )
     return Table(columns, tuple(rows), f"fd over seeds{where} of training", compact=True)
+
+
+def _reached(comparison: Comparison, equal: EqualSeconds, proxy: str) -> dict[str, float]:
+    step = equal.steps[proxy]
+    return {"step": step, "seconds": equal.whole[proxy] * step / _configs(comparison)[proxy]["steps"]}
 
 
 def _spread(fds: "pd.Series[float]") -> dict[str, float]:
@@ -152,8 +159,8 @@ def _ends_table(comparison: Comparison) -> Table:
         }
         for proxy, loss in arms
     ]
-    floors = measures.groupby("name")["floor"].first().to_dict()
-    real = {"proxy": _REAL, "loss": "", **floors, "p": "", "moved": ""}
+    floors: dict[Any, Any] = measures.groupby("name")["floor"].first().to_dict()
+    real: dict[str, Any] = {"proxy": _REAL, "loss": "", **floors, "p": "", "moved": ""}
     columns = (
         *_named(comparison),
         *(column for name, column in _MEASURES.items() if name in names),
@@ -195,8 +202,8 @@ def _on_seconds(comparison: Comparison) -> list[str]:
     whole = listed([f"{name} {number(seconds)}" for name, seconds in equal.whole.items()])
     return [
         f"seconds: of a whole training, measurements included: {whole} (the median seconds a step of its trainings, "
-        "as they ran here beside others, times its steps); each is read at its last measurement within the least of "
-        "these"
+        "as they ran here beside others, times its steps); each is read at the measurement nearest to the "
+        "least of these"
     ]
 
 

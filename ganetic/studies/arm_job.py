@@ -83,4 +83,5 @@ def _remembered(run: Path, payload: Mapping[str, Any], own: Prepared) -> EndMeas
 
 def _some(images: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     chosen = torch.randperm(len(images), generator=random_stream(0, AUC))[:count]
-    return images[chosen.numpy()]
+    some: NDArray[np.uint8] = images[chosen.numpy()]
+    return some

@@ -84,7 +84,7 @@ def refuse_losses_names(configs: Sequence[str], losses: Sequence[str]) -> None:
 
 def arm_pairs(names: Sequence[str], reference: str | None) -> tuple[Pair, ...]:
     """Every configuration with the one that is named, or with the first."""
-    second = reference if reference in names else names[0]
+    second = reference if reference is not None and reference in names else names[0]
     return tuple(Pair(name, second) for name in names if name != second)
 
 

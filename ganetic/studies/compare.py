@@ -322,7 +322,7 @@ def _arms_page(comparison: Comparison) -> StudyPage:
     page: list[str | pd.DataFrame] = [said, *comparison_tables(comparison)]
     if equal is not None:
         pairs = comparison.differences(at=equal.steps)
-        page += [f"after {equal.seconds:.4g} seconds of training", pairs[["proxy", *_PAIR]]]
+        page += [f"after about {equal.seconds:.4g} seconds of training", pairs[["proxy", *_PAIR]]]
     return page
 
 

@@ -15,7 +15,7 @@ class EqualSeconds:
 
     Attributes:
         seconds: that the fastest configuration takes for all of its steps.
-        steps: by configuration, the last measurement that it has reached by then.
+        steps: by configuration, the step of the measurement nearest to that.
         whole: by configuration, the seconds of a whole training: the median over its trainings of seconds a step, times
             its steps.
     """
@@ -41,7 +41,7 @@ def equal_seconds(comparison: Comparison) -> EqualSeconds | None:
     if len(whole) < len(steps):
         return None
     least = min(whole.values())
-    reached = {name: _measured_by(settings, name, steps[name] * least / seconds) for name, seconds in whole.items()}
+    reached = {name: _measured_near(settings, name, steps[name] * least / seconds) for name, seconds in whole.items()}
     return EqualSeconds(least, reached, whole)
 
 
@@ -51,8 +51,11 @@ def _pace(runs: pd.DataFrame) -> float | None:
     return float((trained["seconds"] / trained["steps"]).median()) if len(trained) else None
 
 
-def _measured_by(settings: StudyConfig, name: str, step: float) -> int:
-    """The last step at which a configuration is measured that is not beyond another one."""
+def _measured_near(settings: StudyConfig, name: str, step: float) -> int:
+    """The measured step of a configuration that is nearest to another one.
+
+    Not the last before it: of two that take equally long but for a percent, one would lose a whole measurement.
+    """
     (config,) = (one.config for one in settings.proxies if isinstance(one, FullSetup) and one.name == name)
-    within = (*range(0, config["steps"], config["checkpoint_every"]), config["steps"])
-    return max(one for one in within if one <= step + 1e-6)
+    within: tuple[int, ...] = (*range(0, config["steps"], config["checkpoint_every"]), config["steps"])
+    return min(within, key=lambda one: abs(one - step))

@@ -253,7 +253,7 @@ class Trainer:
         trains, pixels = self.discriminator.training, torch.tensor(images)
         whole = len(pixels) // self._spec.batch * self._spec.batch or len(pixels)
         self.discriminator.eval()
-        batches = (to_unit(batch).to(self._device) for batch in pixels[:whole].split(self._spec.batch))
+        batches = (to_unit(batch).to(self._device) for batch in torch.split(pixels[:whole], self._spec.batch))
         outputs = [self.discriminator(pyramid(batch, self._scales)).float().cpu() for batch in batches]
         self.discriminator.train(trains)
         return torch.cat(outputs)

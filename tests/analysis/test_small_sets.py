@@ -12,7 +12,7 @@ from ganetic.report.renderers.markdown import markdown
 from ganetic.report.table import Page
 from ganetic.studies.arms import refuse_unfit
 from ganetic.studies.compare import compare
-from ganetic.training.result import TrialResult, TrialState
+from ganetic.training.result import EndMeasure, TrialResult, TrialState
 from tests.training.full.conftest import tiny
 
 FACTOR = {"none": 1.0, "fixed": 0.9, "ada": 0.8}
@@ -30,7 +30,8 @@ def made_up(context: object, payload: dict[str, Any]) -> dict[str, Any]:
     end = 100 * FACTOR[kind] * (1 + seed % 3 / 50)
     trace = tuple((step, 400 * (end / 400) ** (step / steps)) for step in range(0, steps + 1, 10))
     seconds = steps * (0.2 if model == "stylegan2" else 0.1)
-    found = TrialResult(state=TrialState.COMPLETED, trace=trace, steps=steps, seconds=seconds)
+    other = EndMeasure(name=small_sets.OTHER_FD, protocol="fd@x", value=3000 * FACTOR[kind] ** 2, floor=200)
+    found = TrialResult(state=TrialState.COMPLETED, trace=trace, steps=steps, seconds=seconds, measures=(other,))
     return found.model_dump(mode="json")
 
 
@@ -73,6 +74,10 @@ def test_the_plan_s_comparisons_are_one_family_at_equal_images_and_seconds(
     later = {(row["first"], row["second"]): row["ratio"] for table in seconds for row in table.rows}
     assert later["stylegan2-none", "msg-sagan-none"] == pytest.approx(2, rel=0.05), "after half of its steps"
     assert later["stylegan2-ada", "stylegan2-none"] == pytest.approx(math.sqrt(0.8))
+    others = {
+        (row["first"], row["second"]): row for table in small_sets.in_other_features(tmp_path) for row in table.rows
+    }
+    assert set(others) == set(rows) and others["stylegan2-ada", "stylegan2-none"]["ratio"] == pytest.approx(0.64)
     assert "on chest-100 at equal seconds" in markdown(Page(tuple(seconds)))
 
 

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from ganetic.data import ImageSet
+from ganetic.evaluation.evaluate import evaluate
 from ganetic.evaluation.metric import METRICS, Metric, metrics
 from ganetic.evaluation.results import Evaluation
-from tests.evaluation.test_evaluate import GENERATED, TRAINING, N, judged
+from ganetic.metrics.imagenet import ImageNetFeatures
+from tests.evaluation.test_evaluate import GENERATED, HELD_OUT, TRAINING, N, judged
 
 pytestmark = pytest.mark.usefixtures("few_halves")
 
-NEEDS_WEIGHTS = {"fid", "kid", "inception_fd", "inception_kd"}
+NEEDS_A_NET = {"fid", "kid", "inception_fd", "inception_kd", "pretrained_fd", "pretrained_kd"}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def faulty(digits: ImageSet) -> list[Evaluation]:
 
 @pytest.mark.parametrize("metric", metrics(), ids=lambda metric: metric.name)
 def test_a_planted_fault_is_worse(metric: Metric, real: Evaluation, faulty: list[Evaluation]) -> None:
-    if metric.name in NEEDS_WEIGHTS:
+    if metric.name in NEEDS_A_NET:
         assert metric.better == "lower"
         assert metric.name not in {measure.name for measure in real.measures}
         return
@@ -37,6 +39,21 @@ def test_a_planted_fault_is_worse(metric: Metric, real: Evaluation, faulty: list
     worst = {"lower": max, "higher": min, "between": max}[metric.better](bad)
     assert worst < good if metric.better == "higher" else worst > good
     assert abs(worst - good) > 0.01
+
+
+def test_features_of_other_images_see_planted_faults(digits: ImageSet) -> None:
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (N, 28, 28, 1), dtype=np.uint8)
+    real, bad = (
+        evaluate(images, digits, TRAINING, HELD_OUT, pretrained=ImageNetFeatures())
+        for images in (digits.images[GENERATED[:N]], noise)
+    )
+    for name, head in (("pretrained_fd", "fd"), ("pretrained_kd", "kd")):
+        good, worse = real.measure(name), bad.measure(name)
+        assert good.protocol == f"{head}@mnist5k-efflite0-b4b10@32/{good.n}"
+        assert good.low <= good.value <= good.high and worse.value > 10 * max(good.value, good.floor)
+    known = real.measure("pretrained_fd")
+    assert known.value == pytest.approx(known.floor, rel=0.3), "real images are as far as other real images"
 
 
 def test_measures_stand_in_the_order_of_their_rows(real: Evaluation) -> None:

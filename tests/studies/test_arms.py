@@ -11,6 +11,7 @@ from PIL import Image
 
 from ganetic.config import read_toml
 from ganetic.errors import UserError
+from ganetic.evaluation.measures import Statistic
 from ganetic.evolution.resources import Context, Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.jobs.grid import read_grid
@@ -23,11 +24,12 @@ from ganetic.report.renderers.markdown import markdown
 from ganetic.report.web.page import write_report
 from ganetic.studies import arm_job
 from ganetic.studies.arms import arm_pairs, refuse_losses_names
-from ganetic.studies.compare import CompareConfig, CompareStudy, Comparison, compare, open_comparison
+from ganetic.studies.compare import CompareConfig, Comparison, compare, open_comparison
 from ganetic.studies.config import StudyConfig
 from ganetic.studies.equal_seconds import equal_seconds
 from ganetic.studies.ratios import Pair
-from ganetic.training.job import TRAININGS, TrainingContext
+from ganetic.studies.study import STUDIES
+from ganetic.training.job import TRAININGS, TrainingContext, train_job
 from ganetic.training.rates import RateList
 from ganetic.training.result import EndMeasure, TrialResult, TrialState
 from ganetic.training.setup import full_trainer
@@ -113,11 +115,14 @@ def test_equal_seconds_read_the_slower_earlier(whole: Comparison) -> None:
     equal = equal_seconds(whole)
     assert equal is not None
     assert equal.seconds == pytest.approx(2) and equal.whole == pytest.approx({"short": 2, "long": 4, "ada": 3})
-    assert equal.steps == {"short": 20, "long": 20, "ada": 10}, "13 steps of ada take two seconds, 10 are measured"
+    assert equal.steps == {"short": 20, "long": 20, "ada": 10}, (
+        "13 steps of ada take two seconds, 10 are measured next to them"
+    )
     traces = whole.traces().set_index(["proxy", "seed", "step"])["fd"]
     runs = whole.runs(equal.steps).set_index(["proxy", "seed"])
-    for (name, seed), row in runs.iterrows():
-        assert row["counted_fd"] == traces[name, seed, equal.steps[name]]
+    for name in PACES:
+        for seed in (200, 201):
+            assert runs["counted_fd"][name, seed] == traces[name, seed, equal.steps[name]]
     (ratio,) = (one for one in whole.ratios(at=equal.steps) if one.first == "long")
     assert ratio.ratio == pytest.approx(1), "it is the same training, longer"
 
@@ -128,8 +133,8 @@ def test_tables_say_arm_images_seconds_ends_and_where_p_moved(whole: Comparison)
     assert max(map(len, lines)) <= 80
     assert lines[0] == "1 loss in 3 configurations, 2 seeds, on digits"
     assert "these configurations do not train on equally many (short 160, long 320 and ada 160)" in text
-    assert "fd over seeds after 2.00 seconds of training" in text
-    assert "fd over that of short, seed by seed after 2.00 seconds" in text
+    assert "fd over seeds after about 2.00 seconds of training" in text
+    assert "fd over that of short, seed by seed after about 2.00 seconds" in text
     assert "p of ada moved above 0.2 in 1 of 2 trainings: the others do not count as adaptive augmentation" in text
     row = next(line.split() for line in lines if line.startswith("ada") and "1/2" in line)
     assert row == ["ada", "0.25", "0.25", "0.10-0.30", "1/2"]
@@ -189,13 +194,15 @@ def test_a_study_of_toml_files_says_the_same(tmp_path: Path, monkeypatch: pytest
     assert given.config == ("short.toml", "ada.toml")
     comparison = arms(tmp_path / "c", losses=given.losses, config=given.config, seeds=given.seeds)
     assert [setup.name for setup in comparison.settings.proxies] == ["short", "ada"]
-    said = CompareStudy().page(comparison)
+    said = STUDIES["compare"]().page(comparison)
     assert said[0] == "1 loss in 2 configurations, 1 seed" and len(said) == 5
 
 
 def test_what_a_training_ends_with_is_what_an_evaluation_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    halves = half_sample_error
-    monkeypatch.setattr("ganetic.evaluation.measures.half_sample_error", lambda *given: halves(*given[:3], 8))
+    def eight(statistic: Statistic, count: int, name: str, replicates: int = 8) -> float:
+        return half_sample_error(statistic, count, name, 8)
+
+    monkeypatch.setattr("ganetic.evaluation.measures.half_sample_error", eight)
     contexts: list[TrainingContext] = []
 
     def kept(context: Context) -> Executor:
@@ -292,7 +299,7 @@ def test_trainings_with_one_name_are_refused() -> None:
 
 def test_images_that_only_one_arm_holds_out_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ganetic.training.data.RANKED", 120)  # of these 357 images ada would hold out 120, not 71
-    few = {"eval_images": 500}
+    few: dict[str, Any] = {"eval_images": 500}
     configs = {"none": tiny("mlp", **few), "ada": tiny("mlp", augmentation=ADA, **few)}
     with pytest.raises(UserError, match=r'none holds out 71 and ada 120 images, because of kind "ada"; name the held-'):
         arms(tmp_path / "c", config=configs)
@@ -305,7 +312,7 @@ def test_a_list_of_one_configuration_is_the_comparison_that_there_was(tmp_path: 
         config={"any": tiny("mlp", steps=10)},
         seeds=1,
         directory=tmp_path / "c",
-        runtime=Runtime(make_executor=lambda c: SerialExecutor(arm_job.train_job, cast("TrainingContext", c))),
+        runtime=Runtime(make_executor=lambda c: SerialExecutor(train_job, cast("TrainingContext", c))),
     )
     assert "arms" not in one.settings.meta() and one.settings.proxies[0].name == "mlp"
     assert "measures" not in (read_grid(tmp_path / "c" / "journal.db")[2][0].record or {})

@@ -66,7 +66,7 @@ def test_a_new_study_is_of_todays_format(tmp_path: Path) -> None:
 
 def test_keys_that_nobody_knows_are_told(tmp_path: Path) -> None:
     directory = changed(copied("study-1/rates", tmp_path), "blocks", 4)
-    with pytest.raises(UserError, match='unknown key "blocks"; expected one of checkpoints, '):
+    with pytest.raises(UserError, match='unknown key "blocks"; expected one of arms, checkpoints, '):
         Comparison(directory / JOURNAL)
     changed(directory, "format", STUDY.version + 1)
     with pytest.raises(UserError, match=r"written by a newer ganetic \(format 2 of a study, .*not understood: blocks"):
