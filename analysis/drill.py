@@ -112,19 +112,19 @@ def _search_with_faults(search: Drill, space: Path, faults: list[str], wanted: W
         search.begin(space, WORKERS)
         faults = [faults[0], *(kind for kind in faults[1:] if kind != LATE)]
     for kind in faults:
-        if not _is_time(search):
+        if not _is_time(search, len(wanted.records)):
             break
         row = _one_fault(search, kind, wanted) | {"search": search.run.name, "end": None}
         print(time.strftime("%H:%M:%S"), row, flush=True)
         yield row
 
 
-def _is_time(search: Drill) -> bool:
-    """Wait until trials end, and then for a time by chance; returns whether the search still runs."""
+def _is_time(search: Drill, trials: int) -> bool:
+    """Wait until trials end, and then for a time by chance; returns whether some of so many are still to end."""
     before = len(Written.read(search.run).records)
     wait_until(lambda: _ended_since(search, before) or not search.is_searching, MEND_SECONDS, "trials end")
     time.sleep(search.draw.uniform(0, 10))
-    return search.is_searching
+    return search.is_searching and len(Written.read(search.run).records) < trials
 
 
 def _ended_since(search: Drill, before: int, count: int = 2) -> bool:
@@ -202,9 +202,9 @@ is `{space}`: {trials} trials, finals included. It ran once without a fault. The
 
 After **{right} of {faults} faults** no ended trial was lost, none was counted twice, and the journal was the quiet
 run's, trial for trial. Of the searches that came to their end, **{same} of {ended}** had the quiet run's front, finals
-and files, and left no process. Ray's health checks had their default times; its processes had longer to start. Each host
-ran `ray start` again when it ended, as a service manager does. A link was made bad by a cable of two TAP devices, since
-not every kernel has `netem`; a host was made slow by stopping its processes for a part of the time.
+and files, and left no process. Ray's health checks had their default times; its processes had longer to start. Each
+host ran `ray start` again when it ended, as a service manager does. A link was made bad by a cable of two TAP devices,
+since not every kernel has `netem`; a host was made slow by stopping its processes for a part of the time.
 
 | | fault | what was done | seconds | whole again after | ended before | ended after | tried again | wrong |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
