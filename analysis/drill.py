@@ -23,6 +23,7 @@ from analysis.drill_cluster import Cluster, is_driver, wait_until
 from analysis.drill_faults import FAULTS, LATE, MEND_SECONDS, OTHER_PYTHON, Drill
 from analysis.drill_hosts import Network, why_not
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.results import open_run
 from ganetic.files import write_whole
 
 SPACE = Path(__file__).with_name("drill.toml")
@@ -104,6 +105,8 @@ def _run_quietly(cluster: Cluster, run: Path, space: Path) -> None:
 def _search_with_faults(search: Drill, space: Path, faults: list[str], wanted: Written) -> Iterator[Row]:
     """Search while faults are done, as many as find a place before it ends, and tell what was seen of each."""
     if search.run.exists():
+        if open_run(search.run).status == "finished":  # while no drill looked on
+            return
         search.resume(WORKERS)
         faults = [kind for kind in faults if kind != LATE]
     else:
@@ -159,8 +162,7 @@ def _is_whole(search: Drill, ended: int) -> bool:
 
 
 def _wait_for_end(search: Drill) -> None:
-    assert search.driver is not None
-    if code := search.driver.wait(timeout=SEARCH_SECONDS):
+    if search.driver is not None and (code := search.driver.wait(timeout=SEARCH_SECONDS)):
         raise RuntimeError(f"the search ended with {code} and said {search.cluster.driver_log.read_text()[-500:]}")
 
 

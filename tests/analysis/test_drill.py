@@ -143,8 +143,8 @@ def test_a_search_survives_the_death_of_a_process_of_the_driver_and_of_the_head(
     text = (Path(__file__).parents[2] / "analysis" / "drill.toml").read_text()
     assert "max_trials = 100" in text
     space.write_text(text.replace("max_trials = 100", "max_trials = 30"))
-    options = ["--space", space, "--count", "3", "--kinds", "worker process", "driver", "head"]
-    command = [sys.executable, "-m", "analysis.drill", tmp_path / "work", *options]
+    options = ["--space", str(space), "--count", "3", "--kinds", "worker process", "driver", "head"]
+    command = [sys.executable, "-m", "analysis.drill", str(tmp_path / "work"), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "**3 of 3 faults** no ended trial" in done.stdout
