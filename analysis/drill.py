@@ -273,6 +273,8 @@ def main() -> None:
     if given.other_python is None and OTHER_PYTHON in given.kinds:
         raise UserError(f"the fault {OTHER_PYTHON} needs --other-python, or name other --kinds")
     work = given.work.absolute()
+    if work.is_relative_to("/tmp"):
+        raise UserError(f"{work}: each host has a /tmp of its own; expected a directory elsewhere")
     work.mkdir(parents=True, exist_ok=True)
     faults = schedule(given.count, given.kinds, given.seed)
 
