@@ -23,6 +23,7 @@ from analysis.drill_cluster import Cluster, is_driver, wait_until
 from analysis.drill_faults import FAULTS, LATE, MEND_SECONDS, OTHER_PYTHON, Drill
 from analysis.drill_hosts import Network, why_not
 from ganetic.errors import UserError, run_script
+from ganetic.evolution.results import open_run
 from ganetic.files import write_whole
 
 SPACE = Path(__file__).with_name("drill.toml")
@@ -104,6 +105,8 @@ def _run_quietly(cluster: Cluster, run: Path, space: Path) -> None:
 def _search_with_faults(search: Drill, space: Path, faults: list[str], wanted: Written) -> Iterator[Row]:
     """Search while faults are done, as many as find a place before it ends, and tell what was seen of each."""
     if search.run.exists():
+        if open_run(search.run).status == "finished":  # while no drill looked on
+            return
         search.resume(WORKERS)
         faults = [kind for kind in faults if kind != LATE]
     else:
@@ -112,19 +115,19 @@ def _search_with_faults(search: Drill, space: Path, faults: list[str], wanted: W
         search.begin(space, WORKERS)
         faults = [faults[0], *(kind for kind in faults[1:] if kind != LATE)]
     for kind in faults:
-        if not _is_time(search):
+        if not _is_time(search, len(wanted.records)):
             break
         row = _one_fault(search, kind, wanted) | {"search": search.run.name, "end": None}
         print(time.strftime("%H:%M:%S"), row, flush=True)
         yield row
 
 
-def _is_time(search: Drill) -> bool:
-    """Wait until trials end, and then for a time by chance; returns whether the search still runs."""
+def _is_time(search: Drill, trials: int) -> bool:
+    """Wait until trials end, and then for a time by chance; returns whether some of so many are still to end."""
     before = len(Written.read(search.run).records)
     wait_until(lambda: _ended_since(search, before) or not search.is_searching, MEND_SECONDS, "trials end")
     time.sleep(search.draw.uniform(0, 10))
-    return search.is_searching
+    return search.is_searching and len(Written.read(search.run).records) < trials
 
 
 def _ended_since(search: Drill, before: int, count: int = 2) -> bool:
@@ -159,8 +162,7 @@ def _is_whole(search: Drill, ended: int) -> bool:
 
 
 def _wait_for_end(search: Drill) -> None:
-    assert search.driver is not None
-    if code := search.driver.wait(timeout=SEARCH_SECONDS):
+    if search.driver is not None and (code := search.driver.wait(timeout=SEARCH_SECONDS)):
         raise RuntimeError(f"the search ended with {code} and said {search.cluster.driver_log.read_text()[-500:]}")
 
 
@@ -202,9 +204,9 @@ is `{space}`: {trials} trials, finals included. It ran once without a fault. The
 
 After **{right} of {faults} faults** no ended trial was lost, none was counted twice, and the journal was the quiet
 run's, trial for trial. Of the searches that came to their end, **{same} of {ended}** had the quiet run's front, finals
-and files, and left no process. Ray's health checks had their default times; its processes had longer to start. Each host
-ran `ray start` again when it ended, as a service manager does. A link was made bad by a cable of two TAP devices, since
-not every kernel has `netem`; a host was made slow by stopping its processes for a part of the time.
+and files, and left no process. Ray's health checks had their default times; its processes had longer to start. Each
+host ran `ray start` again when it ended, as a service manager does. A link was made bad by a cable of two TAP devices,
+since not every kernel has `netem`; a host was made slow by stopping its processes for a part of the time.
 
 | | fault | what was done | seconds | whole again after | ended before | ended after | tried again | wrong |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -271,6 +273,8 @@ def main() -> None:
     if given.other_python is None and OTHER_PYTHON in given.kinds:
         raise UserError(f"the fault {OTHER_PYTHON} needs --other-python, or name other --kinds")
     work = given.work.absolute()
+    if work.is_relative_to("/tmp"):
+        raise UserError(f"{work}: each host has a /tmp of its own; expected a directory elsewhere")
     work.mkdir(parents=True, exist_ok=True)
     faults = schedule(given.count, given.kinds, given.seed)
 

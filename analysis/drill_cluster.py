@@ -135,14 +135,7 @@ class Cluster:
         line = shlex.join(["nice", "-n", str(self._nice), *ray, "start", "--block", *words])
         environment = self._environment | {"PYTHONPATH": path}
         with self.log_of(host).open("ab") as log:
-            Popen(
-                host.command("sh", "-c", f"while :; do {line}; sleep 1; done"),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                cwd="/",
-            )
+            host.spawn("sh", "-c", f"while :; do {line}; sleep 1; done", environment=environment, log=log)
 
 
 def is_driver(line: str) -> bool:

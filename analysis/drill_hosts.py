@@ -12,11 +12,11 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Any, Self
 
 from analysis.drill_cable import Cable
 
@@ -63,6 +63,7 @@ class Namespace:
             raise RuntimeError(f"{name}: its namespaces could not be made: {self._process.communicate()[1].strip()}")
         self.pid = int(Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()[0])
         self._inode = Path(f"/proc/{self.pid}/ns/pid").readlink()
+        self._entered: list[subprocess.Popen[bytes]] = []
 
     @property
     def is_up(self) -> bool:
@@ -72,6 +73,11 @@ class Namespace:
     def command(self, *words: object) -> list[str]:
         """The command that runs another one inside."""
         return ["nsenter", "-t", str(self.pid), "-n", "-m", "-p", "-u", "-i", "--", *map(str, words)]
+
+    def spawn(self, *words: object, environment: Mapping[str, str], log: IO[bytes]) -> None:
+        """Start a command inside, which ends with the host at the latest."""
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": "/"}
+        self._entered.append(subprocess.Popen(self.command(*words), env=environment, **options))
 
     def run(self, *words: object) -> str:
         """Run a command inside to its end, and return what it printed."""
@@ -99,6 +105,9 @@ class Namespace:
         """End every process inside at once, as a power cut does, and the namespaces with them."""
         if self.is_up:
             os.kill(self.pid, signal.SIGKILL)
+        for entered in self._entered:  # one that stopped with its child would not bury it, and the host would stay
+            entered.kill()
+            entered.wait()
         self._process.wait(timeout=60)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             assert pipe is not None

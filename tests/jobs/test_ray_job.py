@@ -64,7 +64,7 @@ class Jobs:
         self.job("submit", "--no-wait", "--submission-id", name, "--working-dir", ".", "--", *command)
 
     def status(self, name: str) -> str:
-        said = self.job("status", name)
+        said = self.job("status", name).upper()
         return next(word for word in ("SUCCEEDED", "STOPPED", "FAILED", "RUNNING", "PENDING") if word in said)
 
     def close(self) -> None:
