@@ -194,13 +194,26 @@ def select(name: str, folder: Path, workers: int | None) -> None:
     compared(cards, data, folder / f"{name}-selection", SELECTION_SEED, SELECTION_SEEDS, SELECTION_TUNING, workers)
 
 
+def ended(directory: Path) -> Comparison:
+    """A comparison of the plan, all of whose trainings have ended: a part of its seeds chooses and claims nothing.
+
+    Raises:
+        UserError: there is no such comparison, or it has trainings that have not ended.
+    """
+    comparison = open_comparison(directory)
+    if not comparison.finished:
+        count = f"{comparison.ended} of {comparison.total} trainings have ended"
+        raise UserError(f"{directory}: {count}; nothing is read from it before all have; run its step again")
+    return comparison
+
+
 def winner(name: str, folder: Path) -> Path:
     """The card of the winner of a set: the lowest fd of those selected that failed on no seed.
 
     Raises:
-        UserError: each of them failed.
+        UserError: the selection has not ended, or each of them failed.
     """
-    selection = open_comparison(folder / f"{name}-selection")
+    selection = ended(folder / f"{name}-selection")
     texts = {loss.name: loss.text for loss in selection.settings.losses}  # arms of one seed share names
     for one in selection.summaries():
         if not one.failed:
@@ -231,7 +244,7 @@ def penalised_tables(folder: Path) -> Iterator[str]:
         directories = {weight: folder / f"{name}-r1-{weight:g}" for weight in R1_WEIGHTS}
         if not all(directory.is_dir() for directory in directories.values()):
             continue
-        opened = {weight: open_comparison(directory) for weight, directory in directories.items()}
+        opened = {weight: ended(directory) for weight, directory in directories.items()}
         losses = next(iter(opened.values())).settings.names
         chosen = {loss: min(R1_WEIGHTS, key=lambda weight: tuned_fd(opened[weight], loss)) for loss in losses}
         runs = {loss: opened[weight].runs() for loss, weight in chosen.items()}
@@ -261,7 +274,7 @@ def family(folder: Path) -> list[Ratio]:
         place = folder / f"{name}-confirmation"
         if not place.is_dir():
             continue
-        comparison = open_comparison(place)
+        comparison = ended(place)
         own, runs = comparison.settings.names[0], comparison.runs()
         runs["untrained"] = runs["state"] != "completed"
         tables[name], failed[name] = (
@@ -293,7 +306,7 @@ def tables(folder: Path) -> Iterator[str]:
 
 def failures(folder: Path) -> Iterator[str]:
     """Yield how many trainings of each loss failed, over all sets, with exact intervals, a line each."""
-    opened = [open_comparison(place) for name in SETS if (place := folder / f"{name}-confirmation").is_dir()]
+    opened = [ended(place) for name in SETS if (place := folder / f"{name}-confirmation").is_dir()]
     runs = [one.runs().replace({"loss": {one.settings.names[0]: "winner"}}) for one in opened]
     if not runs:
         return

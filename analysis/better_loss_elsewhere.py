@@ -25,7 +25,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.better_loss import RIVALS, SETS
+from analysis.better_loss import RIVALS, SETS, ended
 from ganetic.data import ImageSet, Partition, load_images, partition
 from ganetic.errors import UserError, run_script
 from ganetic.files import make_directory
@@ -157,7 +157,7 @@ def cells(confirmation: Comparison) -> list[Cell]:
 def train(name: str, folder: Path, workers: int | None) -> None:
     """Train all losses of the confirmation of a set again, in both roles."""
     images = load_images(SETS[name].format(os.environ["GANETIC_DATA"]))
-    directory, confirmation = folder / f"{name}-elsewhere", open_comparison(folder / f"{name}-confirmation")
+    directory, confirmation = folder / f"{name}-elsewhere", ended(folder / f"{name}-confirmation")
     known, meta = context(images), {"kind": "elsewhere", "set": name, "made_with": versions()}
     floors = {f"{role}, {eye}": one.floor_fd for role in ROLES for eye, one in known[role].eyes.items()}
     make_directory(directory)

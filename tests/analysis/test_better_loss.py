@@ -1,11 +1,15 @@
 """The steps of the plan from the first search to what may be claimed, with trainings that are made up."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
 
 import analysis.better_loss as steps
+from ganetic.errors import UserError
 from ganetic.evolution.resources import Runtime
 from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.loss.card import read_card
@@ -43,6 +47,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
 
 
+def assert_nothing_is_read_before_all_have_ended(selection: Path, name: str) -> None:
+    begun = copytree(selection, selection.parent / "begun" / selection.name)
+    with closing(sqlite3.connect(begun / "journal.db")) as journal, journal:
+        journal.execute("DELETE FROM records WHERE number = (SELECT MAX(number) FROM records)")
+    with pytest.raises(UserError, match=r"of \d+ trainings have ended; nothing is read from it before all have"):
+        steps.winner(name, begun.parent)
+
+
 def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
     assert not steps.is_searched("chest", tmp_path)
     for one in steps.searches():
@@ -64,6 +76,7 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
         first = next(one for one in selection.summaries() if not one.failed)
         (text,) = (loss.text for loss in selection.settings.losses if loss.name == first.loss)
         assert read_card(steps.winner(name, tmp_path)).formula.text == text
+        assert_nothing_is_read_before_all_have_ended(selection.directory, name)
         steps.confirm(name, tmp_path, None)
         confirmation = open_comparison(tmp_path / f"{name}-confirmation")
         assert set(confirmation.runs()["seed"]) == set(range(7301200, 7301204))
