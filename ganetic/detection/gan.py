@@ -71,9 +71,14 @@ def load_gan(checkpoint: Checkpoint, download: bool = False) -> TrainedGan:
         download: whether the images of a run that does not keep their fingerprints may be downloaded.
 
     Raises:
-        UserError: the checkpoint is damaged.
+        UserError: the checkpoint is damaged, or is of a GAN that is told classes.
     """
     metadata = checkpoint.metadata
+    if metadata.classes:
+        raise UserError(
+            f"{checkpoint.directory}: this GAN is told classes ({', '.join(metadata.classes)}), and detection has none "
+            "to tell; train one of normal images without `conditional = true` in [data]"
+        )
     return TrainedGan(
         load_generator(checkpoint),
         load_discriminator(checkpoint),

@@ -149,7 +149,7 @@ def test_the_mapping_network_learns_at_a_hundredth() -> None:
     moved = []
     for rate in (1.0, 0.01):
         net = generator(mapping_layers=1)
-        layer = net.mapping[1]
+        _, layer, *_ = net.mapping.children()
         assert isinstance(layer, ScaledLinear)
         layer.scale, layer.bias_scale = rate * layer.scale / 0.01, rate * layer.bias_scale / 0.01
         with torch.no_grad():

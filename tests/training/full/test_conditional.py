@@ -16,6 +16,7 @@ from torch.multiprocessing.spawn import spawn
 import ganetic
 from ganetic.config import validate
 from ganetic.data import load_images
+from ganetic.detection.gan import load_gan
 from ganetic.errors import UserError
 from ganetic.gan.ada import Standing
 from ganetic.gan.conditional import EMBEDDED
@@ -342,6 +343,12 @@ def test_images_of_one_class_are_drawn(trained: Path) -> None:
     assert np.array_equal(ganetic.generate(trained, 6, seed=2, label="8"), only[1])
     with pytest.raises(UserError, match='unknown class "88"; expected one of 3, 8; did you mean "8"'):
         ganetic.generate(trained, 1, label="88")
+
+
+def test_detection_does_not_take_one_in_one_line(trained: Path) -> None:
+    with pytest.raises(UserError, match=r"this GAN is told classes \(3, 8\)") as caught:
+        load_gan(find_checkpoint(trained))
+    assert "\n" not in str(caught.value)
 
 
 def test_each_class_is_evaluated(trained: Path) -> None:
