@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
         return SerialExecutor(pretend, proxy_data)
 
     monkeypatch.setattr(Runtime, "executor", executor)
+    monkeypatch.setattr("ganetic.jobs.ray_executor.begin", lambda *_: nullcontext())
 
 
 def complaint(capsys: Capture, *arguments: str | Path, code: int = 2) -> str:

@@ -73,7 +73,7 @@ def test_what_ganetic_brings() -> None:
         *("cifar10", "digits", "fashion-mnist", "folder", "histology", "mapped", "medmnist", "mnist", "mnist5k", "npz"),
     ]
     assert FORMATS.names() == ["dicom", "nifti", "raster"]
-    assert STUDIES.names() == ["bank", "compare", "confirm", "score"]
+    assert STUDIES.names() == ["augment", "bank", "compare", "confirm", "detect", "score"]
     assert {"fd", "fid", "kid", "precision", "recall"} <= set(METRICS.names())
 
 

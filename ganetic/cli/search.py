@@ -80,7 +80,7 @@ def search(
     chosen = with_features(with_proxy(load_space(space), proxy), features, sha256)
     chosen = chosen.randomised() if random else chosen
     data = windowed(data, chosen.data, window)
-    with nullcontext() if dry_run else _early_workers(workers, address, gpus_per_trial, run):
+    with nullcontext() if dry_run else _early_workers(workers, address, gpus_per_trial, run, data or chosen.data):
         from ganetic.evolution import search as runs
         from ganetic.evolution.resources import Runtime
 
@@ -95,10 +95,14 @@ def search(
 
 
 def _early_workers(
-    workers: int | None, address: str | None, gpus_per_trial: float, run: Path | None
+    workers: int | None, address: str | None, gpus_per_trial: float, run: Path | None, data: str
 ) -> AbstractContextManager[None]:
     """Let workers start while this process imports torch and prepares data, unless the run will be refused at once."""
+    from ganetic.data.source import may_be_there
     from ganetic.files import refuse_impossible_directory
+
+    if not may_be_there(data):  # who loads it says so
+        return nullcontext()
 
     if run is not None:
         refuse_impossible_directory(run)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from ganetic.data.data_source import DATA, DataRequest, Origin
@@ -114,6 +115,19 @@ def resolved(name: str) -> str:
         UserError: the name cannot be taken apart.
     """
     return Source.parse(name).resolved().name
+
+
+def may_be_there(name: str) -> bool:
+    """Whether a set of that name can be expected, by what costs nothing: the name is known, and a path leads somewhere.
+
+    `ganetic.data.load.load_images` says what is wrong with a name.
+    """
+    try:
+        source = Source.parse(name).resolved()
+    except UserError:
+        return False
+    kind = source.kind or source.place
+    return kind in DATA and (not source.kind or not DATA[kind].is_path or Path(source.place).exists())
 
 
 def with_window(name: str, window: str | None) -> str:

@@ -120,8 +120,8 @@ def _use(publication: Publication, folder: str) -> list[str]:
     metadata = publication.checkpoint.metadata
     image = {"latent": publication.config.model.latent, "size": metadata.size, "channels": metadata.channels}
     names = tuple(metadata.classes)
-    told = {"labels": _LABELS.format(name=names[0]), "given": "latents, labels"}
-    parts = [_LOADED.format(folder=folder, **image, **(told if names else {"labels": "", "given": "latents"}))]
+    labels, given = (_LABELS.format(name=names[0]), "latents, labels") if names else ("", "latents")
+    parts = [_LOADED.format(folder=folder, **image, labels=labels, given=given)]
     if publication.onnx_apart is not None:
         named = {"file": ONNX, "input": INPUT, "output": OUTPUT, "apart": publication.onnx_apart}
         parts.append(_ONNX.format(**named, **image, **_labels_of(names)))

@@ -373,7 +373,7 @@ def _new_directory(plan: _Plan) -> Path:
     return Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-detect-{plan.images.name}"
 
 
-@STUDIES.register(STUDY_NAME)
+@STUDIES.register("detect")
 class DetectStudy(Study[DetectConfig, Detection]):
     """Losses and baselines at finding anomalies."""
 

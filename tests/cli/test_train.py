@@ -63,7 +63,7 @@ def test_a_dry_run_says_what_would_be_trained_and_makes_nothing(capsys: pytest.C
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["train", "hinge", "--config", "dmeo"], 'unknown configuration "dmeo"; expected one of demo'),
+        (["train", "hinge", "--config", "dmeo"], 'unknown configuration "dmeo"; expected one of dcgan-32, demo'),
         (["train", "hinge", "--config", "no.toml"], "no.toml: no such configuration file"),
         (["train", "hnge"], 'unknown loss "hnge"'),
         (["train", "hinge", "--model", "msg-sgan"], 'did you mean "msg-sagan"'),

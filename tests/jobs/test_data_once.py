@@ -12,7 +12,10 @@ from tests.jobs.works import work
 
 
 class CountingRay:
-    """Counts what is put, and keeps what actors are given."""
+    """Counts what is put, and keeps what actors are given. Its head is always there."""
+
+    gcs_address = ""
+    silent_seconds = 0.0
 
     def __init__(self) -> None:
         self.put_values: list[object] = []
@@ -27,6 +30,12 @@ class CountingRay:
     def options(self, **_: object) -> "CountingRay":
         return self
 
+    def get_runtime_context(self) -> "CountingRay":
+        return self
+
+    def close(self) -> None:
+        pass
+
     def kill(self, actor: object) -> None:
         pass
 
@@ -40,6 +49,7 @@ def test_data_is_put_once_however_many_workers_come_and_go(monkeypatch: pytest.M
     counting = CountingRay()
     monkeypatch.setattr(ray_executor, "ray", counting)
     monkeypatch.setattr(ray_executor, "connect", lambda *_: Session(started=True, owned=False, runtime_env={}))
+    monkeypatch.setattr(ray_executor, "HeadWatch", lambda *_: counting)
     monkeypatch.setattr(ray_executor, "room_for_jobs", lambda _: 64)
     context = {"images": bytes(1000)}
     with RayExecutor(work, context, wall_seconds=10) as executor:

@@ -26,7 +26,7 @@ from ganetic.publishing.publication import shown_name
 from ganetic.publishing.publish import publish
 from ganetic.training.checkpoint import checkpoints_in
 from ganetic.training.config import DataSpec, TrainConfig, load_config
-from ganetic.training.generate import find_checkpoint, generate_images
+from ganetic.training.generate import Generated, find_checkpoint, generate_images
 from ganetic.training.metadata import read_metadata
 from ganetic.training.outcome import Training
 from ganetic.training.samples import grid
@@ -151,7 +151,8 @@ def test_copies_are_refused_unless_it_is_told_otherwise(
 ) -> None:
     """The generator is one that draws its training images; the check itself is the real one."""
     learnt = training_data_for(find_checkpoint(trained.directory)).training_images
-    monkeypatch.setattr("ganetic.evaluation.evaluate_path.generate_images", lambda *_: learnt[:48])
+    copies = Generated(learnt[:48])
+    monkeypatch.setattr("ganetic.evaluation.evaluate_path.generate_labelled", lambda *_: copies)
     out = tmp_path / "copies"
     assert run_command(["publish", str(trained.directory), str(out)]) == 2
     (line,) = capsys.readouterr().err.splitlines()

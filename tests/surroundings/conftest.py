@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,6 +32,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
         return SerialExecutor(pretend, proxy_data)
 
     monkeypatch.setattr(Runtime, "executor", executor)
+    monkeypatch.setattr("ganetic.jobs.ray_executor.begin", lambda *_: nullcontext())
 
 
 @pytest.fixture

@@ -317,7 +317,7 @@ def test_an_evaluation_holds_out_what_the_training_did(run: Path, monkeypatch: p
     config = ada_config("mlp", steps=10)
     train(config, LOSS, run)
     seen: list[Any] = []
-    monkeypatch.setattr("ganetic.evaluation.evaluate_path.evaluate", lambda *arguments: seen.append(arguments))
+    monkeypatch.setattr("ganetic.evaluation.evaluate_path.evaluate", lambda *arguments, **_: seen.append(arguments))
     evaluate_path(run)
     training, held_out = seen[0][2:4]
     ours, theirs = training_data_of(config), load_training_data(config.data, config.eval_images)
