@@ -29,7 +29,10 @@ ALLOWED = {
     "digits": "CC BY 4.0, UCI Machine Learning Repository",
     "mnist5k": "CC BY-SA 3.0, LeCun & Cortes",
 }
-PLOTS = {"beside-random.png", "boxes.png", "curves.png", "loss.png", "pareto.png", "progress.png"}
+PLOTS = {
+    *("augment-curves.png", "beside-random.png", "boxes.png", "curves.png", "detect-methods.png", "loss.png"),
+    *("pareto.png", "progress.png"),
+}
 """They show numbers, and no images."""
 MADE_FROM = {
     "docs/demo.png": "histology",

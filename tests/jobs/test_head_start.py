@@ -61,11 +61,12 @@ def test_another_wish_is_not_met_by_it(ray: FakeRay) -> None:
 def test_the_thread_stays_until_it_is_released(ray: FakeRay) -> None:
     """Linux ends Ray's processes with the thread that started them."""
     ray.may_start.set()
+    before = set(threading.enumerate())  # a thread of another test may be about to end
     with head_start(WANTED, ray.start, ray.end):
         taken = take(WANTED)
     assert taken is not None
     taken.wait()
-    (thread,) = [one for one in threading.enumerate() if one.name == "ray-start"]
+    (thread,) = {one for one in threading.enumerate() if one.name == "ray-start"} - before
     assert thread.is_alive()
     taken.release()
     thread.join(10)

@@ -20,7 +20,7 @@ MOST_BYTES_A_RUN = 40_000
 RUNS = [
     *(REFERENCE / name for name in ("paper", "paper-random", "logit", "logit-random")),
     *sorted((REFERENCE / "transfer").glob("*/")),
-    *sorted((ROOT / "analysis" / "better_loss_runs").iterdir()),
+    *sorted(path for path in (ROOT / "analysis" / "better_loss_runs").iterdir() if path.is_dir()),
 ]
 
 
