@@ -148,7 +148,7 @@ def cells(confirmation: Comparison) -> list[Cell]:
     """The trainings of the first seeds of a confirmation, in each role."""
     settings = confirmation.settings.model_copy(update={"seeds": confirmation.settings.seeds[:SEEDS]})
     return [
-        Cell(cell.subject, cell.text, {"role": role, "trial": {**cell.payload, "checkpoints": ()}})
+        Cell(cell.subject, cell.text, {"role": role, "trial": {**cell.payload, "checkpoints": []}})
         for cell in settings.cells()
         for role in ROLES
     ]
