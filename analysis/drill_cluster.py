@@ -113,7 +113,8 @@ class Cluster:
     def drive(self, *words: object) -> "Popen[bytes]":
         """Start `ganetic` on the head; what it says is appended to ``driver.log``."""
         command = [sys.executable, "-m", "ganetic", *words, "--address", self.address]
-        environment = self._environment | {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "200"}
+        own = {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "200", "GANETIC_CACHE": str(self._work / "cache")}
+        environment = self._environment | own  # a cache below /tmp would count as left behind
         niced = self.head.command("nice", "-n", self._nice, *command)
         with self.driver_log.open("ab") as log:
             return Popen(niced, stdout=log, stderr=log, env=environment, cwd=self._work)
