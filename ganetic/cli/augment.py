@@ -1,7 +1,6 @@
 """The command that asks whether generated images help a classifier."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,14 +8,13 @@ import typer
 
 from ganetic.cli import completion
 from ganetic.cli.app import app, console
+from ganetic.cli.long_work import SAME_DIRECTORY, long_work
 from ganetic.cli.options import Address, Download, GpusPerTrial, Json, Window, Workers, windowed
 
 if TYPE_CHECKING:
     from ganetic.augmenting.config import AugmentConfig
     from ganetic.evolution.resources import Runtime
     from ganetic.studies.augmentation import Augmentation
-
-_logger = logging.getLogger(__name__)
 
 
 @app.command()
@@ -145,17 +143,10 @@ def _estimate(settings: "AugmentConfig", runtime: "Runtime") -> None:
 
 
 def _run(settings: "AugmentConfig", output: Path | None, runtime: "Runtime", json: bool) -> None:
-    from ganetic.report.progress.search import progress_on
-    from ganetic.report.progress.sentences import sentences_on
     from ganetic.studies.augment import augment as study
 
-    screen = console(stderr=True)
-    with sentences_on(screen), progress_on(screen) as callback:
-        try:
-            found = study(settings, output, runtime, callback)
-        except KeyboardInterrupt:
-            _logger.info("what has ended is kept; the same command with -o and the study directory goes on")
-            raise
+    with long_work(SAME_DIRECTORY.format("study")) as callback:
+        found = study(settings, output, runtime, callback)
     _conclude(found, json)
 
 

@@ -1,7 +1,6 @@
 """The command that calibrates a proxy."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from ganetic.cli import completion
 from ganetic.cli.app import app, console
+from ganetic.cli.long_work import SAME_COMMAND, long_work
 from ganetic.cli.options import (
     Address,
     Data,
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ganetic.evolution.resources import Runtime
     from ganetic.evolution.space import SearchSpace
     from ganetic.gan.profiles import ProfileName
-
-_logger = logging.getLogger(__name__)
 
 
 @app.command()
@@ -84,8 +82,6 @@ def calibrate(
     from ganetic.evolution.self_tests import self_tests_of
     from ganetic.evolution.space import load_space, with_features
     from ganetic.report.calibration import calibration_page, calibration_record
-    from ganetic.report.progress.search import progress_on
-    from ganetic.report.progress.sentences import sentences_on
     from ganetic.report.renderers.json import to_json
     from ganetic.report.renderers.terminal import print_page
     from ganetic.report.self_test import self_test_page, self_test_record
@@ -103,15 +99,10 @@ def calibrate(
     if output is not None:
         check_export(output, len(loaded.proxies))
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    screen = console(stderr=True)
-    with sentences_on(screen), progress_on(screen) as callback:
-        try:
-            loaded, data = as_known(loaded, data or loaded.data, runtime)  # perhaps at another size
-            tested = self_tests_of(loaded, data, runtime)
-            found = measure(loaded, data, seeds, runtime, callback)
-        except KeyboardInterrupt:
-            _logger.info("what has ended is kept; the same command goes on with it")
-            raise
+    with long_work(SAME_COMMAND) as callback:
+        loaded, data = as_known(loaded, data or loaded.data, runtime)  # perhaps at another size
+        tested = self_tests_of(loaded, data, runtime)
+        found = measure(loaded, data, seeds, runtime, callback)
     measured = loaded.checkpoints(loaded.rungs[0].steps)
     paths: list[Path] = []
     try:
@@ -137,18 +128,11 @@ def _choose(
     """Choose a proxy for the data, and print the choice."""
     from ganetic.evolution.choose import choose
     from ganetic.report.choice import choice_page, choice_record
-    from ganetic.report.progress.search import progress_on
-    from ganetic.report.progress.sentences import sentences_on
     from ganetic.report.renderers.json import to_json
     from ganetic.report.renderers.terminal import print_page
 
-    screen = console(stderr=True)
-    with sentences_on(screen), progress_on(screen) as callback:
-        try:
-            kept = choose(space, data, runtime, callback, profile)
-        except KeyboardInterrupt:
-            _logger.info("what has ended is kept; the same command goes on with it")
-            raise
+    with long_work(SAME_COMMAND) as callback:
+        kept = choose(space, data, runtime, callback, profile)
     if json:
         typer.echo(to_json(choice_record(kept)))
     else:

@@ -1,7 +1,6 @@
 """The command that compares losses, and baselines, at finding anomalies."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,14 +10,13 @@ import typer
 from ganetic.cli import completion
 from ganetic.cli.app import console
 from ganetic.cli.detect import detect
+from ganetic.cli.long_work import SAME_DIRECTORY, long_work
 from ganetic.cli.options import Address, Download, GpusPerTrial, Json, Window, Workers, windowed
 
 if TYPE_CHECKING:
     from ganetic.evolution.resources import Runtime
     from ganetic.studies.detect import DetectConfig
     from ganetic.studies.detection import Detection
-
-_logger = logging.getLogger(__name__)
 
 
 @detect.command()
@@ -140,17 +138,10 @@ def _estimate(settings: "DetectConfig", runtime: "Runtime") -> None:
 
 
 def _run(settings: "DetectConfig", output: Path | None, runtime: "Runtime", json: bool) -> None:
-    from ganetic.report.progress.search import progress_on
-    from ganetic.report.progress.sentences import sentences_on
     from ganetic.studies.detect import detect as run
 
-    screen = console(stderr=True)
-    with sentences_on(screen), progress_on(screen) as callback:
-        try:
-            found = run(settings, output, runtime, callback)
-        except KeyboardInterrupt:
-            _logger.info("what has ended is kept; the same command with -o and the study directory goes on")
-            raise
+    with long_work(SAME_DIRECTORY.format("study")) as callback:
+        found = run(settings, output, runtime, callback)
     _conclude(found, json)
 
 

@@ -1,7 +1,6 @@
 """Commands that say how good losses are: paired comparisons on seeds that chose nothing."""
 # ruff: noqa: PLC0415 - `--help` and `--version` wait for none of torch, ray, sympy, deap, numpy and pandas
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ import typer
 
 from ganetic.cli import completion
 from ganetic.cli.app import app, console
+from ganetic.cli.long_work import SAME_COMMAND, SAME_DIRECTORY, long_work
 from ganetic.cli.options import (
     Address,
     Data,
@@ -31,8 +31,6 @@ from ganetic.errors import UserError
 
 if TYPE_CHECKING:
     from ganetic.studies.comparison import Comparison
-
-_logger = logging.getLogger(__name__)
 
 
 @app.command()
@@ -112,8 +110,6 @@ def compare(
     """
     from ganetic.evolution.resources import Runtime
     from ganetic.evolution.space import load_space, with_features
-    from ganetic.report.progress.search import progress_on
-    from ganetic.report.progress.sentences import sentences_on
     from ganetic.studies.compare import compare as study
     from ganetic.training.config import load_config
 
@@ -128,28 +124,23 @@ def compare(
     loaded = with_features(with_proxy(load_space(space or "quick"), proxy), features, sha256)
     full = load_config(config[0]) if config else None
     data = windowed(data, loaded.data if full is None else full.data.name, window)
-    screen = console(stderr=True)
-    with sentences_on(screen), progress_on(screen) as callback:
-        try:
-            comparison = study(
-                losses,
-                data,
-                None if model is None else model.split(","),
-                seeds,
-                loaded if full is None else None,
-                steps,
-                reference,
-                output,
-                runtime,
-                callback,
-                tried,
-                3 if tuning_seeds is None else tuning_seeds,
-                seed,
-                config or None,
-            )
-        except KeyboardInterrupt:
-            _logger.info("what has ended is kept; the same command with -o and the comparison directory goes on")
-            raise
+    with long_work(SAME_DIRECTORY.format("comparison")) as callback:
+        comparison = study(
+            losses,
+            data,
+            None if model is None else model.split(","),
+            seeds,
+            loaded if full is None else None,
+            steps,
+            reference,
+            output,
+            runtime,
+            callback,
+            tried,
+            3 if tuning_seeds is None else tuning_seeds,
+            seed,
+            config or None,
+        )
     _conclude(comparison, json)
 
 
@@ -192,19 +183,12 @@ def confirm(
     from ganetic.evolution.results import latest_run
     from ganetic.loss.card import write_card
     from ganetic.report.loss_files import write_loss
-    from ganetic.report.progress.search import progress_on
-    from ganetic.report.progress.sentences import sentences_on
     from ganetic.studies.confirm import confirm as study
 
     directory = run or latest_run()
     runtime = Runtime(workers, address, gpus_per_trial, None, None, download, inception_weights)
-    screen = console(stderr=True)
-    with sentences_on(screen), progress_on(screen) as callback:
-        try:
-            confirmation = study(directory, seeds, pick, runtime, callback)
-        except KeyboardInterrupt:
-            _logger.info("what has ended is kept; the same command goes on")
-            raise
+    with long_work(SAME_COMMAND) as callback:
+        confirmation = study(directory, seeds, pick, runtime, callback)
     card = confirmation.comparison.directory / "card.json"
     write_card(confirmation.card, card)
     files = [card]

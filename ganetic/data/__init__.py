@@ -2,7 +2,7 @@
 
 from ganetic.data.data_source import Origin
 from ganetic.data.image_set import Annotations, ImageSet, Indices
-from ganetic.data.load import load_images
+from ganetic.data.load import load_images, load_judged
 from ganetic.data.roles import Partition, hold_out, partition, some_of_each_class
 from ganetic.data.source import origin_of, resolved, size_of, window_of, with_size, with_window
 from ganetic.files import cache_directory
@@ -16,6 +16,7 @@ __all__ = [
     "cache_directory",
     "hold_out",
     "load_images",
+    "load_judged",
     "origin_of",
     "partition",
     "resolved",

@@ -11,7 +11,7 @@ from ganetic.data.changes import refuse_bad_size, resize, select_classes
 from ganetic.data.data_source import DATA, DataRequest
 from ganetic.data.image_set import Annotations, ImageSet, Indices
 from ganetic.data.raw import RawImages, TrainingImages
-from ganetic.data.source import Source
+from ganetic.data.source import Source, window_of
 from ganetic.data.window import Window
 from ganetic.errors import UserError, unknown
 from ganetic.files import cache_directory, is_writable
@@ -73,6 +73,29 @@ def load_images(
 
     images = (select_classes(raw, classes) if classes else raw).ready(source.window, training, named)
     return images if size is None else resize(images, size)
+
+
+def load_judged(
+    images: ImageSet,
+    name: str,
+    training: Indices,
+    download: bool = False,
+    classes: Sequence[str] = (),
+    size: int | None = None,
+) -> ImageSet:
+    """Load a set again where all its images had a say in its window: those that judge may have none.
+
+    Args:
+        images: the set, as `load_images` gave it for the same name, classes and size.
+        name: as for `load_images`.
+        training: which of its images train, and so decide its window.
+        download: as for `load_images`.
+        classes: as for `load_images`.
+        size: as for `load_images`.
+    """
+    if window_of(images.source) == window_of(name):  # 8-bit images, or a window that was written out
+        return images
+    return load_images(name, download, classes=classes, size=size, training=lambda _: training)
 
 
 def _read(source: Source, name: str, download: bool, root: Path | None, size: int | None) -> RawImages:

@@ -20,7 +20,7 @@ from ganetic.augmenting.images import classifier_images, drawn_in, source_of
 from ganetic.augmenting.job import AugmentContext, augment_job
 from ganetic.augmenting.scores import PRIMARY, SCORES
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback, progress_of
-from ganetic.data import ImageSet, load_images, window_of
+from ganetic.data import ImageSet, load_images, load_judged
 from ganetic.errors import UserError
 from ganetic.evolution.resources import Context, Runtime
 from ganetic.files import make_directory, refuse_impossible_directory
@@ -196,11 +196,7 @@ def prepare(config: AugmentConfig, download: bool = False) -> Grounds:
     if gan.regulariser != RegulariserSpec():
         gradient_scale(formula)
     division = divide(images, config)
-    if window_of(images.source) != window_of(config.data):
-        # The images themselves decided their window, and those that judge may have no say in it.
-        images = load_images(
-            config.data, download, classes=config.classes, size=gan.data.size, training=lambda _: division.pool
-        )
+    images = load_judged(images, config.data, division.pool, download, config.classes, gan.data.size)
     source_of(config.classifier)
     config = config.model_copy(update={"data": images.source})
     return Grounds(config, config.gan(), name, formula, images, division)

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ganetic.callbacks import NullProgressCallback, Progress, ProgressCallback, progress_of
 from ganetic.config import Config
-from ganetic.data import ImageSet, load_images
+from ganetic.data import ImageSet, load_images, load_judged
 from ganetic.data.changes import resize
 from ganetic.detection.baselines.scores import PATCH_MAP, baseline_scores
 from ganetic.detection.encoder import EncoderConfig
@@ -240,10 +240,9 @@ def plan_of(config: DetectConfig, download: bool = False) -> _Plan:
     if both := set(config.normal) & set(config.anomalous):
         raise UserError(f'class "{min(both)}" is called normal and anomalous; expected each class once')
     images = load_images(config.data, download, classes=classes)
-    for note in images.notes:
-        _logger.info(note)
     split = split_for_detection(images, config.normal, config.seed)
-    for sentence in split.sentences:
+    images = load_judged(images, config.data, split.training, download, classes)
+    for sentence in (*images.notes, *split.sentences):
         _logger.info(sentence)
     side = images.images.shape[1]
     masks = None if classes else find_masks(config.data, images.count, side, split.test, split.anomalous)

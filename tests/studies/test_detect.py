@@ -26,7 +26,7 @@ from ganetic.evolution.resources import Context, Runtime
 from ganetic.jobs.executor import Executor, SerialExecutor
 from ganetic.jobs.grid import read_grid
 from ganetic.report.web.page import write_report
-from ganetic.studies.detect import NORMAL, DetectConfig, detect
+from ganetic.studies.detect import NORMAL, DetectConfig, detect, plan_of
 from ganetic.studies.detection import Detection, open_detection
 from ganetic.studies.detection_page import detection_page
 from ganetic.training.generate import find_checkpoint
@@ -129,6 +129,20 @@ def test_losses_are_compared_in_pairs_and_with_the_baseline(whole: Detection) ->
     page = [part for part in detection_page(whole) if isinstance(part, str)]
     assert any(part.startswith("hinge: a strong improvement over bce is ") for part in page)
     assert any("Images of one patient stay together" in part for part in page)
+
+
+def test_images_that_are_no_normal_training_images_have_no_say_in_the_window(data: str, tmp_path: Path) -> None:
+    arrays = dict(np.load(data.removeprefix("npz:")))
+    arrays["images"] = arrays["images"].astype(np.uint16) * 16
+    deep = tmp_path / "deep.npz"
+    np.savez(deep, **arrays)
+    before = plan_of(settings(f"npz:{deep}?window=set"))
+    others = np.setdiff1d(np.arange(len(arrays["images"])), before.split.training)
+    arrays["images"][others] *= 8
+    np.savez(deep, **arrays)
+    after = plan_of(settings(f"npz:{deep}?window=set"))
+    assert "window=" in (after.images.source or "") and after.images.source == before.images.source
+    assert after.split.sha256 == before.split.sha256
 
 
 def test_killed_within_a_job_it_goes_on_with_the_same_results(
