@@ -21,7 +21,7 @@ test: lint
 	$(BIN)/pytest -m "not slow"
 
 test-slow: $(VENV)/.installed-test
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --timeout 900
 
 test-lowest: $(LOWEST)/.installed  # whose warnings, and whose words for options, are those of their time
 	$(LOWEST)/bin/python -m pytest -m "not slow" --override-ini filterwarnings= --deselect tests/test_docs.py::test_a_generated_page_is_that_of_this_code

@@ -285,7 +285,7 @@ def _refuse_retired(run: "Run") -> None:
 def _warn_of_versions(run: "Run") -> None:
     for key, now in versions().items():
         if (then := run.made_with.get(key)) != now:
-            _logger.warning(f"begun with {key} {then}, resumed with {now}: results may differ in their last digits")
+            _logger.warning(f"begun with {key} {then}, resumed with {now}: results may differ")
 
 
 def _new_directory(space: SearchSpace, data: str, seed: int) -> Path:

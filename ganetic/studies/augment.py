@@ -311,7 +311,7 @@ def _meta(path: Path, grounds: Grounds) -> dict[str, Any]:
         return meta
     begun = read_grid(path)[0]
     if begun.get(MADE_WITH) != meta[MADE_WITH]:
-        _logger.warning("begun with other versions or on other hardware: results may differ in their last digits")
+        _logger.warning("begun with other versions or on other hardware: results may differ")
     return {**meta, MADE_WITH: begun.get(MADE_WITH)}
 
 

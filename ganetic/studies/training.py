@@ -86,5 +86,5 @@ def _tell_of_versions(then: dict[str, str], now: dict[str, str]) -> None:
     for key, value in now.items():
         if then.get(key) != value:
             _logger.warning(
-                f"begun with {key} {then.get(key)}, goes on with {value}: results may differ in their last digits"
+                f"begun with {key} {then.get(key)}, goes on with {value}: results may differ"
             )

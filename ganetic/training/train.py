@@ -244,7 +244,7 @@ def _compare(run: Path, then: RunMetadata, now: RunMetadata) -> None:
         raise UserError(f"{run}: was trained on {then.data}, which is now {now.data}; bring the images back")
     for key, value in now.made_with.items():
         if key != "cpu_threads" and (before := then.made_with.get(key)) != value:
-            _logger.warning(f"begun with {key} {before}, goes on with {value}: results may differ in their last digits")
+            _logger.warning(f"begun with {key} {before}, goes on with {value}: results may differ")
 
 
 def _make_directory(run: Path, card: LossCard, metadata: RunMetadata, training_data: TrainingData) -> None:

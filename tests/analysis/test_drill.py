@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from tests.small_run import small_run_directory
 
 QUIET = Written.read(small_run_directory())
 needs_hosts = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
+MOST_SECONDS = 800  # 4 minutes on two idle cores
 SERVE = (
     "import socket; s = socket.create_server(('', 5000)); print(end='.', flush=True); s.accept()[0].sendall(b'here')"
 )
@@ -147,7 +147,11 @@ def test_a_search_survives_the_death_of_a_process_of_the_driver_and_of_the_head(
         space.write_text(text.replace("max_trials = 100", "max_trials = 60"))
         options = ["--space", str(space), "--count", "3", "--kinds", "worker process", "driver", "head"]
         command = [sys.executable, "-m", "analysis.drill", str(work), *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MOST_SECONDS)
+        except subprocess.TimeoutExpired as late:
+            logs = [f"{log.name}: {log.read_text()[-1500:]}" for log in sorted(work.glob("*.log"))]
+            pytest.fail(f"not at its end after {MOST_SECONDS} s; it said {late.stdout!r}; {' '.join(logs)}")
     assert done.returncode == 0, done.stderr[-3000:]
     last = done.stdout[done.stdout.rindex("# Faults done") :]
     assert "After **3 of 3 faults**" in last

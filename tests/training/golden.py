@@ -1,6 +1,7 @@
-"""Short trials and full trainings whose numbers are kept in ``golden.json``: python -m tests.training.golden writes it.
+"""Short trials and full trainings whose numbers are kept in ``golden.json``, once for each kind of machine.
 
-They were recorded when trials and full trainings had a trainer each.
+``python -m tests.training.golden`` puts the numbers of this one there. The first ones were recorded when trials and
+full trainings had a trainer each.
 """
 
 import hashlib
@@ -98,15 +99,26 @@ def _size(tensors: dict[str, torch.Tensor]) -> float:
     return float(sum(tensors[name].double().abs().sum() for name in sorted(tensors)))
 
 
+def recordings() -> list[dict[str, Any]]:
+    """All that was recorded, the oldest first."""
+    return list(json.loads(FILE.read_text()))
+
+
+def is_of_here(golden: dict[str, Any]) -> bool:
+    """Whether torch and the kind of machine are those of a recording."""
+    return all(versions()[key] == golden["made_with"][key] for key in ("torch", "machine", "processor", "device"))
+
+
 def main() -> None:
-    """Record everything."""
+    """Record everything for this kind of machine."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         sets = {kind: some_images(kind, folder) for kind in SETS}
         trials = {f"{kind} {name}": trial_numbers(sets[kind], name) for kind in SETS for name in PROXIES}
         trainings = {name: training_numbers(name, folder / name) for name in TRAININGS}
+    others = [golden for golden in recordings() if not is_of_here(golden)]
     recorded = {"made_with": versions(), "trials": trials, "trainings": trainings}
-    FILE.write_text(json.dumps(recorded, indent=1) + "\n")
+    FILE.write_text(json.dumps([*others, recorded], indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,28 @@
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ganetic.data import ImageSet
-from ganetic.reproducible import versions
-from tests.training.golden import FILE, PROXIES, SETS, TRAININGS, some_images, training_numbers, trial_numbers
+from tests.training.golden import (
+    PROXIES,
+    SETS,
+    TRAININGS,
+    is_of_here,
+    recordings,
+    some_images,
+    training_numbers,
+    trial_numbers,
+)
 
-GOLDEN = json.loads(FILE.read_text())
-SAME_BITS = all(versions()[key] == GOLDEN["made_with"][key] for key in ("torch", "machine", "processor", "device"))
-"""Where torch and the kind of CPU are those of the recording every bit is compared; elsewhere sums differ in their last
-bits, which a dozen steps enlarge a little."""
-TOLERANCE = 0 if SAME_BITS else 0.02
-LAST_TOLERANCE = 0 if SAME_BITS else 0.15
-"""Of the distance after the last step: the nets of msg-sagan have come 9 % away from it on torch 2.12."""
+HERE = next(filter(is_of_here, recordings()), None)
+"""Where the kind of machine is known every bit is compared; elsewhere sums differ in their last bits."""
+GOLDEN = recordings()[0] if HERE is None else HERE
+TOLERANCE = 0.05 if HERE is None else 0.0
+FD_TOLERANCE = 0.15 if HERE is None else 0.0
+"""Of distances: the nets that measure them are trained, too, and have come out 8 % apart on AMD and Intel, and those of
+msg-sagan 9 % on torch 2.12."""
+DISTANCES = ("start", "trace", "raw")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,11 +43,9 @@ def assert_same(found: dict[str, Any], golden: dict[str, Any]) -> None:
     for key, value in golden.items():
         if isinstance(value, str):
             assert found[key] == value, key
-        elif key == "trace":
-            assert found[key][:-1] == pytest.approx(value[:-1], rel=TOLERANCE, abs=0)
-            assert found[key][-1] == pytest.approx(value[-1], rel=LAST_TOLERANCE, abs=0)
         else:
-            assert found[key] == pytest.approx(value, rel=TOLERANCE, abs=0), key
+            allowed = FD_TOLERANCE if key in DISTANCES else TOLERANCE
+            assert found[key] == pytest.approx(value, rel=allowed, abs=0), key
 
 
 @pytest.mark.parametrize("kind", SETS)
