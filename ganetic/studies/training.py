@@ -85,6 +85,4 @@ def _refuse_another(path: Path, begun: StudyConfig, asked: StudyConfig) -> None:
 def _tell_of_versions(then: dict[str, str], now: dict[str, str]) -> None:
     for key, value in now.items():
         if then.get(key) != value:
-            _logger.warning(
-                f"begun with {key} {then.get(key)}, goes on with {value}: results may differ"
-            )
+            _logger.warning(f"begun with {key} {then.get(key)}, goes on with {value}: results may differ")
