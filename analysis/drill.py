@@ -142,8 +142,11 @@ def _one_fault(search: Drill, kind: str, wanted: Written) -> Row:
         recovered = time.monotonic()
         ended = len(Written.read(search.run).records)
         wait_until(lambda: _is_whole(search, ended) or not search.is_searching, MEND_SECONDS, "all is well again")
-    except (AssertionError, RuntimeError, TimeoutError) as error:
+    except AssertionError as error:
         said.append(" ".join(str(error).split()))
+    except (RuntimeError, TimeoutError) as error:
+        said.append(" ".join(str(error).split()))
+        search.start_again()  # what was not mended must not spoil the faults that follow
     after = Written.read(search.run)
     return {
         "kind": kind,

@@ -9,6 +9,7 @@ from subprocess import Popen
 from analysis.drill_checks import Written
 from analysis.drill_cluster import DRIVER, OTHER_PACKAGE, Cluster, wait_until
 from analysis.drill_hosts import Host
+from ganetic.evolution.results import open_run
 
 HEAD_SECONDS = 60.0
 """How soon the driver must have said that the head is gone."""
@@ -55,6 +56,14 @@ class Drill:
         assert self.driver is not None
         self.cluster.head.kill(lambda line: DRIVER in line)  # what it started must end by itself
         self.driver.wait()
+
+    def start_again(self) -> None:
+        """Start the cluster and the driver again, whatever state they are in."""
+        if self.is_searching:
+            self.kill_driver()
+        self.cluster.restart()
+        if open_run(self.run).status != "finished":
+            self.resume()
 
     def ended_on(self, host: Host) -> int:
         """How many trials have ended on a host."""
@@ -107,13 +116,16 @@ def _head(drill: Drill) -> str:
         return [line for line in log.read_text()[before:].splitlines() if "error" in line]
 
     assert drill.driver is not None
-    seconds = wait_until(lambda: bool(said()), 4 * HEAD_SECONDS, "the driver says that the head is gone")
+    what = "the driver says that the head is gone, or the search ends"
+    seconds = wait_until(lambda: bool(said()) or not drill.is_searching, 4 * HEAD_SECONDS, what)
     code, lines = drill.driver.wait(timeout=4 * HEAD_SECONDS), said()
     drill.cluster.restart()
+    what = "the head's process (GCS)" if alone else "all of Ray on the head's host"
+    if code == 0 and seconds < HEAD_SECONDS:  # workers answer the driver without the head
+        return f"`kill -9` of {what}; the search came to its end without it, in {seconds:.0f} s; a new head"
     drill.resume()
     if code == 0 or seconds > HEAD_SECONDS or len(lines) != 1:
         raise AssertionError(f"the driver ended with {code} and said after {seconds:.0f} s {lines}")
-    what = "the head's process (GCS)" if alone else "all of Ray on the head's host"
     told = f"after {seconds:.0f} s the driver said “{lines[0]}”, and ended with {code}"
     return f"`kill -9` of {what}; {told}; a new head, then `ganetic resume`"
 
