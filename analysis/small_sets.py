@@ -58,7 +58,7 @@ MEASURED = 10
 """Times that a training is measured."""
 LOSS = "bce"
 OTHER_FD = "pretrained_fd"
-WINNER = str(Path(__file__).parent / "better_loss_runs" / "xray-s7101-91.json")
+WINNER = str(Path(__file__).parents[1] / "runs" / "reference" / "better-loss" / "xray-s7101-91.json")
 """What was found and confirmed on chest X-rays, see analysis/better_loss.md."""
 LOSSES = (LOSS, "hinge", "ganetic", WINNER)
 LOSSES_ON = "chest-250"

@@ -1,4 +1,4 @@
-"""Does a loss that was found on one proxy win elsewhere? The tables of runs/reference/RESULTS.md, from its journals.
+"""Does a loss that was found on one proxy win elsewhere? The tables of runs/reference/FIRST.md, from its journals.
 
     python -m analysis.transfer [--loss paper-s0-193]
 

@@ -15,7 +15,7 @@ _FRONT = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "examples" / "REA
 USER_PAGES = sorted([*_FRONT, *DOCS.rglob("*.md")])
 """Pages whose code is checked."""
 LINKED_PAGES = sorted(
-    [*USER_PAGES, ROOT / "CHANGELOG.md", ROOT / "runs" / "reference" / "RESULTS.md", *(ROOT / "analysis").glob("*.md")]
+    [*USER_PAGES, ROOT / "CHANGELOG.md", *(ROOT / "runs" / "reference").glob("*.md"), *(ROOT / "analysis").glob("*.md")]
 )
 """Pages whose links are checked."""
 RUN = "<!-- run -->"

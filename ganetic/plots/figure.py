@@ -11,6 +11,8 @@ from ganetic.errors import UserError, unknown
 from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.seeds import training_seed
 from ganetic.evolution.selection import knee_of_the_finals, pick_card
+from ganetic.loss.equivalence import published_name
+from ganetic.loss.formula import Formula
 from ganetic.plots.beside import MOST_COURSES, draw_beside
 from ganetic.plots.courses import budget, courses, finals_budgets
 from ganetic.plots.loss import draw_loss
@@ -67,7 +69,7 @@ def figure(run: Run | Path | str, kind: str = "pareto") -> Figure:
 
 
 def _pareto(run: Run) -> Figure:
-    front, finals, space = run.front(), run.finals(), run.config.space
+    front, finals, space = run.front(), _with_published_names(run.finals()), run.config.space
     if not len(front):
         raise UserError(f"{run.directory}: the front is empty so far; plot it when losses have been trained")
     top = space.rungs[int(front["rung"].max())]
@@ -80,6 +82,12 @@ def _pareto(run: Run) -> Figure:
         finals=budget(space.finals.steps, final_seeds),
     )
     return draw_pareto(_named(run), front, finals, run.final_values(), protocol, knee_of_the_finals(run))
+
+
+def _with_published_names(finals: pd.DataFrame) -> pd.DataFrame:
+    """Finals in which a finalist that is a published loss has its name, as on the front."""
+    found = [published_name(Formula.from_text(str(text))) for text in finals["formula"]]
+    return finals.assign(name=finals["name"].where(finals["name"] != "", pd.Series(found, dtype=object)))
 
 
 def _named(run: Run) -> pd.DataFrame:

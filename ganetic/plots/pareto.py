@@ -46,7 +46,7 @@ WITHIN = 0.9
 CEILING_MARGIN = 1.15
 LEAST_CEILING = 0.05
 
-_UNDER = 64
+_UNDER = 56
 """Characters of a line under a panel."""
 _LINE = 108
 """Characters of a formula under the figure, where there is room for so many."""
@@ -240,9 +240,9 @@ def _draw_finals(
 ) -> None:
     rows = finals.sort_values("fd", ascending=False, na_position="first").to_dict("records")
     for height, row in enumerate(rows):
-        colour = ORANGE if row["reference"] else BLUE
+        colour = ORANGE if row["name"] else BLUE
         axes.plot([row["fd_low"], row["fd_high"]], [height, height], color=colour, linewidth=2)
-        axes.plot([row["fd"]], [height], "s" if row["reference"] else "o", color=colour, markersize=8)
+        axes.plot([row["fd"]], [height], "s" if row["name"] else "o", color=colour, markersize=8)
         if picked is not None and row["individual"] == picked:
             axes.plot([row["fd"]], [height], **_RING, linestyle="", label="knee, picked", zorder=4)
         seeds = values.loc[values["contestant"] == row["contestant"], "fd"].dropna().tolist()
@@ -272,4 +272,5 @@ def _finals_legend(axes: Axes) -> None:
 
 
 def _legend_below(axes: Axes) -> None:
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, fontsize=8, columnspacing=1.2)
+    lines = axes.get_xlabel().count("\n") + 1
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08 - 0.05 * lines), ncols=3, fontsize=8, columnspacing=1.2)

@@ -12,8 +12,8 @@ from ganetic.jobs.journal import Journal
 ROOT = Path(__file__).parents[2]
 RUNS = (
     *(f"runs/reference/{name}" for name in ("paper", "paper-random", "logit", "logit-random")),
-    "analysis/better_loss_runs/pneumonia-plain-s7101",  # with rates as genes
-    "analysis/better_loss_runs/pneumonia-neighbours-s7101",  # and a choice among children
+    "runs/reference/better-loss/pneumonia-plain-s7101",  # with rates as genes
+    "runs/reference/better-loss/pneumonia-neighbours-s7101",  # and a choice among children
 )
 
 

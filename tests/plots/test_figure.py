@@ -5,13 +5,16 @@ import pytest
 from numpy.typing import NDArray
 
 from ganetic.errors import UserError
-from ganetic.evolution.results import Run
+from ganetic.evolution.results import Run, open_run
 from ganetic.evolution.search import search
 from ganetic.evolution.space import Rung, SearchSpace, SpaceProxy
 from ganetic.plots.figure import KINDS, plot
 from ganetic.training.spec import TrialSpec
 from ganetic.training.trainer import NonFiniteError
+from tests.plots.extents import boxes_of, overlapping
 from tests.small_run import SPACE, new_small_run, small_run, small_runtime
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
@@ -26,6 +29,13 @@ def test_without_a_name_it_goes_into_the_run(tmp_path: Path) -> None:
     run = new_small_run(tmp_path / "run")
     assert plot(run, "pareto") == tmp_path / "run" / "pareto.png"
     assert (tmp_path / "run" / "pareto.png").exists()
+
+
+def test_finalists_that_are_published_have_their_names_and_no_texts_meet() -> None:
+    figure = KINDS["pareto"](open_run(ROOT / "runs" / "reference" / "better-loss" / "chest-plain-s7101"))
+    rows = [label.get_text().split("\n")[0] for label in figure.axes[1].get_yticklabels()]
+    assert rows == ["relativistic-hinge", "#82", "#92", "#91"]
+    assert overlapping(boxes_of(figure)) == []
 
 
 def another_run(folder: Path, space: SearchSpace) -> Run:

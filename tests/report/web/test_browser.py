@@ -11,7 +11,7 @@ import pytest
 from analysis.bench_replay import write_run
 from ganetic.report.web.page import write_report
 from tests.report.web.hostile import ALL_MARKUP, TEXTS, hostile_comparison, hostile_search
-from tests.report.web.pages import REFERENCE, ROOT
+from tests.report.web.pages import REFERENCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -130,9 +130,7 @@ def test_nothing_shuts_readers_out_and_nothing_is_wider_than_the_screen(
     browser: "Browser", width: int, scheme: Any, paper: Path, tmp_path: Path
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: pip install it")
-    several = write_report(
-        [REFERENCE / "logit", ROOT / "analysis" / "better_loss_runs" / "digits"], tmp_path / "several.html"
-    )
+    several = write_report([REFERENCE / "logit", REFERENCE / "better-loss" / "digits"], tmp_path / "several.html")
     for path in (paper, several):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
         opened = context.new_page()

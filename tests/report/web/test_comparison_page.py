@@ -3,9 +3,9 @@ from xml.etree.ElementTree import Element
 
 import pytest
 
-from tests.report.web.pages import REFERENCE, ROOT, check, elements, page_of, text_of
+from tests.report.web.pages import REFERENCE, check, elements, page_of, text_of
 
-DIGITS = ROOT / "analysis" / "better_loss_runs" / "digits"
+DIGITS = REFERENCE / "better-loss" / "digits"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_tuning_and_failures_are_shown(tree: Element) -> None:
     captions = [text_of(one) for one in elements(tree, "caption")]
     assert "tuning: fd at each of the rates, a failed training counting as untrained" in captions
     failing = check(page_of(REFERENCE / "transfer" / "cifar10"))
-    assert len([*elements(failing, "line", "failed")]) == 3 + 1  # as in RESULTS.md
+    assert len([*elements(failing, "line", "failed")]) == 3 + 1  # as in FIRST.md
     assert any(text_of(one).startswith("failed: paper-s0-193 ") for one in elements(failing, "li"))
 
 

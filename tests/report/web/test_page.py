@@ -11,7 +11,7 @@ import pytest
 from ganetic.errors import UserError
 from ganetic.evolution.results import JOURNAL
 from ganetic.report.web.page import MOST_IN_FULL, write_report
-from tests.report.web.pages import REFERENCE, ROOT, check, elements, page_of, text_of
+from tests.report.web.pages import REFERENCE, check, elements, page_of, text_of
 from tests.small_run import small_run_directory
 
 MOST_BYTES = 2_000_000
@@ -20,7 +20,7 @@ MOST_BYTES_A_RUN = 40_000
 RUNS = [
     *(REFERENCE / name for name in ("paper", "paper-random", "logit", "logit-random")),
     *sorted((REFERENCE / "transfer").glob("*/")),
-    *sorted(path for path in (ROOT / "analysis" / "better_loss_runs").iterdir() if path.is_dir()),
+    *sorted(path for path in (REFERENCE / "better-loss").iterdir() if path.is_dir()),
 ]
 
 

@@ -1,4 +1,4 @@
-from tests.report.web.pages import REFERENCE, ROOT, check, elements, page_of, text_of
+from tests.report.web.pages import REFERENCE, check, elements, page_of, text_of
 
 
 def test_runs_of_different_kinds_stand_in_one_page_with_a_table_on_top() -> None:
@@ -15,7 +15,7 @@ def test_runs_of_different_kinds_stand_in_one_page_with_a_table_on_top() -> None
 
 def test_searches_that_measure_alike_are_drawn_together() -> None:
     names = ("chest-neighbours-s7101", "chest-plain-s7101", "pneumonia-neighbours-s7101", "pneumonia-plain-s7101")
-    tree = check(page_of(*(ROOT / "analysis" / "better_loss_runs" / name for name in names)))
+    tree = check(page_of(*(REFERENCE / "better-loss" / name for name in names)))
     together = [one for one in elements(tree, "section") if (one.get("id") or "").startswith("together-")]
     legends = [text_of(next(elements(one, "ul", "legend"))) for one in together]
     assert legends == [
