@@ -1,4 +1,4 @@
-"""Which settings of the multi-scale nets learn anything in a thousand steps? Trainings of the preset `demo`, varied.
+"""Which settings of the multi-scale nets learn anything in a thousand steps? The preset `msg-sagan-32`, varied.
 
     python -m analysis.short_trainings DIR [--steps 1000] [--seeds 2] [--workers 2]
 
@@ -32,7 +32,7 @@ def optimizer(rate: float, beta1: float) -> dict[str, float]:
 
 
 def settings() -> dict[str, dict[str, Any]]:
-    """What differs from `demo`, by name."""
+    """What differs from `msg-sagan-32`, by name."""
     return {
         "batch norm, 5e-4, β₁ 0.5 (demo)": {"model": PLAIN, "optimizer": optimizer(5e-4, 0.5)},
         "batch norm, 1e-3, β₁ 0.5": {"model": PLAIN, "optimizer": optimizer(1e-3, 0.5)},
@@ -53,7 +53,7 @@ def settings() -> dict[str, dict[str, Any]]:
 
 def varied(changes: dict[str, Any], steps: int, seed: int) -> TrainConfig:
     """The preset with a setting's changes."""
-    data = load_config("demo").model_dump(mode="json")
+    data = load_config("msg-sagan-32").model_dump(mode="json")
     for table, keys in changes.items():
         data[table] = {**data[table], **keys}
     return TrainConfig.model_validate(

@@ -107,7 +107,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "ema_decay": 0.9978,
     },
 }
-"""As the presets `demo`, with the rates of analysis/full_losses.toml, and `small`."""
+"""As the presets `msg-sagan-32`, with the rates of analysis/full_losses.toml, and `small`."""
 KINDS = ("none", "fixed", "ada")
 PAIRS = (
     *(Pair(f"{model}-{kind}", f"{model}-none") for model in MODELS for kind in ("fixed", "ada")),

@@ -24,6 +24,7 @@ def test_every_preset_is_documented() -> None:
     assert list(shipped_presets()) == [
         "dcgan-32",
         "demo",
+        "msg-sagan-32",
         "small",
         *(f"xray-{n}{end}" for n in sizes for end in ("-ada", "")),
     ]
