@@ -38,6 +38,7 @@ MADE_FROM = {
     "docs/demo.png": "histology",
     "docs/detect.png": "pneumoniamnist28",
     "docs/own-xrays.png": "pneumoniamnist28",
+    "docs/small-sets.png": "pneumoniamnist28",
     "docs/xray32.png": "pneumoniamnist28",
     "ganetic/studies/bank_mnist5k.npz": "mnist5k",
     "ganetic/studies/bank_pneumonia.npz": "pneumoniamnist28",
