@@ -3,6 +3,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # machines are noisy: tests do not fail for their speed
+settings.load_profile("untimed")
 
 _ray_started: list[str] = []
 
