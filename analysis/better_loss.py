@@ -1,11 +1,12 @@
 """Searches for losses of chest X-rays, as `analysis/better_loss.md` lays down.
 
-    GANETIC_DATA=DIR python -m analysis.better_loss STEP FOLDER [--workers N]
+    GANETIC_DATA=DIR python -m analysis.better_loss STEP FOLDER [--workers N] [--set NAME]
 
 STEP is one of these, in this order; stopped or killed, each goes on where it was:
 
     digits       the published losses and the winners of the first searches on mnist5k, each at its own best rates
-    search       the runs of the plan, a folder each under FOLDER
+    search       the runs of the plan on one set at a time, a folder each under FOLDER
+    joint        the run of the plan on three sets together
     neighbours   prints whether the choice among children is kept, from the runs that are finished
     select       of each set whose searches are finished: the six best finalists beside each other
     confirm      the winner of each set beside its rivals
@@ -47,6 +48,9 @@ SETS = {
     "pneumonia": "npz:{}/pneumoniamnist28/pneumoniamnist28.npz",
     "chest": "npz:{}/chest_xray128/chest_xray128.npz?size=28",
 }
+JOINT = "joint"
+JOINT_PROXIES = {"xray": None, "digits": "mnist5k", "histology": "histology"}
+"""The proxies of the search on three sets together, and their data; None for that of the run."""
 SEEDS = (7101, 7102, 7103)
 CANDIDATES = 20
 RIVALS = ("bce", "hinge", "lsgan", "relativistic-hinge", "ganetic")
@@ -65,6 +69,8 @@ CLAIM = 0.01
 EQUAL = 1.05
 """Largest upper end of the 95 % interval against a set's best rival of what is called as good."""
 TRIALS = {"plain": 150, "neighbours": 100, "random": 150}
+JOINT_INDIVIDUALS = 120
+"""Of the search on three sets together, each of which trains once on each of them."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,28 @@ class Search:
         if self.arm == "random":
             return space.randomised()
         candidates = CANDIDATES if self.arm == "neighbours" else 1
-        return space.model_copy(update={"evolution": space.evolution.model_copy(update={"candidates": candidates})})
+        space = space.model_copy(update={"evolution": space.evolution.model_copy(update={"candidates": candidates})})
+        return with_joint_proxies(space) if self.set == JOINT else space
+
+    @property
+    def data(self) -> str:
+        """The data set of the run."""
+        return SETS["pneumonia" if self.set == JOINT else self.set].format(os.environ["GANETIC_DATA"])
+
+    @property
+    def trials(self) -> int:
+        """Trainings before the finals."""
+        return JOINT_INDIVIDUALS * len(JOINT_PROXIES) if self.set == JOINT else TRIALS[self.arm]
+
+
+JOINT_SEARCH = Search(JOINT, "plain", SEEDS[0])
+
+
+def with_joint_proxies(space: SearchSpace) -> SearchSpace:
+    """The space with its one proxy on each of three sets."""
+    (proxy,) = space.proxies
+    proxies = tuple(proxy.model_copy(update={"name": name, "data": data}) for name, data in JOINT_PROXIES.items())
+    return space.model_copy(update={"name": f"{space.name}-{JOINT}", "proxies": proxies})
 
 
 def searches() -> Iterator[Search]:
@@ -102,13 +129,12 @@ def searches() -> Iterator[Search]:
 
 def make(one: Search, folder: Path, workers: int | None) -> None:
     """Make a search, or go on with it, unless it is finished."""
-    data = SETS[one.set].format(os.environ["GANETIC_DATA"])
-    runtime = Runtime(workers, max_trials=TRIALS[one.arm])
+    runtime = Runtime(workers, max_trials=one.trials)
     directory = folder / one.name
     screen = Console(stderr=True)
     with sentences_on(screen), progress_on(screen) as callback:
         if not (directory / "journal.db").exists():
-            search(one.space, data, directory, one.seed, runtime, callback)
+            search(one.space, one.data, directory, one.seed, runtime, callback)
         elif open_run(directory).status_when_idle != "finished":
             resume(directory, Runtime(workers), callback)
 
@@ -345,9 +371,11 @@ def neighbours(folder: Path) -> Iterator[str]:
 def main() -> None:
     """Search, or print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("step", choices=("digits", "search", "neighbours", "select", "confirm", "r1", "tables"))
+    steps = ("digits", "search", "joint", "neighbours", "select", "confirm", "r1", "tables")
+    parser.add_argument("step", choices=steps)
     parser.add_argument("folder", type=Path, help="where the runs are, or will be")
     parser.add_argument("--workers", type=int, help="trials at once; by default one a core")
+    parser.add_argument("--set", choices=SETS, help="select, confirm, r1: on this set alone; by default on each")
     given = parser.parse_args()
     if given.step in ("neighbours", "tables"):
         lines = (neighbours,) if given.step == "neighbours" else (tables, penalised_tables)
@@ -358,11 +386,11 @@ def main() -> None:
         return
     if not os.environ.get("GANETIC_DATA"):
         raise UserError("GANETIC_DATA is not set; expected the folder of pneumoniamnist28 and chest_xray128")
-    if given.step == "search":
-        for one in searches():
+    if given.step in ("search", "joint"):
+        for one in searches() if given.step == "search" else [JOINT_SEARCH]:
             make(one, given.folder, given.workers)
         return
-    for name in SETS:
+    for name in SETS if given.set is None else [given.set]:
         if is_searched(name, given.folder):
             {"select": select, "confirm": confirm, "r1": penalised}[given.step](name, given.folder, given.workers)
 

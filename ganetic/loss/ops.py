@@ -296,7 +296,7 @@ _ROWS = (
         _linear_log,
         lambda sp, a: sp.log(sp.Abs(a)),
         _call("log"),
-        Notation(r"\log\left|{0}\right|", ATOM, (0,)),
+        Notation(r"\log\left|{0}\right|", POWER, (0,)),  # a power of it needs brackets
     ),
     Operator(
         "exp",

@@ -92,3 +92,15 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
         steps.penalised(name, tmp_path, None)
     penalised = list(steps.penalised_tables(tmp_path))
     assert len(penalised) == len(steps.SETS) * (1 + 1 + 2 * len(steps.R1_RIVALS))
+
+
+def test_the_joint_search_has_its_one_proxy_on_three_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANETIC_DATA", "/nowhere")
+    joint, alone = steps.JOINT_SEARCH, steps.Search("pneumonia", "plain", 7101)
+    assert joint.name == "joint-plain-s7101"
+    assert joint.data == alone.data == "npz:/nowhere/pneumoniamnist28/pneumoniamnist28.npz"
+    assert joint.trials == 360
+    assert [proxy.data for proxy in joint.space.proxies] == [None, "mnist5k", "histology"]
+    (only,) = alone.space.proxies
+    assert {proxy.spec for proxy in joint.space.proxies} == {only.spec}
+    assert joint.space.evolution == alone.space.evolution

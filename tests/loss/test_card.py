@@ -119,6 +119,18 @@ def test_a_version_1_card_is_readable_for_ever(file: str) -> None:
     assert torch.isfinite(load_loss(GOLDEN / file).discriminator(torch.zeros(3), torch.zeros(3)))
 
 
+def test_a_card_whose_powers_of_logarithms_have_no_brackets_is_read(path: Path) -> None:
+    formula = Formula.from_text("add(square(log(div(y, p))), p)")
+    write_card(LossCard.of("old", formula), path)
+    written = path.read_text(encoding="utf-8")
+    brackets = {r"\\left(\\log": r"\\log", r"\\right|\\right)^": r"\\right|^"}
+    for new, old in brackets.items():
+        assert written.count(new) == 1
+        written = written.replace(new, old)
+    path.write_text(written, encoding="utf-8")
+    assert read_card(path).formula == formula
+
+
 def test_fields_of_a_newer_release_are_ignored(path: Path) -> None:
     data = plain(path)
     data["colour"] = "blue"

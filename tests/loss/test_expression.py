@@ -201,6 +201,8 @@ def test_damaged_expressions_are_read_or_refused() -> None:
         ("max(p, y)", "max(p, y)", r"\max\left(p, y\right)"),
         ("abs(sub(p, y))", "|p - y|", r"\left|p - y\right|"),
         ("log(p)", "log(p)", r"\log\left|p\right|"),
+        ("square(log(p))", "log(p)²", r"\left(\log\left|p\right|\right)^{2}"),
+        ("mul(log(p), y)", "log(p)·y", r"\log\left|p\right| \, y"),
         ("square(exp(p))", "exp(p)²", r"\left(e^{p}\right)^{2}"),
     ],
 )
