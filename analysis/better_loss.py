@@ -11,6 +11,7 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     select       of each set whose searches are finished: the six best finalists beside each other
     confirm      the winner of each set beside its rivals
     r1           the winner, BCE and relativistic hinge with R1, at weights of a list
+    margin       the winner of the chest X-rays beside relativistic hinge with its margin
     tables       prints what may be claimed
 """
 
@@ -35,6 +36,8 @@ from ganetic.evolution.space import SearchSpace, load_space
 from ganetic.loss.card import read_card, write_card
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.fingerprint import fingerprint
+from ganetic.loss.formula import Formula
+from ganetic.loss.library import LIBRARY
 from ganetic.report.progress.search import progress_on
 from ganetic.report.progress.sentences import sentences_on
 from ganetic.stats import mean_interval
@@ -53,7 +56,8 @@ JOINT_PROXIES = {"xray": None, "digits": "mnist5k", "histology": "histology"}
 """The proxies of the search on three sets together, and their data; None for that of the run."""
 SEEDS = (7101, 7102, 7103)
 CANDIDATES = 20
-RIVALS = ("bce", "hinge", "lsgan", "relativistic-hinge", "ganetic")
+RELATIVISTIC_HINGE = "relativistic-hinge"
+RIVALS = ("bce", "hinge", "lsgan", RELATIVISTIC_HINGE, "ganetic")
 RATES = RateList(learning_rates=(5e-4, 1e-3, 2e-3), beta1s=(0.0, 0.5))
 REFERENCE_RUNS = Path(__file__).parents[1] / "runs" / "reference"
 CHOOSING_SEEDS = (7101,)
@@ -63,7 +67,10 @@ CONFIRMATION_SEED, CONFIRMATION_SEEDS, CONFIRMATION_TUNING = 7301, 60, 6
 DIGITS_SEED = 7501
 R1_SEED, R1_SEEDS, R1_TUNING = 7601, 12, 2
 R1_WEIGHTS = (0.1, 1.0, 10.0)
-R1_RIVALS = ("bce", "relativistic-hinge")
+R1_RIVALS = ("bce", RELATIVISTIC_HINGE)
+MARGIN_SEED, MARGIN_SEEDS, MARGIN_TUNING = 7901, 24, 2
+MARGIN = 3.43
+"""D's on real images in the winner of the chest X-rays; 1 in relativistic hinge."""
 CLAIM = 0.01
 """Largest p value, adjusted by Holm's procedure over sets and rivals, of what is called better."""
 EQUAL = 1.05
@@ -264,6 +271,23 @@ def penalised(name: str, folder: Path, workers: int | None) -> None:
         compared(losses, data, folder / f"{name}-r1-{weight:g}", *rest)
 
 
+def margin(folder: Path, workers: int | None) -> None:
+    """Compare relativistic hinge, the winner of the chest X-rays, and the first with the margin of the second."""
+    losses = [RELATIVISTIC_HINGE, str(winner("chest", folder)), with_margins(MARGIN, 1), with_margins(MARGIN, MARGIN)]
+    data = SETS["chest"].format(os.environ["GANETIC_DATA"])
+    found = compared(losses, data, folder / "chest-margin", MARGIN_SEED, MARGIN_SEEDS, MARGIN_TUNING, workers)
+    print(found.summary().to_string())
+    print(found.differences().to_string())
+
+
+def with_margins(real: float, fake: float) -> str:
+    """Relativistic hinge with other margins of D on real and on generated images, as an expression."""
+    expressions = dict(LIBRARY[RELATIVISTIC_HINGE].formula.expressions)
+    expressions["d_real"] = f"relu(sub({real}, sub(d, m)))"
+    expressions["d_fake"] = f"relu(add({fake}, sub(d, m)))"
+    return Formula.of("logit", expressions).text
+
+
 def penalised_tables(folder: Path) -> Iterator[str]:
     """Yield the losses with R1, each at the weight and the rates that the tuning seeds choose, a line each."""
     for name in SETS:
@@ -348,6 +372,13 @@ def best(run: Run) -> float:
     return float(run.finals()["fd"].min())
 
 
+def found_at(run: Run) -> int:
+    """How many trainings had been asked for when the best of the finals was first trained, itself among them."""
+    finals, trials = run.finals(), run.trials()
+    number = finals.loc[finals["fd"].idxmin(), "individual"]
+    return 1 + int(trials.index[trials["individual"] == number].min())
+
+
 def neighbours(folder: Path) -> Iterator[str]:
     """Yield what the plan's rule says, a line each."""
     runs = finished(folder)
@@ -356,10 +387,11 @@ def neighbours(folder: Path) -> Iterator[str]:
         for one in runs
         if one.arm == "neighbours" and (other := Search(one.set, "plain", one.seed)) in runs
     ]
-    yield f"{'set':10} {'seed':>5} {'plain':>7} {'neighbours':>11} {'ratio':>6}"
+    yield f"{'set':10} {'seed':>5} {'plain':>7} {'after':>6} {'neighbours':>11} {'after':>6} {'ratio':>6}"
     for one, chosen, plain in pairs:
         ratio = best(chosen) / best(plain)
-        yield f"{one.set:10} {one.seed:5} {best(plain):7.1f} {best(chosen):11.1f} {ratio:6.3f}"
+        sides = f"{best(plain):7.1f} {found_at(plain):6} {best(chosen):11.1f} {found_at(chosen):6}"
+        yield f"{one.set:10} {one.seed:5} {sides} {ratio:6.3f}"
     if len(pairs) < 2:
         return
     logs = np.array([math.log(best(chosen) / best(plain)) for _, chosen, plain in pairs])
@@ -371,7 +403,7 @@ def neighbours(folder: Path) -> Iterator[str]:
 def main() -> None:
     """Search, or print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    steps = ("digits", "search", "joint", "neighbours", "select", "confirm", "r1", "tables")
+    steps = ("digits", "search", "joint", "neighbours", "select", "confirm", "r1", "margin", "tables")
     parser.add_argument("step", choices=steps)
     parser.add_argument("folder", type=Path, help="where the runs are, or will be")
     parser.add_argument("--workers", type=int, help="trials at once; by default one a core")
@@ -389,6 +421,9 @@ def main() -> None:
     if given.step in ("search", "joint"):
         for one in searches() if given.step == "search" else [JOINT_SEARCH]:
             make(one, given.folder, given.workers)
+        return
+    if given.step == "margin":
+        margin(given.folder, given.workers)
         return
     for name in SETS if given.set is None else [given.set]:
         if is_searched(name, given.folder):

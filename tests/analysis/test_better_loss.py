@@ -13,6 +13,8 @@ from ganetic.errors import UserError
 from ganetic.evolution.resources import Runtime
 from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.loss.card import read_card
+from ganetic.loss.equivalence import published_name
+from ganetic.loss.formula import Formula
 from ganetic.studies.compare import open_comparison
 from tests.evolution.fakes import SPACE, runtime
 
@@ -44,6 +46,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "CONFIRMATION_TUNING", 1)
     monkeypatch.setattr(steps, "R1_SEEDS", 3)
     monkeypatch.setattr(steps, "R1_TUNING", 1)
+    monkeypatch.setattr(steps, "MARGIN_SEEDS", 3)
+    monkeypatch.setattr(steps, "MARGIN_TUNING", 1)
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
 
 
@@ -90,6 +94,10 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
     assert all(line.startswith("failed: ") and f" of {4 * len(steps.SETS)} (" in line for line in lines[-losses:])
     for name in steps.SETS:
         steps.penalised(name, tmp_path, None)
+    steps.margin(tmp_path, None)
+    beside = open_comparison(tmp_path / "chest-margin").settings
+    assert {pair.second for pair in beside.pairs} == {"relativistic-hinge"}
+    assert len(beside.losses) == 4
     penalised = list(steps.penalised_tables(tmp_path))
     assert len(penalised) == len(steps.SETS) * (1 + 1 + 2 * len(steps.R1_RIVALS))
 
@@ -104,3 +112,8 @@ def test_the_joint_search_has_its_one_proxy_on_three_sets(monkeypatch: pytest.Mo
     (only,) = alone.space.proxies
     assert {proxy.spec for proxy in joint.space.proxies} == {only.spec}
     assert joint.space.evolution == alone.space.evolution
+
+
+def test_margins_of_one_are_relativistic_hinge() -> None:
+    assert published_name(Formula.from_text(steps.with_margins(1, 1))) == "relativistic-hinge"
+    assert "relu(sub(3.43, sub(d, m)))" in steps.with_margins(3.43, 1)
