@@ -98,6 +98,7 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
     beside = open_comparison(tmp_path / "chest-margin").settings
     assert {pair.second for pair in beside.pairs} == {"relativistic-hinge"}
     assert len(beside.losses) == 4
+    assert len(list(steps.margin_table(tmp_path))) == 1 + 4 + 3
     penalised = list(steps.penalised_tables(tmp_path))
     assert len(penalised) == len(steps.SETS) * (1 + 1 + 2 * len(steps.R1_RIVALS))
 
