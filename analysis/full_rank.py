@@ -21,9 +21,10 @@ from scipy.stats import kendalltau
 
 from analysis.better_loss import REFERENCE_RUNS, RIVALS
 from ganetic.errors import UserError, run_script
-from ganetic.evaluation.evaluate_path import evaluate_path
+from ganetic.evaluation.evaluate_path import evaluate_checkpoint, training_data_for
 from ganetic.evolution.resources import Runtime
 from ganetic.files import write_whole
+from ganetic.metrics.imagenet import ImageNetFeatures
 from ganetic.plots.arms import write_samples
 from ganetic.report.comparison import comparison_page, write_tables
 from ganetic.report.progress.search import progress_on
@@ -33,6 +34,7 @@ from ganetic.studies.compare import compare, open_comparison
 from ganetic.studies.comparison import Comparison
 from ganetic.training.checkpoint import checkpoints_in
 from ganetic.training.config import load_config, overridden
+from ganetic.training.generate import find_checkpoint
 from ganetic.training.job import TRAININGS
 
 RUNS = REFERENCE_RUNS / "better-loss"
@@ -75,11 +77,13 @@ def train(folder: Path, workers: int | None) -> Comparison:
 
 def in_other_features(comparison: Comparison) -> pd.DataFrame:
     """The fd of every training that completed in EfficientNet-Lite0's features: loss, seed, fd."""
-    seeds, rows = list(comparison.settings.seeds), []
+    seeds, rows, training_data = list(comparison.settings.seeds), [], None
     for run in comparison.runs().to_dict("records"):
         if run["state"] == "completed":
             place = comparison.directory / TRAININGS / f"{run['proxy']}-{run['loss']}-s{seeds.index(run['seed'])}"
-            evaluation = evaluate_path(checkpoints_in(place)[-1])
+            checkpoint = find_checkpoint(checkpoints_in(place)[-1])
+            training_data = training_data or training_data_for(checkpoint)
+            evaluation = evaluate_checkpoint(checkpoint, training_data, pretrained=ImageNetFeatures())
             rows.append((run["loss"], run["seed"], evaluation.measure(OTHER_FD).value))
     return pd.DataFrame(rows, columns=("loss", "seed", "fd"))
 
