@@ -16,7 +16,7 @@ from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, NonNegative
 from ganetic.config import Config, validate
 from ganetic.errors import UserError, unknown
 from ganetic.files import write_whole
-from ganetic.loss.expression import MAX_LENGTH, round4, to_text
+from ganetic.loss.expression import MAX_LENGTH, round4, to_first_latex, to_text
 from ganetic.loss.formula import VARIABLES, Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.loss.screen import Orientation, gradient_scale, screen
@@ -217,8 +217,8 @@ class LossCard(_CardPart):
         except UserError as error:
             raise ValueError(str(error)) from None
         said = {field: getattr(self, field) for field in ("slots", "infix", "latex", "orientation")}
-        if _unbracketed(self.latex) == _unbracketed(derived["latex"]):
-            said["latex"] = derived["latex"]  # cards of 0.1 have fewer brackets
+        if self.latex == {name: to_first_latex(tree) for name, tree in self.formula.trees.items()}:
+            said["latex"] = derived["latex"]
         for field, value in said.items():
             if value != derived[field]:
                 raise ValueError(f'"{field}" does not follow from "expressions"; was the card edited by hand?')
@@ -227,10 +227,6 @@ class LossCard(_CardPart):
         if not math.isclose(self.gradient_scale, expected, rel_tol=2e-3, abs_tol=1e-12):
             raise ValueError(f"gradient_scale is {self.gradient_scale}, but the expressions give {expected}")
         return self
-
-
-def _unbracketed(latex: dict[str, str]) -> dict[str, str]:
-    return {name: text.replace(r"\left(", "").replace(r"\right)", "") for name, text in latex.items()}
 
 
 def _derived(formula: Formula) -> dict[str, Any]:

@@ -215,17 +215,25 @@ def to_infix(node: Node) -> str:
     return _print(node, "infix")[0]
 
 
+_FIRST_WITHOUT_BRACKETS = ("div", "log", "softplus", "tanh", "sin", "cos")
+
+
 def to_latex(node: Node) -> str:
     """For papers. The protecting epsilons are left out."""
     return _print(node, "latex")[0]
 
 
-def _print(node: Node, style: Literal["infix", "latex"]) -> tuple[str, int]:
+def to_first_latex(node: Node) -> str:
+    """As cards of 0.1 have it, without brackets around some functions and fractions that have a power."""
+    return _print(node, "first latex")[0]
+
+
+def _print(node: Node, style: Literal["infix", "latex", "first latex"]) -> tuple[str, int]:
     if isinstance(node, Var):
         return node.name, ATOM
     if isinstance(node, Const):
         text = f"{node.value:.4g}"
-        if style == "latex" and "e" in text:
+        if style != "infix" and "e" in text:
             mantissa, exponent = text.split("e")
             text = rf"{mantissa} \cdot 10^{{{int(exponent)}}}"
         return text, ATOM if node.value >= 0 and "e" not in text and "cdot" not in text else SIGN
@@ -238,4 +246,5 @@ def _print(node: Node, style: Literal["infix", "latex"]) -> tuple[str, int]:
         if strength < needed or (index > 0 and needed > 0 and text.startswith("-")):
             text = f"({text})" if style == "infix" else rf"\left({text}\right)"
         parts.append(text)
-    return notation.template.format(*parts), notation.strength
+    strength = ATOM if style == "first latex" and node.op in _FIRST_WITHOUT_BRACKETS else notation.strength
+    return notation.template.format(*parts), strength

@@ -235,6 +235,11 @@ def _latex_call(name: str, arity: int = 1) -> Notation:
     return Notation(rf"{name}\left({arguments}\right)", ATOM, (0,) * arity)
 
 
+def _latex_function(name: str, left: str = "(", right: str = ")") -> Notation:
+    """A function with a name of its own, in brackets where it has a power: log|p|² would be the logarithm of |p|²."""
+    return Notation(rf"{name}\left{left}{{0}}\right{right}", POWER, (0,))
+
+
 _ONE, _MINUS_ONE = np.asarray(1.0), np.asarray(-1.0)
 _SUM = Notation("{0} + {1}", ADDITIVE, (ADDITIVE, ADDITIVE))
 _DIFFERENCE = Notation("{0} - {1}", ADDITIVE, (ADDITIVE, PRODUCT))
@@ -259,7 +264,7 @@ _ROWS = (
         _linear_div,
         lambda _, a, b: a / b,
         Notation("{0}/{1}", PRODUCT, (PRODUCT, SIGN)),
-        Notation(r"\frac{{{0}}}{{{1}}}", ATOM, (0, 0)),
+        Notation(r"\frac{{{0}}}{{{1}}}", POWER, (0, 0)),
     ),
     Operator("neg", 1, neg, lambda a: (-a, (_MINUS_ONE,)), lambda _, a: -a, _NEGATION, _NEGATION),
     Operator(
@@ -296,7 +301,7 @@ _ROWS = (
         _linear_log,
         lambda sp, a: sp.log(sp.Abs(a)),
         _call("log"),
-        Notation(r"\log\left|{0}\right|", POWER, (0,)),  # a power of it needs brackets
+        _latex_function(r"\log", "|", "|"),
     ),
     Operator(
         "exp",
@@ -307,7 +312,7 @@ _ROWS = (
         _call("exp"),
         Notation("e^{{{0}}}", POWER, (0,)),
     ),
-    Operator("tanh", 1, tanh, _linear_tanh, lambda sp, a: sp.tanh(a), _call("tanh"), _latex_call(r"\tanh")),
+    Operator("tanh", 1, tanh, _linear_tanh, lambda sp, a: sp.tanh(a), _call("tanh"), _latex_function(r"\tanh")),
     Operator(
         "sigmoid",
         1,
@@ -324,7 +329,7 @@ _ROWS = (
         lambda a: (np.logaddexp(0, a), (logistic(a),)),
         lambda sp, a: sp.log(1 + sp.exp(a)),
         _call("softplus"),
-        Notation(r"\log\left(1 + e^{{{0}}}\right)", ATOM, (0,)),
+        Notation(r"\log\left(1 + e^{{{0}}}\right)", POWER, (0,)),
     ),
     Operator(
         "relu",
@@ -347,10 +352,22 @@ _ROWS = (
     Operator("min", 2, minimum, _linear_min, lambda sp, a, b: sp.Min(a, b), _call("min", 2), _latex_call(r"\min", 2)),
     Operator("max", 2, maximum, _linear_max, lambda sp, a, b: sp.Max(a, b), _call("max", 2), _latex_call(r"\max", 2)),
     Operator(
-        "sin", 1, sin, lambda a: (np.sin(a), (np.cos(a),)), lambda sp, a: sp.sin(a), _call("sin"), _latex_call(r"\sin")
+        "sin",
+        1,
+        sin,
+        lambda a: (np.sin(a), (np.cos(a),)),
+        lambda sp, a: sp.sin(a),
+        _call("sin"),
+        _latex_function(r"\sin"),
     ),
     Operator(
-        "cos", 1, cos, lambda a: (np.cos(a), (-np.sin(a),)), lambda sp, a: sp.cos(a), _call("cos"), _latex_call(r"\cos")
+        "cos",
+        1,
+        cos,
+        lambda a: (np.cos(a), (-np.sin(a),)),
+        lambda sp, a: sp.cos(a),
+        _call("cos"),
+        _latex_function(r"\cos"),
     ),
 )
 

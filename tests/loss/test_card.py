@@ -119,16 +119,25 @@ def test_a_version_1_card_is_readable_for_ever(file: str) -> None:
     assert torch.isfinite(load_loss(GOLDEN / file).discriminator(torch.zeros(3), torch.zeros(3)))
 
 
-def test_a_card_whose_powers_of_logarithms_have_no_brackets_is_read(path: Path) -> None:
-    formula = Formula.from_text("add(square(log(div(y, p))), p)")
+FIRST_LATEX = {
+    "square(log(p))": r"\log\left|p\right|^{2}",
+    "cube(div(p, add(y, 1)))": r"\frac{p}{y + 1}^{3}",
+    "square(tanh(p))": r"\tanh\left(p\right)^{2}",
+    "square(softplus(p))": r"\log\left(1 + e^{p}\right)^{2}",
+}
+"""As release 0.1 wrote it."""
+
+
+@pytest.mark.parametrize("text", FIRST_LATEX)
+def test_a_card_whose_powers_have_no_brackets_is_read_and_no_other(text: str, path: Path) -> None:
+    formula = Formula.from_text(f"add({text}, sub(p, sub(y, 1)))")
     write_card(LossCard.of("old", formula), path)
-    written = path.read_text(encoding="utf-8")
-    brackets = {r"\\left(\\log": r"\\log", r"\\right|\\right)^": r"\\right|^"}
-    for new, old in brackets.items():
-        assert written.count(new) == 1
-        written = written.replace(new, old)
-    path.write_text(written, encoding="utf-8")
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["latex"]["loss"] = first = FIRST_LATEX[text] + r" + p - \left(y - 1\right)"
+    path.write_text(json.dumps(data), encoding="utf-8")
     assert read_card(path).formula == formula
+    data["latex"]["loss"] = first.replace(r"\left(y - 1\right)", "y - 1")
+    assert '"latex" does not follow' in refused(path, json.dumps(data))
 
 
 def test_fields_of_a_newer_release_are_ignored(path: Path) -> None:
