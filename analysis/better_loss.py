@@ -7,7 +7,8 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     digits       the published losses and the winners of the first searches on mnist5k, each at its own best rates
     search       the runs of the plan on one set at a time, a folder each under FOLDER
     joint        the run of the plan on three sets together
-    neighbours   prints whether the choice among children is kept, from the runs that are finished
+    joint-check  its best finalist beside relativistic hinge, on the same three sets
+    neighbours   prints whether the choice among children is kept, and how random search does, from finished runs
     select       of each set whose searches are finished: the six best finalists beside each other
     confirm      the winner of each set beside its rivals
     r1           the winner, BCE and relativistic hinge with R1, at weights of a list
@@ -68,6 +69,7 @@ DIGITS_SEED = 7501
 R1_SEED, R1_SEEDS, R1_TUNING = 7601, 12, 2
 R1_WEIGHTS = (0.1, 1.0, 10.0)
 R1_RIVALS = ("bce", RELATIVISTIC_HINGE)
+JOINT_SEED, JOINT_SEEDS, JOINT_TUNING = 7701, 12, 2
 MARGIN_SEED, MARGIN_SEEDS, MARGIN_TUNING = 7901, 24, 2
 MARGIN = 3.43
 """D's on real images in the winner of the chest X-rays; 1 in relativistic hinge."""
@@ -115,7 +117,7 @@ class Search:
         return JOINT_INDIVIDUALS * len(JOINT_PROXIES) if self.set == JOINT else TRIALS[self.arm]
 
 
-JOINT_SEARCH = Search(JOINT, "plain", SEEDS[0])
+JOINT_SEARCH = Search(JOINT, "neighbours", SEEDS[0])
 
 
 def with_joint_proxies(space: SearchSpace) -> SearchSpace:
@@ -163,9 +165,10 @@ def compared(
     tuning: int,
     workers: int | None,
     r1: float = 0.0,
+    space: SearchSpace | None = None,
 ) -> Comparison:
-    """Losses at their own best rates, on the proxy of the plan, or on the same with R1."""
-    screen, space = Console(stderr=True), load_space(SPACE)
+    """Losses at their own best rates, on the proxy of the plan or those of another space, or on the same with R1."""
+    screen, space = Console(stderr=True), space or load_space(SPACE)
     proxies = tuple(proxy.model_copy(update={"r1": r1}) for proxy in space.proxies)
     with sentences_on(screen), progress_on(screen) as callback:
         return compare(
@@ -180,6 +183,30 @@ def compared(
             tuning_seeds=tuning,
             seed=seed,
         )
+
+
+def joint_check(folder: Path, workers: int | None) -> None:
+    """Compare the best finalist of the joint search with relativistic hinge, each at one pair of rates for all sets."""
+    run = open_run(folder / JOINT_SEARCH.name)
+    card = folder / f"{JOINT_SEARCH.name}-best.json"
+    write_card(pick_card(run, "fd"), card)
+    losses, rest = [RELATIVISTIC_HINGE, str(card)], (JOINT_SEED, JOINT_SEEDS, JOINT_TUNING, workers)
+    compared(losses, JOINT_SEARCH.data, folder / f"{JOINT}-check", *rest, space=JOINT_SEARCH.space)
+
+
+def joint_table(folder: Path) -> Iterator[str]:
+    """Yield how the best finalist of the joint search does on each of its sets, a line each."""
+    if not (folder / f"{JOINT}-check").is_dir():
+        return
+    found = ended(folder / f"{JOINT}-check")
+    yield "the joint search's best over relativistic hinge"
+    for row in found.summary().to_dict("records"):
+        rates = f"{row['learning_rate']:g}, {row['beta1']:g}"
+        found_fd = f"fd {row['geometric_mean']:.1f}, failed {row['failed']}"
+        yield f"  {row['proxy']:10} {row['loss']:20} rates {rates:8} {found_fd}"
+    for one in found.differences().to_dict("records"):
+        ends = interval(one["low"], one["high"])
+        yield f"  {one['proxy']:10} {one['first']:20} {one['ratio']:6.3f} {ends}, Holm p {p_value(one['holm_p'])}"
 
 
 def digits(folder: Path, workers: int | None) -> None:
@@ -416,18 +443,35 @@ def neighbours(folder: Path) -> Iterator[str]:
     yield f"geometric mean {middle:.3f}, 95 % interval {low:.3f} to {high:.3f}"
 
 
+def random_table(folder: Path) -> Iterator[str]:
+    """Yield how random search does beside the plain searches of the same set, a line each."""
+    runs = finished(folder)
+    for name in SETS:
+        own = {arm: [best(run) for one, run in runs.items() if (one.set, one.arm) == (name, arm)] for arm in TRIALS}
+        if own["random"] and own["plain"]:
+            found, (low, high) = own["random"][0], (min(own["plain"]), max(own["plain"]))
+            place = "below" if found < low else "within" if found <= high else "above"
+            yield f"{name:10} random {found:.1f}, {place} the range of the plain ones, {low:.1f} to {high:.1f}"
+
+
+PRINTED = {
+    "neighbours": (neighbours, random_table),
+    "tables": (tables, penalised_tables, margin_table, joint_table),
+}
+"""What the steps print that train nothing."""
+
+
 def main() -> None:
     """Search, or print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    steps = ("digits", "search", "joint", "neighbours", "select", "confirm", "r1", "margin", "tables")
+    steps = ("digits", "search", "joint", "joint-check", "neighbours", "select", "confirm", "r1", "margin", "tables")
     parser.add_argument("step", choices=steps)
     parser.add_argument("folder", type=Path, help="where the runs are, or will be")
     parser.add_argument("--workers", type=int, help="trials at once; by default one a core")
     parser.add_argument("--set", choices=SETS, help="select, confirm, r1: on this set alone; by default on each")
     given = parser.parse_args()
-    if given.step in ("neighbours", "tables"):
-        lines = (neighbours,) if given.step == "neighbours" else (tables, penalised_tables, margin_table)
-        print("\n".join(line for part in lines for line in part(given.folder)))
+    if given.step in PRINTED:
+        print("\n".join(line for part in PRINTED[given.step] for line in part(given.folder)))
         return
     if given.step == "digits":
         digits(given.folder, given.workers)
@@ -438,8 +482,9 @@ def main() -> None:
         for one in searches() if given.step == "search" else [JOINT_SEARCH]:
             make(one, given.folder, given.workers)
         return
-    if given.step == "margin":
-        margin(given.folder, given.workers)
+    alone = {"margin": margin, "joint-check": joint_check}
+    if given.step in alone:
+        alone[given.step](given.folder, given.workers)
         return
     for name in SETS if given.set is None else [given.set]:
         if is_searched(name, given.folder):

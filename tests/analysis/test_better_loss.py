@@ -11,6 +11,7 @@ import pytest
 import analysis.better_loss as steps
 from ganetic.errors import UserError
 from ganetic.evolution.resources import Runtime
+from ganetic.evolution.results import open_run
 from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.loss.card import read_card
 from ganetic.loss.equivalence import published_name
@@ -46,6 +47,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "CONFIRMATION_TUNING", 1)
     monkeypatch.setattr(steps, "R1_SEEDS", 3)
     monkeypatch.setattr(steps, "R1_TUNING", 1)
+    monkeypatch.setattr(steps, "JOINT_INDIVIDUALS", 15)
+    monkeypatch.setattr(steps, "JOINT_SEEDS", 3)
+    monkeypatch.setattr(steps, "JOINT_TUNING", 1)
     monkeypatch.setattr(steps, "MARGIN_SEEDS", 3)
     monkeypatch.setattr(steps, "MARGIN_TUNING", 1)
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
@@ -72,6 +76,7 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
     assert head.split()[-1] == "ratio"
     assert len(rows) == 4
     assert last.startswith("geometric mean ")
+    assert [line.split()[:2] for line in steps.random_table(tmp_path)] == [["pneumonia", "random"], ["chest", "random"]]
     for name in steps.SETS:
         assert steps.is_searched(name, tmp_path)
         steps.select(name, tmp_path, None)
@@ -105,14 +110,26 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
 
 def test_the_joint_search_has_its_one_proxy_on_three_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
-    joint, alone = steps.JOINT_SEARCH, steps.Search("pneumonia", "plain", 7101)
-    assert joint.name == "joint-plain-s7101"
+    joint, alone = steps.JOINT_SEARCH, steps.Search("pneumonia", "neighbours", 7101)
+    assert joint.name == "joint-neighbours-s7101"
     assert joint.data == alone.data == "npz:/nowhere/pneumoniamnist28/pneumoniamnist28.npz"
     assert joint.trials == 360
     assert [proxy.data for proxy in joint.space.proxies] == [None, "mnist5k", "histology"]
     (only,) = alone.space.proxies
     assert {proxy.spec for proxy in joint.space.proxies} == {only.spec}
     assert joint.space.evolution == alone.space.evolution
+
+
+def test_the_best_of_the_joint_search_meets_relativistic_hinge_on_each_set(small: None, tmp_path: Path) -> None:
+    steps.make(steps.JOINT_SEARCH, tmp_path, None)
+    steps.joint_check(tmp_path, None)
+    check = open_comparison(tmp_path / "joint-check")
+    assert set(check.runs()["proxy"]) == {"xray", "digits", "histology"}
+    best = open_run(tmp_path / steps.JOINT_SEARCH.name).finals()["individual"][0]
+    assert read_card(tmp_path / f"{steps.JOINT_SEARCH.name}-best.json").provenance.individual == best
+    lines = list(steps.joint_table(tmp_path))
+    assert len(lines) == 1 + 3 * 2 + 3
+    assert sum("Holm p" in line for line in lines) == 3
 
 
 def test_margins_of_one_are_relativistic_hinge() -> None:
