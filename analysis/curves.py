@@ -3,6 +3,7 @@
     pip install cma
     GANETIC_DATA=DIR python -m analysis.curves search FOLDER [--generations N]     goes on where it was
     python -m analysis.curves fit FOLDER                                           symbols for the winner
+    GANETIC_DATA=DIR python -m analysis.curves check FOLDER                        both beside relativistic hinge
 
 A loss over r = d - m, the logit above the mean logit of the other batch, is three curves: D's gradient on real and on
 generated images, and G's; G's gradient on real images is that on generated ones mirrored, as in relativistic hinge,
@@ -26,6 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.better_loss import RELATIVISTIC_HINGE, compared
 from ganetic.data import load_images
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.genome import Genome, Trees, drawing_from
@@ -63,6 +65,7 @@ PROXY = ProxySpec(
 )  # fmt: skip
 STEPS = 400
 WALL_SECONDS = 900.0
+CHECK_SEED, CHECK_SEEDS, CHECK_TUNING = 7402, 24, 2
 FIT_POPULATION, FIT_GENERATIONS, FIT_RESTARTS = 300, 60, 3
 MOST_NODES = 16
 SIZE_PRICE = 0.002
@@ -242,8 +245,8 @@ class Fit:
         return float(np.sqrt(np.mean((scale * found - self._target) ** 2))), scale
 
 
-def fit(folder: Path) -> None:
-    """Print the winner as curves and as symbols."""
+def fit(folder: Path) -> tuple[Formula, Formula]:
+    """Print the winner as curves and as symbols, and return both."""
     count, strategy = last(folder)
     heights = strategy.favourite
     print(f"after {count} generations of {POPULATION}: heights at r = {KNOTS}")
@@ -254,10 +257,21 @@ def fit(folder: Path) -> None:
         error, text = min(Fit(own, space).run(seed) for seed in range(FIT_RESTARTS))
         print(f"  {name:7} {own}\n          {text}, error {error:.3f}")
         texts[name] = text
-    print(f"curves:  {formula_of(heights).text}")
     symbols = {name: above(text) for name, text in texts.items()}
     symbols["g_real"] = above(texts["g_fake"], "sub(m, d)")
-    print(f"symbols: {Formula.of('logit', symbols).text}")
+    found = formula_of(heights), Formula.of("logit", symbols)
+    for name, formula in zip(("curves", "symbols"), found, strict=True):
+        print(f"{name}: {formula.text}")
+    return found
+
+
+def check(folder: Path, workers: int | None) -> None:
+    """Compare both with relativistic hinge, each at its own best rates, on seeds that chose nothing, and print it."""
+    losses = [RELATIVISTIC_HINGE, *(formula.text for formula in fit(folder))]
+    data = DATA.format(os.environ["GANETIC_DATA"])
+    found = compared(losses, data, folder / "check", CHECK_SEED, CHECK_SEEDS, CHECK_TUNING, workers)
+    print(found.summary().to_string())
+    print(found.differences().to_string())
 
 
 def above(text: str, argument: str = "sub(d, m)") -> str:
@@ -267,9 +281,9 @@ def above(text: str, argument: str = "sub(d, m)") -> str:
 
 
 def main() -> None:
-    """Search, or fit symbols."""
+    """Search, fit symbols, or compare."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("step", choices=("search", "fit"))
+    parser.add_argument("step", choices=("search", "fit", "check"))
     parser.add_argument("folder", type=Path, help="where the generations are, or will be")
     parser.add_argument("--generations", type=int, default=GENERATIONS)
     parser.add_argument("--workers", type=int, help="trainings at once; by default one a core")
@@ -279,6 +293,9 @@ def main() -> None:
         return
     if not os.environ.get("GANETIC_DATA"):
         raise UserError("GANETIC_DATA is not set; expected the folder of pneumoniamnist28")
+    if given.step == "check":
+        check(given.folder, given.workers)
+        return
     given.folder.mkdir(parents=True, exist_ok=True)
     proxy_data = prepare(load_images(DATA.format(os.environ["GANETIC_DATA"])), PROXY)
     with (
