@@ -72,22 +72,22 @@ def train(
     from ganetic.training.config import configured, load_config
     from ganetic.training.train import plan
 
-    preset = load_config(config)
-    chosen = configured(
-        preset,
-        model=model,
-        data=windowed(data, preset.data.name, window),
-        classes=classes or None,
-        size=size,
-        steps=steps,
-        batch=batch,
-        seed=seed,
-        stop_when_failed=stop_when_failed or None,
-    )
+    preset, screen = load_config(config), console(stderr=True)
+    with sentences_on(screen):
+        chosen = configured(
+            preset,
+            model=model,
+            data=windowed(data, preset.data.name, window),
+            classes=classes or None,
+            size=size,
+            steps=steps,
+            batch=batch,
+            seed=seed,
+            stop_when_failed=stop_when_failed or None,
+        )
     if dry_run:
         typer.echo(to_json(plan(chosen, loss, workers, download)))
         return
-    screen = console(stderr=True)
     with sentences_on(screen), training_progress_on(screen) as callback:
         training = start(loss, chosen, run=run, workers=workers, download=download, callback=callback)
     conclude(training)

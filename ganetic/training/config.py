@@ -1,5 +1,6 @@
 """What a training is a function of, read from TOML."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -10,10 +11,12 @@ from ganetic.config import Config, read_toml, validate
 from ganetic.errors import UserError, did_you_mean, unknown
 from ganetic.gan.ada import INTERVAL
 from ganetic.gan.models import ModelSpec, refuse_unconditional, scales
-from ganetic.gan.profiles import AugmentationSpec
+from ganetic.gan.profiles import PROFILES, AugmentationSpec
 from ganetic.gan.regulariser import RegulariserSpec
 from ganetic.shipped import shipped_presets
 from ganetic.training.augmentation import AUGMENTATIONS
+
+_logger = logging.getLogger(__name__)
 
 LOOKS_AT_LEAST = 20
 """Looks in which p rises from 0 to 1 at the fastest."""
@@ -202,8 +205,9 @@ def configured(
         UserError: there is no such configuration, or a value is not allowed.
     """
     names = [name.strip() for name in classes.split(",")] if isinstance(classes, str) else classes
-    return overridden(
-        source if isinstance(source, TrainConfig) else load_config(source),
+    config = source if isinstance(source, TrainConfig) else load_config(source)
+    changed = overridden(
+        config,
         {
             "model.name": model,
             "data.name": data,
@@ -215,6 +219,13 @@ def configured(
             "stop_when_failed": stop_when_failed,
         },
     )
+    profile = changed.augmentation.profile
+    if changed.data.name != config.data.name and profile != "none":
+        _logger.info(
+            f'augmentation keeps to profile "{profile}", chosen for {config.data.name}; for images of another kind set '
+            f"augmentation.profile in a copy of the configuration: {', '.join(PROFILES)}"
+        )
+    return changed
 
 
 def load_config(source: str | Path) -> TrainConfig:

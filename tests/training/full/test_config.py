@@ -4,7 +4,7 @@ import pytest
 
 from ganetic.errors import UserError
 from ganetic.shipped import shipped_presets
-from ganetic.training.config import TrainConfig, load_config, overridden, scales_of
+from ganetic.training.config import TrainConfig, configured, load_config, overridden, scales_of
 from ganetic.training.memory import estimate
 from tests.training.full.conftest import tiny
 
@@ -128,3 +128,15 @@ def test_the_estimate_grows_with_the_batch_and_counts_every_copy_of_the_weights(
     assert small.state_bytes == 20 * small.generator_parameters + 16 * small.discriminator_parameters
     # A hidden layer of a batch alone: 4 bytes a value, of two images, kept once by G.
     assert small.activation_bytes > 4 * 8 * 32 * 32 * 4
+
+
+def test_other_images_than_the_profile_was_chosen_for_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ganetic")
+    configured("small")
+    configured("small", data="histology")
+    configured("demo", data="mnist5k")
+    assert not caplog.messages
+    assert configured("small", data="mnist5k").augmentation.profile == "histology"
+    (said,) = caplog.messages
+    assert said.startswith('augmentation keeps to profile "histology", chosen for histology; ')
+    assert said.endswith(": xray, histology, fundus, natural")
