@@ -421,6 +421,13 @@ def best(run: Run) -> float:
     return float(run.finals()["fd"].min())
 
 
+def best_found(run: Run) -> float:
+    """As `best`, of those that are no published loss, of which the first population has one."""
+    finals = run.finals()
+    is_found = [not published_name(Formula.from_text(text)) for text in finals["formula"]]
+    return float(finals["fd"][is_found].min())
+
+
 def found_at(run: Run) -> int:
     """How many trainings had been asked for when the best of the finals was first trained, itself among them."""
     finals, trials = run.finals(), run.trials()
@@ -450,14 +457,10 @@ def neighbours(folder: Path) -> Iterator[str]:
 
 
 def random_table(folder: Path) -> Iterator[str]:
-    """Yield how random search does beside the plain searches of the same set, a line each."""
-    runs = finished(folder)
-    for name in SETS:
-        own = {arm: [best(run) for one, run in runs.items() if (one.set, one.arm) == (name, arm)] for arm in TRIALS}
-        if own["random"] and own["plain"]:
-            found, (low, high) = own["random"][0], (min(own["plain"]), max(own["plain"]))
-            place = "below" if found < low else "within" if found <= high else "above"
-            yield f"{name:10} random {found:.1f}, {place} the range of the plain ones, {low:.1f} to {high:.1f}"
+    """Yield how random search does beside the others of the same set, a line a search."""
+    yield f"{'set':10} {'arm':11} {'seed':>5} {'best fd':>8} {'best of the found':>18}"
+    for one, run in sorted(finished(folder).items(), key=lambda item: item[0].set, reverse=True):
+        yield f"{one.set:10} {one.arm:11} {one.seed:5} {best(run):8.1f} {best_found(run):18.1f}"
 
 
 PRINTED = {
