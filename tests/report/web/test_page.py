@@ -20,7 +20,7 @@ MOST_BYTES_A_RUN = 40_000
 RUNS = [
     *(REFERENCE / name for name in ("paper", "paper-random", "logit", "logit-random")),
     *sorted((REFERENCE / "transfer").glob("*/")),
-    *sorted(path for path in (REFERENCE / "better-loss").iterdir() if path.is_dir()),
+    *sorted(path.parent for path in (REFERENCE / "better-loss").rglob(JOURNAL)),
 ]
 
 
