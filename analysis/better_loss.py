@@ -13,6 +13,7 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     r1                the winner, BCE and relativistic hinge with R1, at weights of a list
     margin            the winner of the chest X-rays beside relativistic hinge with its margin
     margin-elsewhere  relativistic hinge with and without that margin on the sets of the joint search
+    colour            the search on colour photographs, and what it found beside published losses
     tables            prints what may be claimed
 """
 
@@ -46,6 +47,7 @@ from ganetic.studies.compare import Comparison, compare, open_comparison
 from ganetic.studies.formatting import interval, p_value
 from ganetic.studies.ratios import Pair, Ratio, ratios
 from ganetic.training.rates import RateList
+from ganetic.training.spec import PruningRule
 
 SPACE = Path(__file__).with_suffix(".toml")
 SETS = {
@@ -55,6 +57,9 @@ SETS = {
 JOINT = "joint"
 JOINT_PROXIES = {"xray": None, "digits": "mnist5k", "histology": "histology"}
 """The proxies of the search on three sets together, and their data; None for that of the run."""
+COLOUR = "colour"
+DATA = SETS | {JOINT: SETS["pneumonia"], COLOUR: "npz:{}/cifar10_10k/cifar10_10k.npz"}
+"""The data set of a run, by the set of its search."""
 SEEDS = (7101, 7102, 7103)
 CANDIDATES = 20
 RELATIVISTIC_HINGE = "relativistic-hinge"
@@ -68,11 +73,16 @@ CONFIRMATION_SEED, CONFIRMATION_SEEDS, CONFIRMATION_TUNING = 7301, 60, 6
 DIGITS_SEED = 7501
 R1_SEED, R1_SEEDS, R1_TUNING = 7601, 12, 2
 R1_WEIGHTS = (0.1, 1.0, 10.0)
+R1_LOWER = 0.03
+"""Added for all losses of a set where the lowest of the weights is best for one of them."""
 R1_RIVALS = ("bce", RELATIVISTIC_HINGE)
 JOINT_SEED, JOINT_SEEDS, JOINT_TUNING = 7701, 12, 2
 MARGIN_SEED, MARGIN_SEEDS, MARGIN_TUNING = 7901, 24, 2
 MARGIN = 3.43
 """D's on real images in the winner of the chest X-rays; 1 in relativistic hinge."""
+COLOUR_SEED, COLOUR_SEEDS, COLOUR_TUNING = 7851, 24, 2
+COLOUR_ARMS = ("the found loss", "with the margin on real images", RELATIVISTIC_HINGE, "bce")
+COLOUR_RULES = {100: 0.85, 200: 0.6}
 MARGIN_ARMS = (RELATIVISTIC_HINGE, "the winner", "with the margin on real images", "with the margin on all images")
 CLAIM = 0.01
 """Largest p value, adjusted by Holm's procedure over sets and rivals, of what is called better."""
@@ -104,12 +114,13 @@ class Search:
             return space.randomised()
         candidates = CANDIDATES if self.arm == "neighbours" else 1
         space = space.model_copy(update={"evolution": space.evolution.model_copy(update={"candidates": candidates})})
-        return with_joint_proxies(space) if self.set == JOINT else space
+        changed = {JOINT: with_joint_proxies, COLOUR: with_rules_for_colour}
+        return changed[self.set](space) if self.set in changed else space
 
     @property
     def data(self) -> str:
         """The data set of the run."""
-        return SETS["pneumonia" if self.set == JOINT else self.set].format(os.environ["GANETIC_DATA"])
+        return DATA[self.set].format(os.environ["GANETIC_DATA"])
 
     @property
     def trials(self) -> int:
@@ -118,6 +129,7 @@ class Search:
 
 
 JOINT_SEARCH = Search(JOINT, "neighbours", SEEDS[0])
+COLOUR_SEARCH = Search(COLOUR, "neighbours", SEEDS[0])
 
 
 def with_joint_proxies(space: SearchSpace) -> SearchSpace:
@@ -125,6 +137,15 @@ def with_joint_proxies(space: SearchSpace) -> SearchSpace:
     (proxy,) = space.proxies
     proxies = tuple(proxy.model_copy(update={"name": name, "data": data}) for name, data in JOINT_PROXIES.items())
     return space.model_copy(update={"name": f"{space.name}-{JOINT}", "proxies": proxies})
+
+
+def with_rules_for_colour(space: SearchSpace) -> SearchSpace:
+    """The space with its steps of stopping, which are passed at a higher fd: photographs are learnt more slowly.
+
+    The six losses of `analysis/fitness_journals` stand at .77 and .51 at most there, three seeds each.
+    """
+    kill = tuple(PruningRule(step=step, above=above) for step, above in COLOUR_RULES.items())
+    return space.model_copy(update={"name": f"{space.name}-{COLOUR}", "kill": kill})
 
 
 def searches() -> Iterator[Search]:
@@ -166,8 +187,12 @@ def compared(
     workers: int | None,
     r1: float = 0.0,
     space: SearchSpace | None = None,
+    reference: str | None = None,
 ) -> Comparison:
-    """Losses at their own best rates, on the proxy of the plan or those of another space, or on the same with R1."""
+    """Losses at their own best rates, on the proxy of the plan or those of another space, or on the same with R1.
+
+    Without a reference they are compared with that of `ganetic compare`.
+    """
     screen, space = Console(stderr=True), space or load_space(SPACE)
     proxies = tuple(proxy.model_copy(update={"r1": r1}) for proxy in space.proxies)
     with sentences_on(screen), progress_on(screen) as callback:
@@ -182,6 +207,7 @@ def compared(
             rates=RATES,
             tuning_seeds=tuning,
             seed=seed,
+            reference=reference,
         )
 
 
@@ -199,15 +225,65 @@ def margin_elsewhere_table(folder: Path) -> Iterator[str]:
     if not (folder / f"{JOINT}-margin").is_dir():
         return
     found = ended(folder / f"{JOINT}-margin")
-    names = dict(zip(found.settings.names, (RELATIVISTIC_HINGE, "with the margin on real images"), strict=True))
     yield "sets of the joint search, margin of D on real images"
+    yield from compared_table(found, (RELATIVISTIC_HINGE, "with the margin on real images"))
+
+
+def compared_table(found: Comparison, arms: Sequence[str]) -> Iterator[str]:
+    """Yield how each loss of a comparison does, and how they differ, a line each.
+
+    Args:
+        found: all of whose trainings have ended.
+        arms: what its losses are called, in its order.
+    """
+    names = dict(zip(found.settings.names, arms, strict=True))
+    is_joint = found.summary()["proxy"].nunique() > 1
     for row in found.summary().to_dict("records"):
         rates = f"{row['learning_rate']:g}, {row['beta1']:g}"
-        found_fd = f"fd {row['geometric_mean']:.1f}, failed {row['failed']}"
-        yield f"  {row['proxy']:10} {names[row['loss']]:30} rates {rates:8} {found_fd}"
+        own = f"fd {row['geometric_mean']:.1f}, instability {row['instability']:.2f}, failed {row['failed']}"
+        place = f"{row['proxy']:10} " if is_joint else ""
+        yield f"  {place}{names[row['loss']]:30} rates {rates:10} {own}"
     for one in found.differences().to_dict("records"):
-        ends = f"{one['ratio']:6.3f} {interval(one['low'], one['high'])}"
-        yield f"  {one['proxy']:10} {names[one['first']]:30} {ends}, Holm p {p_value(one['holm_p'])}"
+        sides = f"{names[one['first']]} over {names[one['second']]}"
+        ends = f"{one['ratio']:.3f} {interval(one['low'], one['high'])}, Holm p {p_value(one['holm_p'])}"
+        place = f"{one['proxy']:10} " if is_joint else ""
+        yield f"  {place}{sides}: {ends}, would have been found {one['detectable']:.3f}"
+
+
+def colour_winner(folder: Path) -> Path:
+    """Write the card of the best finalist on photographs that failed on no seed and is no published loss.
+
+    Raises:
+        UserError: there is none.
+    """
+    run = open_run(folder / COLOUR_SEARCH.name)
+    finals = run.finals().sort_values("fd")
+    found = (
+        int(row["individual"])
+        for row in finals.to_dict("records")
+        if not row["failed"] and not published_name(Formula.from_text(row["formula"]))
+    )
+    number = next(found, None)
+    if number is None:
+        raise UserError(f"{run.directory}: no finalist is a new loss that failed on no seed; there is no winner")
+    path = folder / f"{COLOUR_SEARCH.name}-{number}.json"
+    write_card(pick_card(run, str(number)), path)
+    return path
+
+
+def colour(folder: Path, workers: int | None) -> None:
+    """Search on photographs, and compare what is found with published losses and the margin of chest X-rays."""
+    make(COLOUR_SEARCH, folder, workers)
+    losses = [str(colour_winner(folder)), with_margins(MARGIN, 1), RELATIVISTIC_HINGE, "bce"]
+    rest = (COLOUR_SEED, COLOUR_SEEDS, COLOUR_TUNING, workers)
+    compared(losses, COLOUR_SEARCH.data, folder / f"{COLOUR}-check", *rest, reference=RELATIVISTIC_HINGE)
+
+
+def colour_table(folder: Path) -> Iterator[str]:
+    """Yield how what was found on photographs does beside published losses, a line each."""
+    if (folder / f"{COLOUR}-check").is_dir():
+        yield "photographs"
+        yield from compared_table(ended(folder / f"{COLOUR}-check"), COLOUR_ARMS)
 
 
 def digits(folder: Path, workers: int | None) -> None:
@@ -295,9 +371,20 @@ def penalised(name: str, folder: Path, workers: int | None) -> None:
     """Compare the winner of a set with BCE and relativistic hinge, all with R1, at each of the weights."""
     losses = [str(winner(name, folder)), *R1_RIVALS]
     data = SETS[name].format(os.environ["GANETIC_DATA"])
-    for weight in R1_WEIGHTS:
+
+    def at(weight: float) -> Comparison:
         rest = (R1_SEED, R1_SEEDS, R1_TUNING, workers, weight)
-        compared(losses, data, folder / f"{name}-r1-{weight:g}", *rest)
+        return compared(losses, data, folder / f"{name}-r1-{weight:g}", *rest)
+
+    made = {weight: at(weight) for weight in R1_WEIGHTS}
+    if min(R1_WEIGHTS) in best_weights(made).values():
+        at(R1_LOWER)
+
+
+def best_weights(made: dict[float, Comparison]) -> dict[str, float]:
+    """The weight of R1 at which each loss has its lowest fd on the tuning seeds."""
+    losses = next(iter(made.values())).settings.names
+    return {loss: min(made, key=lambda weight: tuned_fd(made[weight], loss)) for loss in losses}
 
 
 def margin(folder: Path, workers: int | None) -> None:
@@ -312,16 +399,8 @@ def margin_table(folder: Path) -> Iterator[str]:
     if not (folder / "chest-margin").is_dir():
         return
     found = ended(folder / "chest-margin")
-    own = found.summary().set_index("loss")
-    names = dict(zip(found.settings.names, MARGIN_ARMS, strict=True))
     yield "chest, margins of D"
-    for name, said in names.items():
-        row = own.loc[name]
-        rates = f"{row['learning_rate']:g}, {row['beta1']:g}"
-        yield f"  {said:40} rates {rates:8} fd {row['geometric_mean']:.1f}, failed {row['failed']}"
-    for one in found.differences().to_dict("records"):
-        ends = interval(one["low"], one["high"])
-        yield f"  {names[one['first']]:40} {one['ratio']:6.3f} {ends}, Holm p {p_value(one['holm_p'])}"
+    yield from compared_table(found, MARGIN_ARMS)
 
 
 def with_margins(real: float, fake: float) -> str:
@@ -335,12 +414,12 @@ def with_margins(real: float, fake: float) -> str:
 def penalised_tables(folder: Path) -> Iterator[str]:
     """Yield the losses with R1, each at the weight and the rates that the tuning seeds choose, a line each."""
     for name in SETS:
-        directories = {weight: folder / f"{name}-r1-{weight:g}" for weight in R1_WEIGHTS}
-        if not all(directory.is_dir() for directory in directories.values()):
+        directories = {weight: folder / f"{name}-r1-{weight:g}" for weight in (R1_LOWER, *R1_WEIGHTS)}
+        if not all(directories[weight].is_dir() for weight in R1_WEIGHTS):
             continue
-        opened = {weight: ended(directory) for weight, directory in directories.items()}
+        opened = {weight: ended(directory) for weight, directory in directories.items() if directory.is_dir()}
         losses = next(iter(opened.values())).settings.names
-        chosen = {loss: min(R1_WEIGHTS, key=lambda weight: tuned_fd(opened[weight], loss)) for loss in losses}
+        chosen = best_weights(opened)
         runs = {loss: opened[weight].runs() for loss, weight in chosen.items()}
         runs = {loss: own[own["loss"] == loss] for loss, own in runs.items()}
         table = pd.DataFrame({loss: own.set_index("seed")["counted_fd"] for loss, own in runs.items()})
@@ -460,7 +539,7 @@ def random_table(folder: Path) -> Iterator[str]:
 
 PRINTED = {
     "neighbours": (neighbours, random_table),
-    "tables": (tables, penalised_tables, margin_table, margin_elsewhere_table),
+    "tables": (tables, penalised_tables, margin_table, margin_elsewhere_table, colour_table),
 }
 """What the steps print that train nothing."""
 
@@ -478,6 +557,7 @@ def main() -> None:
         "r1",
         "margin",
         "margin-elsewhere",
+        "colour",
         "tables",
     )
     parser.add_argument("step", choices=steps)
@@ -497,7 +577,7 @@ def main() -> None:
         for one in searches() if given.step == "search" else [JOINT_SEARCH]:
             make(one, given.folder, given.workers)
         return
-    alone = {"margin": margin, "margin-elsewhere": margin_elsewhere}
+    alone = {"margin": margin, "margin-elsewhere": margin_elsewhere, "colour": colour}
     if given.step in alone:
         alone[given.step](given.folder, given.workers)
         return

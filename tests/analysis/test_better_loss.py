@@ -1,5 +1,6 @@
 """The steps of the plan from the first search to what may be claimed, with trainings that are made up."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 import analysis.better_loss as steps
 from ganetic.errors import UserError
 from ganetic.evolution.resources import Runtime
+from ganetic.evolution.results import open_run
 from ganetic.evolution.space import Genes, SearchSpace
 from ganetic.loss.card import read_card
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
 from ganetic.studies.compare import open_comparison
+from ganetic.training.spec import PruningRule
 from tests.evolution.fakes import SPACE, runtime
 
 SMALL = SPACE.model_copy(
@@ -50,6 +53,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "JOINT_TUNING", 1)
     monkeypatch.setattr(steps, "MARGIN_SEEDS", 3)
     monkeypatch.setattr(steps, "MARGIN_TUNING", 1)
+    monkeypatch.setattr(steps, "COLOUR_SEEDS", 3)
+    monkeypatch.setattr(steps, "COLOUR_TUNING", 1)
+    monkeypatch.setattr(steps, "COLOUR_RULES", {10: 0.85})
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
 
 
@@ -99,6 +105,9 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
     assert all(line.startswith("failed: ") and f" of {4 * len(steps.SETS)} (" in line for line in lines[-losses:])
     for name in steps.SETS:
         steps.penalised(name, tmp_path, None)
+        assert (tmp_path / f"{name}-r1-0.03").is_dir(), (
+            "no weight changes a training that is made up: the lowest is best"
+        )
     steps.margin(tmp_path, None)
     beside = open_comparison(tmp_path / "chest-margin").settings
     assert {pair.second for pair in beside.pairs} == {"relativistic-hinge"}
@@ -127,6 +136,35 @@ def test_the_margin_meets_relativistic_hinge_on_each_set_of_the_joint_search(sma
     lines = list(steps.margin_elsewhere_table(tmp_path))
     assert len(lines) == 1 + 3 * 2 + 3
     assert sum("Holm p" in line for line in lines) == 3
+
+
+def test_what_is_found_on_photographs_meets_published_losses(small: None, tmp_path: Path) -> None:
+    steps.colour(tmp_path, None)
+    search = open_run(tmp_path / "colour-neighbours-s7101")
+    assert search.status_when_idle == "finished"
+    found = open_comparison(tmp_path / "colour-check").settings
+    assert found.names[2:] == ["relativistic-hinge", "bce"]
+    won, margin, *_ = found.losses
+    assert not published_name(Formula.from_text(won.text))
+    assert won.text in set(search.finals()["formula"])
+    assert margin.text == steps.with_margins(3.43, 1)
+    lines = list(steps.colour_table(tmp_path))
+    assert len(lines) == 1 + 4 + 3
+    assert sum(" over relativistic-hinge: " in line for line in lines) == 3
+
+
+def test_the_search_on_photographs_stops_no_published_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANETIC_DATA", "/nowhere")
+    colour, gray = steps.COLOUR_SEARCH, steps.Search("pneumonia", "neighbours", 7101)
+    assert colour.data == "npz:/nowhere/cifar10_10k/cifar10_10k.npz"
+    assert colour.space.proxies == gray.space.proxies
+    assert colour.space.kill == tuple(PruningRule(step=step, above=at) for step, at in steps.COLOUR_RULES.items())
+    journals = Path(steps.__file__).with_name("fitness_journals").glob("*.jsonl")
+    runs = [run for path in journals for run in map(json.loads, path.read_text().splitlines())]
+    fds = [run["fd"]["i32 0.98"] for run in runs if run.get("set") == "cifar10_10k"]
+    assert len(fds) == 18
+    for index, above in enumerate(steps.COLOUR_RULES.values(), start=1):
+        assert all(fd[index] / fd[0] < above for fd in fds)
 
 
 def test_margins_of_one_are_relativistic_hinge() -> None:
