@@ -25,7 +25,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.better_loss import RIVALS, SETS, ended
+from analysis.better_loss.plan import RIVALS, SETS, ended
 from ganetic.data import ImageSet, Partition, load_images, partition
 from ganetic.errors import UserError, run_script
 from ganetic.files import make_directory

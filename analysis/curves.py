@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.better_loss import RELATIVISTIC_HINGE, compared
+from analysis.better_loss.plan import RELATIVISTIC_HINGE, compared
 from ganetic.data import load_images
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.genome import Genome, Trees, drawing_from

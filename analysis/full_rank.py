@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.stats import kendalltau
 
-from analysis.better_loss import REFERENCE_RUNS, RIVALS
+from analysis.better_loss.plan import REFERENCE_RUNS, RIVALS
 from ganetic.errors import UserError, run_script
 from ganetic.evaluation.evaluate_path import evaluate_checkpoint, training_data_for
 from ganetic.evolution.resources import Runtime

@@ -55,7 +55,7 @@ BUDGET = 80_000
 """Steps: 200 trials to the end."""
 LONG_BUDGET = 200_000
 XRAY_BUDGET = 72_000
-"""Steps: 180 trials to the end, about as many as a search of `analysis/better_loss.py` takes with its finals."""
+"""Steps: 180 trials to the end, about as many as a search of `analysis/better_loss` takes with its finals."""
 TRUTH_TRAININGS = 20
 """Of each loss, which no search sees: they tell its true instability."""
 COVERING = 5

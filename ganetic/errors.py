@@ -67,8 +67,12 @@ def typed(*words: object) -> str:
 
 
 def run_script(main: Callable[[], None]) -> None:
-    """Run the main function of a script; what its user did wrong ends it in one line, without a traceback."""
+    """Run the main function of a script, or of a package that runs as one, which goes by its folder's name.
+
+    What its user did wrong ends it in one line, without a traceback.
+    """
     try:
         main()
     except UserError as error:
-        sys.exit(f"{Path(sys.argv[0]).stem}: error: {error}")
+        path = Path(sys.argv[0])
+        sys.exit(f"{path.parent.name if path.stem == '__main__' else path.stem}: error: {error}")

@@ -1,7 +1,9 @@
 """The steps of the plan from the first search to what may be claimed, with trainings that are made up."""
 
 import json
+import re
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from shutil import copytree
@@ -9,8 +11,9 @@ from typing import Any
 
 import pytest
 
-import analysis.better_loss as steps
-from ganetic.errors import UserError
+from analysis.better_loss import __main__ as script
+from analysis.better_loss import colour, confirmation, finals, margin, plan, r1
+from ganetic.errors import UserError, run_script
 from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import open_run
 from ganetic.evolution.space import Genes, SearchSpace
@@ -39,23 +42,23 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     def space(source: object) -> SearchSpace:
         return SMALL
 
-    monkeypatch.setattr(steps, "Runtime", fake)
-    monkeypatch.setattr(steps, "load_space", space)
-    monkeypatch.setattr(steps, "SEEDS", (1, 2))
-    monkeypatch.setattr(steps, "CHOOSING_SEEDS", (1, 2))
-    monkeypatch.setattr(steps, "TRIALS", {"plain": 30, "neighbours": 20, "random": 30})
-    monkeypatch.setattr(steps, "SELECTION_SEEDS", 3)
-    monkeypatch.setattr(steps, "CONFIRMATION_SEEDS", 4)
-    monkeypatch.setattr(steps, "CONFIRMATION_TUNING", 1)
-    monkeypatch.setattr(steps, "R1_SEEDS", 3)
-    monkeypatch.setattr(steps, "R1_TUNING", 1)
-    monkeypatch.setattr(steps, "JOINT_SEEDS", 3)
-    monkeypatch.setattr(steps, "JOINT_TUNING", 1)
-    monkeypatch.setattr(steps, "MARGIN_SEEDS", 3)
-    monkeypatch.setattr(steps, "MARGIN_TUNING", 1)
-    monkeypatch.setattr(steps, "COLOUR_SEEDS", 3)
-    monkeypatch.setattr(steps, "COLOUR_TUNING", 1)
-    monkeypatch.setattr(steps, "COLOUR_RULES", {10: 0.85})
+    monkeypatch.setattr(plan, "Runtime", fake)
+    monkeypatch.setattr(plan, "load_space", space)
+    monkeypatch.setattr(plan, "SEEDS", (1, 2))
+    monkeypatch.setattr(confirmation, "CHOOSING_SEEDS", (1, 2))
+    monkeypatch.setattr(plan, "TRIALS", {"plain": 30, "neighbours": 20, "random": 30})
+    monkeypatch.setattr(confirmation, "SELECTION_SEEDS", 3)
+    monkeypatch.setattr(confirmation, "CONFIRMATION_SEEDS", 4)
+    monkeypatch.setattr(confirmation, "CONFIRMATION_TUNING", 1)
+    monkeypatch.setattr(r1, "R1_SEEDS", 3)
+    monkeypatch.setattr(r1, "R1_TUNING", 1)
+    monkeypatch.setattr(margin, "JOINT_SEEDS", 3)
+    monkeypatch.setattr(margin, "JOINT_TUNING", 1)
+    monkeypatch.setattr(margin, "MARGIN_SEEDS", 3)
+    monkeypatch.setattr(margin, "MARGIN_TUNING", 1)
+    monkeypatch.setattr(colour, "COLOUR_SEEDS", 3)
+    monkeypatch.setattr(colour, "COLOUR_TUNING", 1)
+    monkeypatch.setattr(plan, "COLOUR_RULES", {10: 0.85})
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
 
 
@@ -64,62 +67,62 @@ def assert_nothing_is_read_before_all_have_ended(selection: Path, name: str) -> 
     with closing(sqlite3.connect(begun / "journal.db")) as journal, journal:
         journal.execute("DELETE FROM records WHERE number = (SELECT MAX(number) FROM records)")
     with pytest.raises(UserError, match=r"of \d+ trainings have ended; nothing is read from it before all have"):
-        steps.winner(name, begun.parent)
+        confirmation.winner(name, begun.parent)
 
 
 def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
-    assert not steps.is_searched("chest", tmp_path)
-    for one in steps.searches():
-        steps.make(one, tmp_path, None)
-    before = {one.name: (tmp_path / one.name / "journal.db").read_bytes() for one in steps.searches()}
-    for one in steps.searches():
-        steps.make(one, tmp_path, None)
-    assert before == {one.name: (tmp_path / one.name / "journal.db").read_bytes() for one in steps.searches()}
+    assert not confirmation.is_searched("chest", tmp_path)
+    for one in plan.searches():
+        plan.make(one, tmp_path, None)
+    before = {one.name: (tmp_path / one.name / "journal.db").read_bytes() for one in plan.searches()}
+    for one in plan.searches():
+        plan.make(one, tmp_path, None)
+    assert before == {one.name: (tmp_path / one.name / "journal.db").read_bytes() for one in plan.searches()}
     assert len(before) == 10
-    head, *rows, last = steps.neighbours(tmp_path)
+    head, *rows, last = finals.neighbours(tmp_path)
     assert head.split()[-1] == "ratio"
     assert len(rows) == 4
     assert last.startswith("geometric mean ")
-    _, *table = (line.split() for line in steps.random_table(tmp_path))
+    _, *table = (line.split() for line in finals.random_table(tmp_path))
     assert [arm for name, arm, *_ in table if name == "chest"] == [*2 * ["plain", "neighbours"], "random"]
     assert all(float(found) >= float(best) for *_, best, found in table)
-    for name in steps.SETS:
-        assert steps.is_searched(name, tmp_path)
-        steps.select(name, tmp_path, None)
+    for name in plan.SETS:
+        assert confirmation.is_searched(name, tmp_path)
+        confirmation.select(name, tmp_path, None)
         selection = open_comparison(tmp_path / f"{name}-selection")
-        assert 2 <= len(selection.settings.names) <= steps.SELECTED
+        assert 2 <= len(selection.settings.names) <= confirmation.SELECTED
         first = next(one for one in selection.summaries() if not one.failed)
         (text,) = (loss.text for loss in selection.settings.losses if loss.name == first.loss)
-        assert read_card(steps.winner(name, tmp_path)).formula.text == text
+        assert read_card(confirmation.winner(name, tmp_path)).formula.text == text
         assert_nothing_is_read_before_all_have_ended(selection.directory, name)
-        steps.confirm(name, tmp_path, None)
-        confirmation = open_comparison(tmp_path / f"{name}-confirmation")
-        assert set(confirmation.runs()["seed"]) == set(range(7301200, 7301204))
-        assert not set(confirmation.runs()["seed"]) & set(selection.runs()["seed"])
-    found = steps.family(tmp_path)
-    assert len(found) == len(steps.SETS) * len(steps.RIVALS)
-    lines = list(steps.tables(tmp_path))
-    losses = 1 + len(steps.RIVALS)
-    assert len(lines) == 1 + len(found) + len(steps.SETS) + 1 + losses
+        confirmation.confirm(name, tmp_path, None)
+        confirmed = open_comparison(tmp_path / f"{name}-confirmation")
+        assert set(confirmed.runs()["seed"]) == set(range(7301200, 7301204))
+        assert not set(confirmed.runs()["seed"]) & set(selection.runs()["seed"])
+    found = confirmation.family(tmp_path)
+    assert len(found) == len(plan.SETS) * len(plan.RIVALS)
+    lines = list(confirmation.tables(tmp_path))
+    losses = 1 + len(plan.RIVALS)
+    assert len(lines) == 1 + len(found) + len(plan.SETS) + 1 + losses
     assert lines[-losses - 1].startswith("as good everywhere: ")
-    assert all(line.startswith("failed: ") and f" of {4 * len(steps.SETS)} (" in line for line in lines[-losses:])
-    for name in steps.SETS:
-        steps.penalised(name, tmp_path, None)
+    assert all(line.startswith("failed: ") and f" of {4 * len(plan.SETS)} (" in line for line in lines[-losses:])
+    for name in plan.SETS:
+        r1.penalised(name, tmp_path, None)
         assert (tmp_path / f"{name}-r1-0.03").is_dir(), (
             "no weight changes a training that is made up: the lowest is best"
         )
-    steps.margin(tmp_path, None)
+    margin.margin(tmp_path, None)
     beside = open_comparison(tmp_path / "chest-margin").settings
     assert {pair.second for pair in beside.pairs} == {"relativistic-hinge"}
     assert len(beside.losses) == 4
-    assert len(list(steps.margin_table(tmp_path))) == 1 + 4 + 3
-    penalised = list(steps.penalised_tables(tmp_path))
-    assert len(penalised) == len(steps.SETS) * (1 + 1 + 2 * len(steps.R1_RIVALS))
+    assert len(list(margin.margin_table(tmp_path))) == 1 + 4 + 3
+    penalised = list(r1.penalised_tables(tmp_path))
+    assert len(penalised) == len(plan.SETS) * (1 + 1 + 2 * len(r1.R1_RIVALS))
 
 
 def test_the_joint_search_has_its_one_proxy_on_three_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
-    joint, alone = steps.JOINT_SEARCH, steps.Search("pneumonia", "neighbours", 7101)
+    joint, alone = plan.JOINT_SEARCH, plan.Search("pneumonia", "neighbours", 7101)
     assert joint.name == "joint-neighbours-s7101"
     assert joint.data == alone.data == "npz:/nowhere/pneumoniamnist28/pneumoniamnist28.npz"
     assert joint.trials == 360
@@ -130,43 +133,58 @@ def test_the_joint_search_has_its_one_proxy_on_three_sets(monkeypatch: pytest.Mo
 
 
 def test_the_margin_meets_relativistic_hinge_on_each_set_of_the_joint_search(small: None, tmp_path: Path) -> None:
-    steps.margin_elsewhere(tmp_path, None)
+    margin.margin_elsewhere(tmp_path, None)
     runs = open_comparison(tmp_path / "joint-margin").runs()
     assert set(runs["proxy"]) == {"xray", "digits", "histology"}
-    lines = list(steps.margin_elsewhere_table(tmp_path))
+    lines = list(margin.margin_elsewhere_table(tmp_path))
     assert len(lines) == 1 + 3 * 2 + 3
     assert sum("Holm p" in line for line in lines) == 3
 
 
 def test_what_is_found_on_photographs_meets_published_losses(small: None, tmp_path: Path) -> None:
-    steps.colour(tmp_path, None)
+    colour.colour(tmp_path, None)
     search = open_run(tmp_path / "colour-neighbours-s7101")
     assert search.status_when_idle == "finished"
     found = open_comparison(tmp_path / "colour-check").settings
     assert found.names[2:] == ["relativistic-hinge", "bce"]
-    won, margin, *_ = found.losses
+    won, margined, *_ = found.losses
     assert not published_name(Formula.from_text(won.text))
     assert won.text in set(search.finals()["formula"])
-    assert margin.text == steps.with_margins(3.43, 1)
-    lines = list(steps.colour_table(tmp_path))
+    assert margined.text == margin.with_margins(3.43, 1)
+    lines = list(colour.colour_table(tmp_path))
     assert len(lines) == 1 + 4 + 3
     assert sum(" over relativistic-hinge: " in line for line in lines) == 3
 
 
 def test_the_search_on_photographs_stops_no_published_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
-    colour, gray = steps.COLOUR_SEARCH, steps.Search("pneumonia", "neighbours", 7101)
+    colour, gray = plan.COLOUR_SEARCH, plan.Search("pneumonia", "neighbours", 7101)
     assert colour.data == "npz:/nowhere/cifar10_10k/cifar10_10k.npz"
     assert colour.space.proxies == gray.space.proxies
-    assert colour.space.kill == tuple(PruningRule(step=step, above=at) for step, at in steps.COLOUR_RULES.items())
-    journals = Path(steps.__file__).with_name("fitness_journals").glob("*.jsonl")
+    assert colour.space.kill == tuple(PruningRule(step=step, above=at) for step, at in plan.COLOUR_RULES.items())
+    journals = Path(plan.__file__).parents[1].joinpath("fitness_journals").glob("*.jsonl")
     runs = [run for path in journals for run in map(json.loads, path.read_text().splitlines())]
     fds = [run["fd"]["i32 0.98"] for run in runs if run.get("set") == "cifar10_10k"]
     assert len(fds) == 18
-    for index, above in enumerate(steps.COLOUR_RULES.values(), start=1):
+    for index, above in enumerate(plan.COLOUR_RULES.values(), start=1):
         assert all(fd[index] / fd[0] < above for fd in fds)
 
 
 def test_margins_of_one_are_relativistic_hinge() -> None:
-    assert published_name(Formula.from_text(steps.with_margins(1, 1))) == "relativistic-hinge"
-    assert "relu(sub(3.43, sub(d, m)))" in steps.with_margins(3.43, 1)
+    assert published_name(Formula.from_text(margin.with_margins(1, 1))) == "relativistic-hinge"
+    assert "relu(sub(3.43, sub(d, m)))" in margin.with_margins(3.43, 1)
+
+
+def test_the_package_runs_as_a_script_and_tells_of_its_steps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    steps = [*script.TRAINED, *script.TRAINED_ON_A_SET, *script.PRINTED]
+    told = re.findall(r"^    ([a-z0-9-]+)  +", script.__doc__ or "", re.MULTILINE)
+    assert set(told) == set(steps)
+    monkeypatch.setattr(sys, "argv", [str(Path(script.__file__)), "tables", str(plan.REFERENCE_RUNS / "better-loss")])
+    run_script(script.main)
+    assert "chest: better than each rival" in capsys.readouterr().out
+    monkeypatch.delenv("GANETIC_DATA", raising=False)
+    monkeypatch.setattr(sys, "argv", [str(Path(script.__file__)), "colour", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"^better_loss: error: GANETIC_DATA is not set; expected the folder of "):
+        run_script(script.main)
