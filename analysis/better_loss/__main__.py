@@ -13,6 +13,7 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     r1                the winner, BCE and relativistic hinge with R1, at weights of a list
     margin            the winner of the chest X-rays beside relativistic hinge with its margin
     margin-elsewhere  relativistic hinge with and without that margin on the sets of the joint search
+    margin-alone      the same on one set after another, photographs among them, at rates for each set
     colour            the search on colour photographs, and what it found beside published losses
     tables            prints what may be claimed
 """
@@ -25,7 +26,14 @@ from analysis.better_loss.colour import colour, colour_table
 from analysis.better_loss.confirmation import confirm, is_searched, select, tables
 from analysis.better_loss.digits import digits
 from analysis.better_loss.finals import neighbours, random_table
-from analysis.better_loss.margin import margin, margin_elsewhere, margin_elsewhere_table, margin_table
+from analysis.better_loss.margin import (
+    margin,
+    margin_alone,
+    margin_alone_table,
+    margin_elsewhere,
+    margin_elsewhere_table,
+    margin_table,
+)
 from analysis.better_loss.plan import JOINT_SEARCH, SETS, make, searches
 from analysis.better_loss.r1 import penalised, penalised_tables
 from ganetic.errors import run_script
@@ -48,6 +56,7 @@ TRAINED: dict[str, Callable[[Path, int | None], None]] = {
     "joint": joint,
     "margin": margin,
     "margin-elsewhere": margin_elsewhere,
+    "margin-alone": margin_alone,
     "colour": colour,
 }
 TRAINED_ON_A_SET: dict[str, Callable[[str, Path, int | None], None]] = {
@@ -57,7 +66,7 @@ TRAINED_ON_A_SET: dict[str, Callable[[str, Path, int | None], None]] = {
 }
 PRINTED: dict[str, tuple[Callable[[Path], Iterator[str]], ...]] = {
     "neighbours": (neighbours, random_table),
-    "tables": (tables, penalised_tables, margin_table, margin_elsewhere_table, colour_table),
+    "tables": (tables, penalised_tables, margin_table, margin_elsewhere_table, margin_alone_table, colour_table),
 }
 
 

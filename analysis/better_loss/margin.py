@@ -4,15 +4,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analysis.better_loss.confirmation import winner
-from analysis.better_loss.plan import JOINT, JOINT_SEARCH, RELATIVISTIC_HINGE, compared, compared_table, data_set, ended
+from analysis.better_loss.plan import (
+    COLOUR,
+    DATA,
+    JOINT,
+    JOINT_SEARCH,
+    RELATIVISTIC_HINGE,
+    compared,
+    compared_table,
+    data_set,
+    ended,
+    fd_of,
+)
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
+from ganetic.studies.formatting import interval, p_value
+from ganetic.studies.ratios import Pair, ratios
+from ganetic.training.rates import RateList
 
 MARGIN = 3.43
 """D's on real images in the winner of the chest X-rays; 1 in relativistic hinge."""
 MARGIN_SEED, MARGIN_SEEDS, MARGIN_TUNING = 7901, 24, 2
 MARGIN_ARMS = (RELATIVISTIC_HINGE, "the winner", "with the margin on real images", "with the margin on all images")
+MARGIN_ALONE_ARMS = (RELATIVISTIC_HINGE, "with the margin on real images")
 JOINT_SEED, JOINT_SEEDS, JOINT_TUNING = 7701, 12, 2
+ALONE_SEED, ALONE_SEEDS, ALONE_TUNING = 7751, 30, 4
+ALONE_LEARNING_RATES = (1e-3, 2e-3, 4e-3)
+ALONE = {"pneumonia": (0.0,), "mnist5k": (0.0,), "histology": (0.0,), COLOUR: (0.0, 0.5)}
+"""Sets, none of which had a say in the margin, and the β₁ of their lists."""
 
 
 def with_margins(real: float, fake: float) -> str:
@@ -53,4 +72,35 @@ def margin_elsewhere_table(folder: Path) -> Iterator[str]:
         return
     found = ended(folder / f"{JOINT}-margin")
     yield "sets of the joint search, margin of D on real images"
-    yield from compared_table(found, (RELATIVISTIC_HINGE, "with the margin on real images"))
+    yield from compared_table(found, MARGIN_ALONE_ARMS)
+
+
+def margin_alone(folder: Path, workers: int | None) -> None:
+    """Compare relativistic hinge with and without the margin on one set after another, at rates for each set."""
+    losses = [RELATIVISTIC_HINGE, with_margins(MARGIN, 1)]
+    for name, beta1s in ALONE.items():
+        data = data_set(name) if name in DATA else name
+        rates = RateList(learning_rates=ALONE_LEARNING_RATES, beta1s=beta1s)
+        rest = (ALONE_SEED, ALONE_SEEDS, ALONE_TUNING, workers)
+        compared(losses, data, folder / f"{name}-margin-alone", *rest, rates=rates)
+
+
+def margin_alone_table(folder: Path) -> Iterator[str]:
+    """Yield how the margin does on one set after another, a line each, and all of them as one family of Holm's."""
+    opened = {name: ended(place) for name in ALONE if (place := folder / f"{name}-margin-alone").is_dir()}
+    if not opened:
+        return
+    yield "margin of D on real images, a set at a time"
+    tables, failed = {}, {}
+    for name, one in opened.items():
+        names = dict(zip(one.settings.names, MARGIN_ALONE_ARMS, strict=True))
+        for row in one.summary().to_dict("records"):
+            yield f"  {name:10} {names[row['loss']]:30} {fd_of(row)}"
+        runs = one.runs().replace({"loss": names})
+        runs["untrained"] = runs["state"] != "completed"
+        tables[name], failed[name] = (
+            runs.pivot(index="seed", columns="loss", values=values) for values in ("counted_fd", "untrained")
+        )
+    for found in ratios(tables, [Pair(*reversed(MARGIN_ALONE_ARMS))], failed):
+        ends = f"{found.ratio:.3f} {interval(found.low, found.high)}, Holm p {p_value(found.holm_p)}"
+        yield f"  {found.proxy:10} over relativistic hinge: {ends}, would have been found {found.detectable:.3f}"

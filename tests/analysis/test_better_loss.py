@@ -56,6 +56,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(margin, "JOINT_TUNING", 1)
     monkeypatch.setattr(margin, "MARGIN_SEEDS", 3)
     monkeypatch.setattr(margin, "MARGIN_TUNING", 1)
+    monkeypatch.setattr(margin, "ALONE_SEEDS", 3)
+    monkeypatch.setattr(margin, "ALONE_TUNING", 1)
     monkeypatch.setattr(colour, "COLOUR_SEEDS", 3)
     monkeypatch.setattr(colour, "COLOUR_TUNING", 1)
     monkeypatch.setattr(plan, "COLOUR_RULES", {10: 0.85})
@@ -139,6 +141,18 @@ def test_the_margin_meets_relativistic_hinge_on_each_set_of_the_joint_search(sma
     lines = list(margin.margin_elsewhere_table(tmp_path))
     assert len(lines) == 1 + 3 * 2 + 3
     assert sum("Holm p" in line for line in lines) == 3
+
+
+def test_the_margin_meets_relativistic_hinge_at_rates_for_each_set(small: None, tmp_path: Path) -> None:
+    assert list(margin.margin_alone_table(tmp_path)) == []
+    margin.margin_alone(tmp_path, None)
+    opened = {name: open_comparison(tmp_path / f"{name}-margin-alone") for name in margin.ALONE}
+    assert {name: set(one.tuning()["beta1"]) for name, one in opened.items()} == {
+        name: set(beta1s) for name, beta1s in margin.ALONE.items()
+    }
+    lines = list(margin.margin_alone_table(tmp_path))
+    assert len(lines) == 1 + 4 * 2 + 4
+    assert sum(" over relativistic hinge: " in line for line in lines) == 4
 
 
 def test_what_is_found_on_photographs_meets_published_losses(small: None, tmp_path: Path) -> None:
