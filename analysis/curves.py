@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.better_loss.plan import RELATIVISTIC_HINGE, compared
+from analysis.better_loss.plan import RELATIVISTIC_HINGE, Seeds, compared
 from ganetic.data import load_images
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.genome import Genome, Trees, drawing_from
@@ -65,7 +65,7 @@ PROXY = ProxySpec(
 )  # fmt: skip
 STEPS = 400
 WALL_SECONDS = 900.0
-CHECK_SEED, CHECK_SEEDS, CHECK_TUNING = 7402, 24, 2
+CHECK_SEEDS = Seeds(7402, 24, 2)
 FIT_POPULATION, FIT_GENERATIONS, FIT_RESTARTS = 300, 60, 3
 MOST_NODES = 16
 SIZE_PRICE = 0.002
@@ -269,7 +269,7 @@ def check(folder: Path, workers: int | None) -> None:
     """Compare both with relativistic hinge, each at its own best rates, on seeds that chose nothing, and print it."""
     losses = [RELATIVISTIC_HINGE, *(formula.text for formula in fit(folder))]
     data = DATA.format(os.environ["GANETIC_DATA"])
-    found = compared(losses, data, folder / "check", CHECK_SEED, CHECK_SEEDS, CHECK_TUNING, workers)
+    found = compared(losses, data, folder / "check", CHECK_SEEDS, workers)
     print(found.summary().to_string())
     print(found.differences().to_string())
 

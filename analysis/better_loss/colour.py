@@ -4,7 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analysis.better_loss.margin import MARGIN, with_margins
-from analysis.better_loss.plan import COLOUR, COLOUR_SEARCH, RELATIVISTIC_HINGE, compared, compared_table, ended, make
+from analysis.better_loss.plan import (
+    COLOUR,
+    COLOUR_SEARCH,
+    RELATIVISTIC_HINGE,
+    Seeds,
+    compared,
+    compared_table,
+    ended,
+    make,
+)
 from ganetic.errors import UserError
 from ganetic.evolution.results import open_run
 from ganetic.evolution.selection import pick_card
@@ -12,7 +21,7 @@ from ganetic.loss.card import write_card
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
 
-COLOUR_SEED, COLOUR_SEEDS, COLOUR_TUNING = 7851, 24, 2
+COLOUR_SEEDS = Seeds(7851, 24, 2)
 COLOUR_ARMS = ("the found loss", "with the margin on real images", RELATIVISTIC_HINGE, "bce")
 
 
@@ -41,8 +50,8 @@ def colour(folder: Path, workers: int | None) -> None:
     """Search on photographs, and compare what is found with published losses and the margin of chest X-rays."""
     make(COLOUR_SEARCH, folder, workers)
     losses = [str(colour_winner(folder)), with_margins(MARGIN, 1), RELATIVISTIC_HINGE, "bce"]
-    rest = (COLOUR_SEED, COLOUR_SEEDS, COLOUR_TUNING, workers)
-    compared(losses, COLOUR_SEARCH.data, folder / f"{COLOUR}-check", *rest, reference=RELATIVISTIC_HINGE)
+    place = folder / f"{COLOUR}-check"
+    compared(losses, COLOUR_SEARCH.data, place, COLOUR_SEEDS, workers, reference=RELATIVISTIC_HINGE)
 
 
 def colour_table(folder: Path) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import binomtest
 
-from analysis.better_loss.plan import RIVALS, SETS, Search, compared, data_set, ended, finished, searches
+from analysis.better_loss.plan import RIVALS, SETS, Search, Seeds, compared, data_set, ended, finished, searches
 from ganetic.errors import UserError
 from ganetic.evolution.selection import pick_card
 from ganetic.loss.card import read_card, write_card
@@ -17,8 +17,9 @@ from ganetic.studies.ratios import Pair, Ratio, ratios
 
 CHOOSING_SEEDS = (7101,)
 """Run seeds of the searches that the winner of a set is chosen from."""
-SELECTED, SELECTION_SEED, SELECTION_SEEDS, SELECTION_TUNING = 6, 7201, 12, 2
-CONFIRMATION_SEED, CONFIRMATION_SEEDS, CONFIRMATION_TUNING = 7301, 60, 6
+SELECTED = 6
+SELECTION_SEEDS = Seeds(7201, 12, 2)
+CONFIRMATION_SEEDS = Seeds(7301, 60, 6)
 CLAIM = 0.01
 """Largest p value, adjusted by Holm's procedure over sets and rivals, of what is called better."""
 EQUAL = 1.05
@@ -58,8 +59,7 @@ def finalists(name: str, folder: Path) -> list[Path]:
 def select(name: str, folder: Path, workers: int | None) -> None:
     """Compare the best finalists of a set."""
     cards = [str(card) for card in finalists(name, folder)]
-    rest = (SELECTION_SEED, SELECTION_SEEDS, SELECTION_TUNING, workers)
-    compared(cards, data_set(name), folder / f"{name}-selection", *rest)
+    compared(cards, data_set(name), folder / f"{name}-selection", SELECTION_SEEDS, workers)
 
 
 def winner(name: str, folder: Path) -> Path:
@@ -79,8 +79,7 @@ def winner(name: str, folder: Path) -> Path:
 def confirm(name: str, folder: Path, workers: int | None) -> None:
     """Compare the winner of a set with its rivals."""
     losses = [str(winner(name, folder)), *RIVALS]
-    rest = (CONFIRMATION_SEED, CONFIRMATION_SEEDS, CONFIRMATION_TUNING, workers)
-    compared(losses, data_set(name), folder / f"{name}-confirmation", *rest)
+    compared(losses, data_set(name), folder / f"{name}-confirmation", CONFIRMATION_SEEDS, workers)
 
 
 def family(folder: Path) -> list[Ratio]:

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from analysis.better_loss.confirmation import SELECTION_SEEDS, SELECTION_TUNING
-from analysis.better_loss.plan import REFERENCE_RUNS, RIVALS, compared
+from analysis.better_loss.plan import REFERENCE_RUNS, RIVALS, Seeds, compared
 
-DIGITS_SEED = 7501
+DIGITS_SEEDS = Seeds(7501, 12, 2)
 
 
 def digits(folder: Path, workers: int | None) -> None:
     """Do the order of the published losses on digits, and the old winners, stand at each loss's own rates?"""
     winners = [str(REFERENCE_RUNS / name / "best.json") for name in ("paper", "logit")]
-    found = compared(
-        [*RIVALS, *winners], "mnist5k", folder / "digits", DIGITS_SEED, SELECTION_SEEDS, SELECTION_TUNING, workers
-    )
+    found = compared([*RIVALS, *winners], "mnist5k", folder / "digits", DIGITS_SEEDS, workers)
     print(found.summary().to_string())

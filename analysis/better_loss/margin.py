@@ -10,6 +10,7 @@ from analysis.better_loss.plan import (
     JOINT,
     JOINT_SEARCH,
     RELATIVISTIC_HINGE,
+    Seeds,
     compared,
     compared_table,
     data_set,
@@ -24,11 +25,12 @@ from ganetic.training.rates import RateList
 
 MARGIN = 3.43
 """D's on real images in the winner of the chest X-rays; 1 in relativistic hinge."""
-MARGIN_SEED, MARGIN_SEEDS, MARGIN_TUNING = 7901, 24, 2
+MARGIN_SEEDS = Seeds(7901, 24, 2)
 MARGIN_ARMS = (RELATIVISTIC_HINGE, "the winner", "with the margin on real images", "with the margin on all images")
-MARGIN_ALONE_ARMS = (RELATIVISTIC_HINGE, "with the margin on real images")
-JOINT_SEED, JOINT_SEEDS, JOINT_TUNING = 7701, 12, 2
-ALONE_SEED, ALONE_SEEDS, ALONE_TUNING = 7751, 30, 4
+PAIR_ARMS = (RELATIVISTIC_HINGE, "with the margin on real images")
+"""What the losses of a comparison are called: of `margin`, and of those of relativistic hinge and one more."""
+ELSEWHERE_SEEDS = Seeds(7701, 12, 2)
+ALONE_SEEDS = Seeds(7751, 30, 4)
 ALONE_LEARNING_RATES = (1e-3, 2e-3, 4e-3)
 ALONE = {"pneumonia": (0.0,), "mnist5k": (0.0,), "histology": (0.0,), COLOUR: (0.0, 0.5)}
 """Sets, none of which had a say in the margin, and the β₁ of their lists."""
@@ -45,7 +47,7 @@ def with_margins(real: float, fake: float) -> str:
 def margin(folder: Path, workers: int | None) -> None:
     """Compare relativistic hinge, the winner of the chest X-rays, and the first with the margin of the second."""
     losses = [RELATIVISTIC_HINGE, str(winner("chest", folder)), with_margins(MARGIN, 1), with_margins(MARGIN, MARGIN)]
-    compared(losses, data_set("chest"), folder / "chest-margin", MARGIN_SEED, MARGIN_SEEDS, MARGIN_TUNING, workers)
+    compared(losses, data_set("chest"), folder / "chest-margin", MARGIN_SEEDS, workers)
 
 
 def margin_table(folder: Path) -> Iterator[str]:
@@ -62,8 +64,8 @@ def margin_elsewhere(folder: Path, workers: int | None) -> None:
 
     Each has one pair of rates for all sets.
     """
-    losses, rest = [RELATIVISTIC_HINGE, with_margins(MARGIN, 1)], (JOINT_SEED, JOINT_SEEDS, JOINT_TUNING, workers)
-    compared(losses, JOINT_SEARCH.data, folder / f"{JOINT}-margin", *rest, space=JOINT_SEARCH.space)
+    losses, place = [RELATIVISTIC_HINGE, with_margins(MARGIN, 1)], folder / f"{JOINT}-margin"
+    compared(losses, JOINT_SEARCH.data, place, ELSEWHERE_SEEDS, workers, space=JOINT_SEARCH.space)
 
 
 def margin_elsewhere_table(folder: Path) -> Iterator[str]:
@@ -72,7 +74,7 @@ def margin_elsewhere_table(folder: Path) -> Iterator[str]:
         return
     found = ended(folder / f"{JOINT}-margin")
     yield "sets of the joint search, margin of D on real images"
-    yield from compared_table(found, MARGIN_ALONE_ARMS)
+    yield from compared_table(found, PAIR_ARMS)
 
 
 def margin_alone(folder: Path, workers: int | None) -> None:
@@ -81,8 +83,7 @@ def margin_alone(folder: Path, workers: int | None) -> None:
     for name, beta1s in ALONE.items():
         data = data_set(name) if name in DATA else name
         rates = RateList(learning_rates=ALONE_LEARNING_RATES, beta1s=beta1s)
-        rest = (ALONE_SEED, ALONE_SEEDS, ALONE_TUNING, workers)
-        compared(losses, data, folder / f"{name}-margin-alone", *rest, rates=rates)
+        compared(losses, data, folder / f"{name}-margin-alone", ALONE_SEEDS, workers, rates=rates)
 
 
 def margin_alone_table(folder: Path) -> Iterator[str]:
@@ -93,7 +94,7 @@ def margin_alone_table(folder: Path) -> Iterator[str]:
     yield "margin of D on real images, a set at a time"
     tables, failed = {}, {}
     for name, one in opened.items():
-        names = dict(zip(one.settings.names, MARGIN_ALONE_ARMS, strict=True))
+        names = dict(zip(one.settings.names, PAIR_ARMS, strict=True))
         for row in one.summary().to_dict("records"):
             yield f"  {name:10} {names[row['loss']]:30} {fd_of(row)}"
         runs = one.runs().replace({"loss": names})
@@ -101,6 +102,6 @@ def margin_alone_table(folder: Path) -> Iterator[str]:
         tables[name], failed[name] = (
             runs.pivot(index="seed", columns="loss", values=values) for values in ("counted_fd", "untrained")
         )
-    for found in ratios(tables, [Pair(*reversed(MARGIN_ALONE_ARMS))], failed):
+    for found in ratios(tables, [Pair(*reversed(PAIR_ARMS))], failed):
         ends = f"{found.ratio:.3f} {interval(found.low, found.high)}, Holm p {p_value(found.holm_p)}"
         yield f"  {found.proxy:10} over relativistic hinge: {ends}, would have been found {found.detectable:.3f}"

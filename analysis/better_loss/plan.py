@@ -44,6 +44,17 @@ REFERENCE_RUNS = Path(__file__).parents[2] / "runs" / "reference"
 
 
 @dataclass(frozen=True)
+class Seeds:
+    """The seeds of a comparison: they follow from a run seed, which no other step has."""
+
+    run: int
+    compared: int
+    """How many there are to compare on."""
+    tuning: int
+    """How many there are, besides, to choose the rates of each loss on."""
+
+
+@dataclass(frozen=True)
 class Search:
     """One search of the plan."""
 
@@ -146,10 +157,9 @@ def compared(
     losses: Sequence[str],
     data: str,
     directory: Path,
-    seed: int,
-    seeds: int,
-    tuning: int,
+    seeds: Seeds,
     workers: int | None,
+    *,
     r1: float = 0.0,
     space: SearchSpace | None = None,
     reference: str | None = None,
@@ -165,14 +175,14 @@ def compared(
         return compare(
             losses,
             data,
-            seeds=seeds,
+            seeds=seeds.compared,
             space=space.model_copy(update={"proxies": proxies}),
             directory=directory,
             runtime=Runtime(workers),
             callback=callback,
             rates=rates,
-            tuning_seeds=tuning,
-            seed=seed,
+            tuning_seeds=seeds.tuning,
+            seed=seeds.run,
             reference=reference,
         )
 

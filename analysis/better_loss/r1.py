@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.better_loss.confirmation import winner
-from analysis.better_loss.plan import RELATIVISTIC_HINGE, SETS, compared, data_set, ended
+from analysis.better_loss.plan import RELATIVISTIC_HINGE, SETS, Seeds, compared, data_set, ended
 from ganetic.studies.compare import Comparison
 from ganetic.studies.formatting import interval, p_value
 from ganetic.studies.ratios import Pair, ratios
 
-R1_SEED, R1_SEEDS, R1_TUNING = 7601, 12, 2
+R1_SEEDS = Seeds(7601, 12, 2)
 R1_WEIGHTS = (0.1, 1.0, 10.0)
 R1_LOWER = 0.03
 """Added for all losses of a set where the lowest of the weights is best for one of them."""
@@ -23,8 +23,7 @@ def penalised(name: str, folder: Path, workers: int | None) -> None:
     losses = [str(winner(name, folder)), *R1_RIVALS]
 
     def at(weight: float) -> Comparison:
-        rest = (R1_SEED, R1_SEEDS, R1_TUNING, workers, weight)
-        return compared(losses, data_set(name), folder / f"{name}-r1-{weight:g}", *rest)
+        return compared(losses, data_set(name), folder / f"{name}-r1-{weight:g}", R1_SEEDS, workers, r1=weight)
 
     made = {weight: at(weight) for weight in R1_WEIGHTS}
     if min(R1_WEIGHTS) in best_weights(made).values():

@@ -46,20 +46,18 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "load_space", space)
     monkeypatch.setattr(plan, "SEEDS", (1, 2))
     monkeypatch.setattr(confirmation, "CHOOSING_SEEDS", (1, 2))
+    for module, name, seeds in (
+        (confirmation, "SELECTION_SEEDS", plan.Seeds(7201, 3, 2)),
+        (confirmation, "CONFIRMATION_SEEDS", plan.Seeds(7301, 4, 1)),
+        (r1, "R1_SEEDS", plan.Seeds(7601, 3, 1)),
+        (margin, "ELSEWHERE_SEEDS", plan.Seeds(7701, 3, 1)),
+        (margin, "MARGIN_SEEDS", plan.Seeds(7901, 3, 1)),
+        (margin, "ALONE_SEEDS", plan.Seeds(7751, 3, 1)),
+        (colour, "COLOUR_SEEDS", plan.Seeds(7851, 3, 1)),
+    ):
+        assert getattr(module, name).run == seeds.run
+        monkeypatch.setattr(module, name, seeds)
     monkeypatch.setattr(plan, "TRIALS", {"plain": 30, "neighbours": 20, "random": 30})
-    monkeypatch.setattr(confirmation, "SELECTION_SEEDS", 3)
-    monkeypatch.setattr(confirmation, "CONFIRMATION_SEEDS", 4)
-    monkeypatch.setattr(confirmation, "CONFIRMATION_TUNING", 1)
-    monkeypatch.setattr(r1, "R1_SEEDS", 3)
-    monkeypatch.setattr(r1, "R1_TUNING", 1)
-    monkeypatch.setattr(margin, "JOINT_SEEDS", 3)
-    monkeypatch.setattr(margin, "JOINT_TUNING", 1)
-    monkeypatch.setattr(margin, "MARGIN_SEEDS", 3)
-    monkeypatch.setattr(margin, "MARGIN_TUNING", 1)
-    monkeypatch.setattr(margin, "ALONE_SEEDS", 3)
-    monkeypatch.setattr(margin, "ALONE_TUNING", 1)
-    monkeypatch.setattr(colour, "COLOUR_SEEDS", 3)
-    monkeypatch.setattr(colour, "COLOUR_TUNING", 1)
     monkeypatch.setattr(plan, "COLOUR_RULES", {10: 0.85})
     monkeypatch.setenv("GANETIC_DATA", "/nowhere")
 
