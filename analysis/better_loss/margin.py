@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+from scipy.stats import gmean
+
 from analysis.better_loss.confirmation import winner
 from analysis.better_loss.plan import (
     COLOUR,
@@ -15,7 +18,6 @@ from analysis.better_loss.plan import (
     compared_table,
     data_set,
     ended,
-    fd_of,
 )
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
@@ -31,6 +33,7 @@ PAIR_ARMS = (RELATIVISTIC_HINGE, "with the margin on real images")
 """What the losses of a comparison are called: of `margin`, and of those of relativistic hinge and one more."""
 ELSEWHERE_SEEDS = Seeds(7701, 12, 2)
 ALONE_SEEDS = Seeds(7751, 30, 4)
+SAME_RATES_SEEDS = Seeds(7751, 30, 1)
 ALONE_LEARNING_RATES = (1e-3, 2e-3, 4e-3)
 ALONE = {"pneumonia": (0.0,), "mnist5k": (0.0,), "histology": (0.0,), COLOUR: (0.0, 0.5)}
 """Sets, none of which had a say in the margin, and the β₁ of their lists."""
@@ -78,30 +81,68 @@ def margin_elsewhere_table(folder: Path) -> Iterator[str]:
 
 
 def margin_alone(folder: Path, workers: int | None) -> None:
-    """Compare relativistic hinge with and without the margin on one set after another, at rates for each set."""
+    """Compare relativistic hinge with and without the margin on one set after another, at rates for each set.
+
+    Where the two have different rates, both are trained at those of the loss with the margin, too, on the same seeds.
+    """
     losses = [RELATIVISTIC_HINGE, with_margins(MARGIN, 1)]
     for name, beta1s in ALONE.items():
         data = data_set(name) if name in DATA else name
         rates = RateList(learning_rates=ALONE_LEARNING_RATES, beta1s=beta1s)
-        compared(losses, data, folder / f"{name}-margin-alone", ALONE_SEEDS, workers, rates=rates)
+        found = compared(losses, data, alone_in(folder, name), ALONE_SEEDS, workers, rates=rates)
+        own, other = (loss.rates for loss in found.settings.losses)
+        if other is not None and own != other:
+            rates = RateList(learning_rates=(other.learning_rate,), beta1s=(other.beta1,))
+            compared(losses, data, same_rates_in(folder, name), SAME_RATES_SEEDS, workers, rates=rates)
+
+
+def alone_in(folder: Path, name: str) -> Path:
+    """Where the two are compared on a set, each at its own rates."""
+    return folder / f"{name}-margin-alone"
+
+
+def same_rates_in(folder: Path, name: str) -> Path:
+    """Where the two are compared on a set at the rates of the loss with the margin."""
+    return folder / f"{name}-margin-same-rates"
 
 
 def margin_alone_table(folder: Path) -> Iterator[str]:
-    """Yield how the margin does on one set after another, a line each, and all of them as one family of Holm's."""
-    opened = {name: ended(place) for name in ALONE if (place := folder / f"{name}-margin-alone").is_dir()}
-    if not opened:
+    """Yield how the margin does on one set after another, a line each, and all of them as one family of Holm's.
+
+    Relativistic hinge counts at the better of its rates.
+    """
+    names = [name for name in ALONE if alone_in(folder, name).is_dir()]
+    if not names:
         return
     yield "margin of D on real images, a set at a time"
     tables, failed = {}, {}
-    for name, one in opened.items():
-        names = dict(zip(one.settings.names, PAIR_ARMS, strict=True))
-        for row in one.summary().to_dict("records"):
-            yield f"  {name:10} {names[row['loss']]:30} {fd_of(row)}"
-        runs = one.runs().replace({"loss": names})
-        runs["untrained"] = runs["state"] != "completed"
+    for name in names:
+        runs = _alone_runs(folder, name)
+        for (loss, rates), own in runs.groupby(["loss", "rates"], sort=False):
+            fd, lost = gmean(own["counted_fd"]), int(own["untrained"].sum())
+            yield f"  {name:10} {loss:30} rates {rates:10} fd {fd:.1f}, failed {lost}"
+        best = runs.groupby(["loss", "rates"])["counted_fd"].agg(gmean).groupby("loss").idxmin()
+        counted = runs[[(loss, rates) in set(best) for loss, rates in zip(runs["loss"], runs["rates"], strict=True)]]
         tables[name], failed[name] = (
-            runs.pivot(index="seed", columns="loss", values=values) for values in ("counted_fd", "untrained")
+            counted.pivot(index="seed", columns="loss", values=values) for values in ("counted_fd", "untrained")
         )
     for found in ratios(tables, [Pair(*reversed(PAIR_ARMS))], failed):
         ends = f"{found.ratio:.3f} {interval(found.low, found.high)}, Holm p {p_value(found.holm_p)}"
         yield f"  {found.proxy:10} over relativistic hinge: {ends}, would have been found {found.detectable:.3f}"
+
+
+def _alone_runs(folder: Path, name: str) -> pd.DataFrame:
+    """The trainings of both losses on a set, a row each; at the same rates relativistic hinge's alone are new."""
+    found = ended(alone_in(folder, name))
+    own, other = (loss.rates for loss in found.settings.losses)
+    parts = [(found, [*PAIR_ARMS])]
+    if own != other:
+        parts.append((ended(same_rates_in(folder, name)), [RELATIVISTIC_HINGE]))
+    rows = []
+    for comparison, wanted in parts:
+        arms = dict(zip(comparison.settings.names, PAIR_ARMS, strict=True))
+        rates = {arms[loss.name]: loss.rates.short for loss in comparison.settings.losses if loss.rates is not None}
+        runs = comparison.runs().replace({"loss": arms})
+        runs["rates"], runs["untrained"] = runs["loss"].map(rates), runs["state"] != "completed"
+        rows.append(runs[runs["loss"].isin(wanted)])
+    return pd.concat(rows)

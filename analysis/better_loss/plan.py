@@ -1,10 +1,9 @@
 """The searches of the plan, their sets and rivals, and comparisons of losses on them."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -211,16 +210,11 @@ def compared_table(found: Comparison, arms: Sequence[str]) -> Iterator[str]:
     is_joint = found.summary()["proxy"].nunique() > 1
     for row in found.summary().to_dict("records"):
         place = f"{row['proxy']:10} " if is_joint else ""
-        yield f"  {place}{names[row['loss']]:30} {fd_of(row)}"
+        rates = f"{row['learning_rate']:g}, {row['beta1']:g}"
+        own = f"fd {row['geometric_mean']:.1f}, instability {row['instability']:.2f}, failed {row['failed']}"
+        yield f"  {place}{names[row['loss']]:30} rates {rates:10} {own}"
     for one in found.differences().to_dict("records"):
         sides = f"{names[one['first']]} over {names[one['second']]}"
         ends = f"{one['ratio']:.3f} {interval(one['low'], one['high'])}, Holm p {p_value(one['holm_p'])}"
         place = f"{one['proxy']:10} " if is_joint else ""
         yield f"  {place}{sides}: {ends}, would have been found {one['detectable']:.3f}"
-
-
-def fd_of(row: Mapping[str, Any]) -> str:
-    """A row of a summary in words: the rates, the fd, and what else tells of it."""
-    rates = f"{row['learning_rate']:g}, {row['beta1']:g}"
-    own = f"fd {row['geometric_mean']:.1f}, instability {row['instability']:.2f}, failed {row['failed']}"
-    return f"rates {rates:10} {own}"

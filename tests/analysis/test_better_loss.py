@@ -17,12 +17,13 @@ from ganetic.errors import UserError, run_script
 from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import open_run
 from ganetic.evolution.space import Genes, SearchSpace
+from ganetic.jobs.executor import SerialExecutor
 from ganetic.loss.card import read_card
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
 from ganetic.studies.compare import open_comparison
 from ganetic.training.spec import PruningRule
-from tests.evolution.fakes import SPACE, runtime
+from tests.evolution.fakes import SPACE, runtime, work
 
 SMALL = SPACE.model_copy(
     update={
@@ -53,6 +54,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         (margin, "ELSEWHERE_SEEDS", plan.Seeds(7701, 3, 1)),
         (margin, "MARGIN_SEEDS", plan.Seeds(7901, 3, 1)),
         (margin, "ALONE_SEEDS", plan.Seeds(7751, 3, 1)),
+        (margin, "SAME_RATES_SEEDS", plan.Seeds(7751, 3, 1)),
         (colour, "COLOUR_SEEDS", plan.Seeds(7851, 3, 1)),
     ):
         assert getattr(module, name).run == seeds.run
@@ -141,15 +143,33 @@ def test_the_margin_meets_relativistic_hinge_on_each_set_of_the_joint_search(sma
     assert sum("Holm p" in line for line in lines) == 3
 
 
-def test_the_margin_meets_relativistic_hinge_at_rates_for_each_set(small: None, tmp_path: Path) -> None:
+def work_by_margin(context: Any, payload: dict[str, Any]) -> dict[str, Any]:
+    """As `work`, but the loss with the margin is best at half the learning rate of any other."""
+    if "3.43" not in payload["formula"]:
+        return work(context, payload)
+    rate = 2 * payload["proxy"]["learning_rate"]
+    return work(context, payload | {"proxy": payload["proxy"] | {"learning_rate": rate}})
+
+
+def test_the_margin_meets_relativistic_hinge_at_rates_for_each_set(
+    small: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fake(workers: int | None, **options: Any) -> Runtime:
+        return runtime(lambda context: SerialExecutor(work_by_margin, context), **options)
+
+    monkeypatch.setattr(plan, "Runtime", fake)
     assert list(margin.margin_alone_table(tmp_path)) == []
     margin.margin_alone(tmp_path, None)
     opened = {name: open_comparison(tmp_path / f"{name}-margin-alone") for name in margin.ALONE}
     assert {name: set(one.tuning()["beta1"]) for name, one in opened.items()} == {
         name: set(beta1s) for name, beta1s in margin.ALONE.items()
     }
+    differing = [name for name, one in opened.items() if len({loss.rates for loss in one.settings.losses}) == 2]
+    again = [open_comparison(margin.same_rates_in(tmp_path, name)).settings.losses for name in differing]
+    assert len(differing) == 4
+    assert all(own.rates == other.rates for own, other in again)
     lines = list(margin.margin_alone_table(tmp_path))
-    assert len(lines) == 1 + 4 * 2 + 4
+    assert len(lines) == 1 + 4 * 2 + len(differing) + 4
     assert sum(" over relativistic hinge: " in line for line in lines) == 4
 
 
