@@ -14,6 +14,7 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     margin            the winner of the chest X-rays beside relativistic hinge with its margin
     margin-elsewhere  relativistic hinge with and without that margin on the sets of the joint search
     margin-alone      the same on one set after another, photographs among them, at rates for each set
+    rivals            the margin beside the other published losses, on sets on which it beat relativistic hinge
     colour            the search on colour photographs, and what it found beside published losses
     tables            prints what may be claimed
 """
@@ -36,6 +37,7 @@ from analysis.better_loss.margin import (
 )
 from analysis.better_loss.plan import JOINT_SEARCH, SETS, make, searches
 from analysis.better_loss.r1 import penalised, penalised_tables
+from analysis.better_loss.rivals import rivals, rivals_table
 from ganetic.errors import run_script
 
 
@@ -57,6 +59,7 @@ TRAINED: dict[str, Callable[[Path, int | None], None]] = {
     "margin": margin,
     "margin-elsewhere": margin_elsewhere,
     "margin-alone": margin_alone,
+    "rivals": rivals,
     "colour": colour,
 }
 TRAINED_ON_A_SET: dict[str, Callable[[str, Path, int | None], None]] = {
@@ -66,7 +69,15 @@ TRAINED_ON_A_SET: dict[str, Callable[[str, Path, int | None], None]] = {
 }
 PRINTED: dict[str, tuple[Callable[[Path], Iterator[str]], ...]] = {
     "neighbours": (neighbours, random_table),
-    "tables": (tables, penalised_tables, margin_table, margin_elsewhere_table, margin_alone_table, colour_table),
+    "tables": (
+        tables,
+        penalised_tables,
+        margin_table,
+        margin_elsewhere_table,
+        margin_alone_table,
+        rivals_table,
+        colour_table,
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analysis.better_loss import __main__ as script
-from analysis.better_loss import colour, confirmation, finals, margin, plan, r1
+from analysis.better_loss import colour, confirmation, finals, margin, plan, r1, rivals
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import open_run
@@ -54,6 +54,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         (margin, "ELSEWHERE_SEEDS", plan.Seeds(7701, 3, 1)),
         (margin, "MARGIN_SEEDS", plan.Seeds(7901, 3, 1)),
         (margin, "ALONE_SEEDS", plan.Seeds(7751, 3, 1)),
+        (rivals, "ALONE_SEEDS", plan.Seeds(7751, 3, 1)),
         (margin, "SAME_RATES_SEEDS", plan.Seeds(7751, 3, 1)),
         (colour, "COLOUR_SEEDS", plan.Seeds(7851, 3, 1)),
     ):
@@ -171,6 +172,14 @@ def test_the_margin_meets_relativistic_hinge_at_rates_for_each_set(
     lines = list(margin.margin_alone_table(tmp_path))
     assert len(lines) == 1 + 4 * 2 + len(differing) + 4
     assert sum(" over relativistic hinge: " in line for line in lines) == 4
+    assert list(rivals.rivals_table(tmp_path)) == []
+    rivals.rivals(tmp_path, None)
+    for name, losses in rivals.ON_SETS.items():
+        others = open_comparison(rivals.rivals_in(tmp_path, name))
+        assert set(others.settings.names) == set(losses)
+        assert set(others.runs()["seed"]) == set(opened[name].runs()["seed"])
+    lines = list(rivals.rivals_table(tmp_path))
+    assert len(lines) == 1 + 2 * sum(map(len, rivals.ON_SETS.values()))
 
 
 def test_what_is_found_on_photographs_meets_published_losses(small: None, tmp_path: Path) -> None:
