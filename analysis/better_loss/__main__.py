@@ -14,6 +14,7 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     margin            the winner of the chest X-rays beside relativistic hinge with its margin
     margin-elsewhere  relativistic hinge with and without that margin on the sets of the joint search
     margin-alone      the same on one set after another, photographs among them, at rates for each set
+    margin-card       writes the card of relativistic hinge with the margin, and prints its path
     rivals            the margin beside the other published losses, on sets on which it beat relativistic hinge
     colour            the search on colour photographs, and what it found beside published losses
     tables            prints what may be claimed
@@ -31,6 +32,7 @@ from analysis.better_loss.margin import (
     margin,
     margin_alone,
     margin_alone_table,
+    margin_card,
     margin_elsewhere,
     margin_elsewhere_table,
     margin_table,
@@ -69,6 +71,7 @@ TRAINED_ON_A_SET: dict[str, Callable[[str, Path, int | None], None]] = {
 }
 PRINTED: dict[str, tuple[Callable[[Path], Iterator[str]], ...]] = {
     "neighbours": (neighbours, random_table),
+    "margin-card": (margin_card,),
     "tables": (
         tables,
         penalised_tables,

@@ -19,14 +19,17 @@ from analysis.better_loss.plan import (
     data_set,
     ended,
 )
+from ganetic.loss.card import LossCard, Reference, write_card
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
+from ganetic.studies.confirm import results_of
 from ganetic.studies.formatting import interval, p_value
 from ganetic.studies.ratios import Pair, ratios
 from ganetic.training.rates import RateList
 
 MARGIN = 3.43
 """D's on real images in the winner of the chest X-rays; 1 in relativistic hinge."""
+CARD = f"{RELATIVISTIC_HINGE}-margin"
 MARGIN_SEEDS = Seeds(7901, 24, 2)
 MARGIN_ARMS = (RELATIVISTIC_HINGE, "the winner", "with the margin on real images", "with the margin on all images")
 PAIR_ARMS = (RELATIVISTIC_HINGE, "with the margin on real images")
@@ -94,6 +97,21 @@ def margin_alone(folder: Path, workers: int | None) -> None:
         if other is not None and own != other:
             rates = RateList(learning_rates=(other.learning_rate,), beta1s=(other.beta1,))
             compared(losses, data, same_rates_in(folder, name), SAME_RATES_SEEDS, workers, rates=rates)
+
+
+def margin_card(folder: Path) -> Iterator[str]:
+    """Write the card of relativistic hinge with the margin, with what both did on each set, and yield its path."""
+    comparisons = [ended(folder / "chest-margin"), *(ended(alone_in(folder, name)) for name in ALONE)]
+    text = with_margins(MARGIN, 1)
+    own, published = [], []
+    for one in comparisons:
+        (name,) = (loss.name for loss in one.settings.losses if loss.text == text)
+        own += results_of(one, name)
+        published += results_of(one, RELATIVISTIC_HINGE)
+    references = [Reference(name=RELATIVISTIC_HINGE, results=tuple(published))]
+    path = folder / f"{CARD}.json"
+    write_card(LossCard.of(CARD, Formula.from_text(text), own, references), path)
+    yield str(path)
 
 
 def alone_in(folder: Path, name: str) -> Path:

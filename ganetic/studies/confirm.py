@@ -153,14 +153,14 @@ def _with_results(card: LossCard, comparison: Comparison) -> LossCard:
     """The card with the results of a confirmation behind the others, for the loss and for each reference."""
     before = {reference.name: reference.results for reference in card.references}
     references = [
-        Reference(name=name, results=(*before.get(name, ()), *_results(comparison, name)))
+        Reference(name=name, results=(*before.get(name, ()), *results_of(comparison, name)))
         for name in comparison.settings.names
         if name != card.name
     ]
     return LossCard.of(
         name=card.name,
         formula=card.formula,
-        results=(*card.results, *_results(comparison, card.name)),
+        results=(*card.results, *results_of(comparison, card.name)),
         references=references,
         provenance=card.provenance,
         training=card.training,
@@ -168,8 +168,8 @@ def _with_results(card: LossCard, comparison: Comparison) -> LossCard:
     )
 
 
-def _results(comparison: Comparison, name: str) -> list[Result]:
-    """The results of one loss, one for each proxy."""
+def results_of(comparison: Comparison, name: str) -> list[Result]:
+    """What a comparison measured for one of its losses, for the loss's card: a result for each proxy."""
     settings, runs = comparison.settings, comparison.runs()
     known = {(one.proxy, one.loss): one for one in comparison.summaries()}
     (rates,) = {loss.rates for loss in settings.losses if loss.name == name}

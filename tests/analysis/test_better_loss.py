@@ -172,6 +172,11 @@ def test_the_margin_meets_relativistic_hinge_at_rates_for_each_set(
     lines = list(margin.margin_alone_table(tmp_path))
     assert len(lines) == 1 + 4 * 2 + len(differing) + 4
     assert sum(" over relativistic hinge: " in line for line in lines) == 4
+    copytree(margin.alone_in(tmp_path, "pneumonia"), tmp_path / "chest-margin")
+    (path,) = margin.margin_card(tmp_path)
+    card = read_card(Path(path))
+    assert card.formula.text == margin.with_margins(3.43, 1)
+    assert [len(results) for results in (card.results, card.references[0].results)] == [5, 5]
     assert list(rivals.rivals_table(tmp_path)) == []
     rivals.rivals(tmp_path, None)
     for name, losses in rivals.ON_SETS.items():
