@@ -31,7 +31,7 @@ ALLOWED = {
 }
 PLOTS = {
     *("augment-curves.png", "beside-random.png", "boxes.png", "curves.png", "detect-methods.png", "loss.png"),
-    *("pareto.png", "progress.png"),
+    *("margin.png", "pareto.png", "progress.png"),
 }
 """They show numbers, and no images."""
 MADE_FROM = {

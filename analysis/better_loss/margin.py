@@ -1,6 +1,6 @@
 """Relativistic hinge with the discriminator's margin that the winner of the chest X-rays has."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +24,7 @@ from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.studies.confirm import results_of
 from ganetic.studies.formatting import interval, p_value
-from ganetic.studies.ratios import Pair, ratios
+from ganetic.studies.ratios import Pair, Ratio, ratios
 from ganetic.training.rates import RateList
 
 MARGIN = 3.43
@@ -133,20 +133,31 @@ def margin_alone_table(folder: Path) -> Iterator[str]:
     if not names:
         return
     yield "margin of D on real images, a set at a time"
-    tables, failed = {}, {}
     for name in names:
         runs = _alone_runs(folder, name)
         for (loss, rates), own in runs.groupby(["loss", "rates"], sort=False):
             fd, lost = gmean(own["counted_fd"]), int(own["untrained"].sum())
             yield f"  {name:10} {loss:30} rates {rates:10} fd {fd:.1f}, failed {lost}"
-        best = runs.groupby(["loss", "rates"])["counted_fd"].agg(gmean).groupby("loss").idxmin()
-        counted = runs[[(loss, rates) in set(best) for loss, rates in zip(runs["loss"], runs["rates"], strict=True)]]
-        tables[name], failed[name] = (
-            counted.pivot(index="seed", columns="loss", values=values) for values in ("counted_fd", "untrained")
-        )
-    for found in ratios(tables, [Pair(*reversed(PAIR_ARMS))], failed):
+    for found in alone_ratios(folder, names):
         ends = f"{found.ratio:.3f} {interval(found.low, found.high)}, Holm p {p_value(found.holm_p)}"
         yield f"  {found.proxy:10} over relativistic hinge: {ends}, would have been found {found.detectable:.3f}"
+
+
+def alone_ratios(folder: Path, names: Sequence[str]) -> list[Ratio]:
+    """The margin over relativistic hinge at the better of its rates, on each of some sets, as one family."""
+    counted = {name: alone_counted(folder, name) for name in names}
+    tables, failed = (
+        {name: runs.pivot(index="seed", columns="loss", values=values) for name, runs in counted.items()}
+        for values in ("counted_fd", "untrained")
+    )
+    return ratios(tables, [Pair(*reversed(PAIR_ARMS))], failed)
+
+
+def alone_counted(folder: Path, name: str) -> pd.DataFrame:
+    """The trainings that count on a set, a row each: those of each loss at the better of its rates."""
+    runs = _alone_runs(folder, name)
+    best = set(runs.groupby(["loss", "rates"])["counted_fd"].agg(gmean).groupby("loss").idxmin())
+    return runs[[pair in best for pair in zip(runs["loss"], runs["rates"], strict=True)]]
 
 
 def _alone_runs(folder: Path, name: str) -> pd.DataFrame:

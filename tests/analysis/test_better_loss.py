@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analysis.better_loss import __main__ as script
-from analysis.better_loss import colour, confirmation, finals, margin, plan, r1, rivals
+from analysis.better_loss import colour, confirmation, figure, finals, margin, plan, r1, rivals
 from ganetic.errors import UserError, run_script
 from ganetic.evolution.resources import Runtime
 from ganetic.evolution.results import open_run
@@ -234,3 +234,12 @@ def test_the_package_runs_as_a_script_and_tells_of_its_steps(
     monkeypatch.setattr(sys, "argv", [str(Path(script.__file__)), "colour", str(tmp_path)])
     with pytest.raises(SystemExit, match=r"^better_loss: error: GANETIC_DATA is not set; expected the folder of "):
         run_script(script.main)
+
+
+def test_the_picture_of_the_margin_is_drawn_from_the_shipped_runs(tmp_path: Path) -> None:
+    names = ["chest-margin", *(f"{name}-margin-{kind}" for name in margin.ALONE for kind in ("alone", "same-rates"))]
+    for name in names:
+        if (plan.REFERENCE_RUNS / "better-loss" / name).is_dir():
+            copytree(plan.REFERENCE_RUNS / "better-loss" / name, tmp_path / name)
+    (path,) = figure.margin_figure(tmp_path)
+    assert Path(path).read_bytes().startswith(b"\x89PNG")
