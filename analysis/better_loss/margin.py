@@ -9,7 +9,6 @@ from scipy.stats import gmean
 from analysis.better_loss.confirmation import winner
 from analysis.better_loss.plan import (
     COLOUR,
-    DATA,
     JOINT,
     JOINT_SEARCH,
     RELATIVISTIC_HINGE,
@@ -90,13 +89,12 @@ def margin_alone(folder: Path, workers: int | None) -> None:
     """
     losses = [RELATIVISTIC_HINGE, with_margins(MARGIN, 1)]
     for name, beta1s in ALONE.items():
-        data = data_set(name) if name in DATA else name
         rates = RateList(learning_rates=ALONE_LEARNING_RATES, beta1s=beta1s)
-        found = compared(losses, data, alone_in(folder, name), ALONE_SEEDS, workers, rates=rates)
+        found = compared(losses, data_set(name), alone_in(folder, name), ALONE_SEEDS, workers, rates=rates)
         own, other = (loss.rates for loss in found.settings.losses)
         if other is not None and own != other:
             rates = RateList(learning_rates=(other.learning_rate,), beta1s=(other.beta1,))
-            compared(losses, data, same_rates_in(folder, name), SAME_RATES_SEEDS, workers, rates=rates)
+            compared(losses, data_set(name), same_rates_in(folder, name), SAME_RATES_SEEDS, workers, rates=rates)
 
 
 def margin_card(folder: Path) -> Iterator[str]:

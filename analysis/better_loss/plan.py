@@ -89,11 +89,13 @@ class Search:
 
 
 def data_set(name: str) -> str:
-    """The data set of a set of the plan.
+    """The data set of a set of the plan; one that comes with the package goes by its own name.
 
     Raises:
-        UserError: the variable that names the folder of the sets is not there.
+        UserError: the variable that names the folder of the others is not there.
     """
+    if name not in DATA:
+        return name
     if not (folder := os.environ.get("GANETIC_DATA")):
         raise UserError(
             "GANETIC_DATA is not set; expected the folder of pneumoniamnist28, chest_xray128 and cifar10_10k"
@@ -118,8 +120,6 @@ def with_rules_for_colour(space: SearchSpace) -> SearchSpace:
 
 
 JOINT_SEARCH = Search(JOINT, "neighbours", SEEDS[0])
-
-
 COLOUR_SEARCH = Search(COLOUR, "neighbours", SEEDS[0])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.better_loss.margin import ALONE_LEARNING_RATES, ALONE_SEEDS, PAIR_ARMS, alone_in
-from analysis.better_loss.plan import COLOUR, DATA, RATES, RELATIVISTIC_HINGE, RIVALS, compared, data_set, ended
+from analysis.better_loss.plan import COLOUR, RATES, RELATIVISTIC_HINGE, RIVALS, compared, data_set, ended
 from ganetic.studies.compare import Comparison
 from ganetic.studies.formatting import interval, p_value
 from ganetic.studies.ratios import Pair, ratios
@@ -21,8 +21,7 @@ def rivals(folder: Path, workers: int | None) -> None:
     """Train the other published losses at their own rates on the seeds on which relativistic hinge met the margin."""
     rates = RateList(learning_rates=ALONE_LEARNING_RATES, beta1s=RATES.beta1s)
     for name, losses in ON_SETS.items():
-        data = data_set(name) if name in DATA else name
-        compared(losses, data, rivals_in(folder, name), ALONE_SEEDS, workers, rates=rates)
+        compared(losses, data_set(name), rivals_in(folder, name), ALONE_SEEDS, workers, rates=rates)
 
 
 def rivals_in(folder: Path, name: str) -> Path:
