@@ -22,6 +22,7 @@ from ganetic.loss.card import read_card
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
 from ganetic.studies.compare import open_comparison
+from ganetic.studies.confirm import results_of
 from ganetic.training.spec import PruningRule
 from tests.evolution.fakes import SPACE, runtime, work
 
@@ -177,6 +178,8 @@ def test_the_margin_meets_relativistic_hinge_at_rates_for_each_set(
     card = read_card(Path(path))
     assert card.formula.text == margin.with_margins(3.43, 1)
     assert [len(results) for results in (card.results, card.references[0].results)] == [5, 5]
+    (at_margins_rates,) = results_of(open_comparison(margin.same_rates_in(tmp_path, "pneumonia")), "relativistic-hinge")
+    assert card.references[0].results[1].mean <= at_margins_rates.mean, "the better of its rates"
     assert list(rivals.rivals_table(tmp_path)) == []
     rivals.rivals(tmp_path, None)
     for name, losses in rivals.ON_SETS.items():
