@@ -19,32 +19,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.stats import kendalltau
 
-from analysis.better_loss.plan import REFERENCE_RUNS, RIVALS
+from analysis.better_loss.plan import REFERENCE_RUNS, RIVALS, Seeds
+from analysis.full_training import MEASURED, log_table, trained
 from ganetic.errors import UserError, run_script
-from ganetic.evaluation.evaluate_path import evaluate_checkpoint, training_data_for
-from ganetic.evolution.resources import Runtime
-from ganetic.files import write_whole
-from ganetic.metrics.imagenet import ImageNetFeatures
-from ganetic.plots.arms import write_samples
-from ganetic.report.comparison import comparison_page, write_tables
-from ganetic.report.progress.search import progress_on
-from ganetic.report.progress.sentences import sentences_on
+from ganetic.report.comparison import comparison_page
 from ganetic.report.renderers.terminal import print_page
-from ganetic.studies.compare import compare, open_comparison
-from ganetic.studies.comparison import Comparison
-from ganetic.training.checkpoint import checkpoints_in
-from ganetic.training.config import load_config, overridden
-from ganetic.training.generate import find_checkpoint
-from ganetic.training.job import TRAININGS
+from ganetic.studies.comparison import Comparison, open_comparison
 
 RUNS = REFERENCE_RUNS / "better-loss"
 WINNER = RUNS / "xray-s7101-91.json"
 PROXY = RUNS / "chest-confirmation"
 CONFIG = Path(__file__).with_suffix(".toml")
-SEEDS, SEED = 5, 7801
+SEEDS = Seeds(7801, 5, 1)
 RESAMPLES = 2000
-OTHER_FD = "pretrained_fd"
-MEASURED = "pretrained_fd.csv"
 
 
 def train(folder: Path, workers: int | None) -> Comparison:
@@ -56,46 +43,12 @@ def train(folder: Path, workers: int | None) -> Comparison:
     if not os.environ.get("GANETIC_DATA"):
         raise UserError("GANETIC_DATA is not set; expected the folder of chest_xray128")
     data = f"npz:{os.environ['GANETIC_DATA']}/chest_xray128/chest_xray128.npz"
-    config, screen = overridden(load_config(CONFIG), {"data.name": data}), Console(stderr=True)
-    with sentences_on(screen), progress_on(screen) as callback:
-        comparison = compare(
-            [WINNER, *RIVALS],
-            config=config,
-            seeds=SEEDS,
-            seed=SEED,
-            reference="relativistic-hinge",
-            directory=folder,
-            runtime=Runtime(workers),
-            callback=callback,
-        )
-    write_tables(comparison)
-    write_samples(comparison)
-    if not (folder / MEASURED).is_file():
-        write_whole(folder / MEASURED, in_other_features(comparison).to_csv(index=False))
-    return comparison
-
-
-def in_other_features(comparison: Comparison) -> pd.DataFrame:
-    """The fd of every training that completed in EfficientNet-Lite0's features: loss, seed, fd."""
-    seeds, rows, training_data = list(comparison.settings.seeds), [], None
-    for run in comparison.runs().to_dict("records"):
-        if run["state"] == "completed":
-            place = comparison.directory / TRAININGS / f"{run['proxy']}-{run['loss']}-s{seeds.index(run['seed'])}"
-            checkpoint = find_checkpoint(checkpoints_in(place)[-1])
-            training_data = training_data or training_data_for(checkpoint)
-            evaluation = evaluate_checkpoint(checkpoint, training_data, pretrained=ImageNetFeatures())
-            rows.append((run["loss"], run["seed"], evaluation.measure(OTHER_FD).value))
-    return pd.DataFrame(rows, columns=("loss", "seed", "fd"))
-
-
-def log_table(runs: pd.DataFrame, fd: str) -> pd.DataFrame:
-    """The logarithm of fd, a row a seed and a column a loss."""
-    return runs.assign(log=np.log(runs[fd])).pivot(index="seed", columns="loss", values="log")
+    return trained([WINNER, *RIVALS], CONFIG, data, folder, SEEDS, workers)
 
 
 def tau(first: pd.DataFrame, second: pd.DataFrame) -> tuple[float, float, float]:
     """Kendall's rank correlation of the losses' means over seeds, and its 95 % interval over the seeds of both."""
-    pair, stream = (first.to_numpy(), second[first.columns].to_numpy()), np.random.default_rng(SEED)
+    pair, stream = (first.to_numpy(), second[first.columns].to_numpy()), np.random.default_rng(SEEDS.run)
 
     def drawn(logs: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.nanmean(logs[stream.integers(len(logs), size=len(logs))], axis=0)

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.full_rank import log_table, tau
+from analysis.full_rank import tau
+from analysis.full_training import log_table
 
 LOSSES = list("abcdef")
 
