@@ -12,6 +12,7 @@ from ganetic.evolution.selection import pick_card
 from ganetic.loss.card import read_card, write_card
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.fingerprint import fingerprint
+from ganetic.studies.confirm import with_results
 from ganetic.studies.formatting import interval, p_value
 from ganetic.studies.ratios import Pair, Ratio, ratios
 
@@ -80,6 +81,16 @@ def confirm(name: str, folder: Path, workers: int | None) -> None:
     """Compare the winner of a set with its rivals."""
     losses = [str(winner(name, folder)), *RIVALS]
     compared(losses, data_set(name), folder / f"{name}-confirmation", CONFIRMATION_SEEDS, workers)
+
+
+def winner_cards(folder: Path) -> Iterator[str]:
+    """Write the card of each winner with what its confirmation measured of it and of its rivals, and yield its path."""
+    for name in SETS:
+        if (folder / f"{name}-confirmation").is_dir():
+            card = with_results(read_card(winner(name, folder)), ended(folder / f"{name}-confirmation"))
+            path = folder / f"{card.name}.json"
+            write_card(card, path)
+            yield str(path)
 
 
 def family(folder: Path) -> list[Ratio]:

@@ -109,7 +109,7 @@ def confirm(
                 _logger.info(f"confirming {card.name} beside {listed(space.finals.references) or 'nothing'}")
                 train(folder / JOURNAL, settings, executor, callback)
     comparison = Comparison(folder / JOURNAL, "confirmation")
-    return Confirmation(comparison, _with_results(card, comparison))
+    return Confirmation(comparison, with_results(card, comparison))
 
 
 def _settings(run: Run, card: LossCard, measures: tuple[Measure, ...], seeds: int) -> StudyConfig:
@@ -149,8 +149,8 @@ def _refuse_other_measures(run: Run, measures: tuple[Measure, ...]) -> None:
             )
 
 
-def _with_results(card: LossCard, comparison: Comparison) -> LossCard:
-    """The card with the results of a confirmation behind the others, for the loss and for each reference."""
+def with_results(card: LossCard, comparison: Comparison) -> LossCard:
+    """The card with the results of a comparison behind the others, for its loss and for each of the others."""
     before = {reference.name: reference.results for reference in card.references}
     references = [
         Reference(name=name, results=(*before.get(name, ()), *results_of(comparison, name)))

@@ -110,6 +110,11 @@ def test_the_steps_of_the_plan(small: None, tmp_path: Path) -> None:
     assert len(lines) == 1 + len(found) + len(plan.SETS) + 1 + losses
     assert lines[-losses - 1].startswith("as good everywhere: ")
     assert all(line.startswith("failed: ") and f" of {4 * len(plan.SETS)} (" in line for line in lines[-losses:])
+    for path in confirmation.winner_cards(tmp_path):
+        card = read_card(Path(path))
+        assert [result.role for result in card.results] == ["final", "confirmation"]
+        assert {reference.name for reference in card.references} == set(plan.RIVALS)
+        assert all(reference.results[-1].seeds == card.results[-1].seeds for reference in card.references)
     for name in plan.SETS:
         r1.penalised(name, tmp_path, None)
         assert (tmp_path / f"{name}-r1-0.03").is_dir(), (
