@@ -31,7 +31,6 @@ from ganetic.jobs.journal import Record
 from ganetic.jobs.lock import run_lock
 from ganetic.jobs.ray_executor import RayExecutor
 from ganetic.loss.equivalence import published_name
-from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.loss.library import LIBRARY
 from ganetic.reproducible import versions
@@ -290,7 +289,6 @@ def described(losses: Sequence[Entry]) -> pd.DataFrame:
             "name": [published.get(loss.text) or f"{loss.origin.replace(' ', '-')}-{loss.number}" for loss in losses],
             "origin": [loss.origin for loss in losses],
             "text": [loss.text for loss in losses],
-            "fingerprint": [fingerprint(formula) for formula in formulas],
             "published": [published_name(formula) for formula in formulas],
         }
     )

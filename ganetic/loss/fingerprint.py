@@ -39,13 +39,16 @@ def oriented_gradients(points: Grid, slots: dict[Slot, Response], orientation: O
 def normalised_gradients(points: Grid, slots: dict[Slot, Response]) -> Array:
     """Both players' partial derivatives, each player's over its rms on |d|, |m| ≤ 2; shape (8, N).
 
-    Rows: d_real, d_fake, g_fake, g_real by d, and the same by m; rows of a slot that is missing are 0.
+    Rows: d_real, d_fake, g_fake, g_real by d, and the same by m. Rows of a slot that is missing are 0, and so are those
+    of g_fake by m and of g_real by d: G cannot change the logits of real images.
     """
     gradients = np.zeros((2, 4, points.d.size))
     for row, slot in enumerate(SLOTS):
         if slot in slots:
-            gradients[0, row] = slots[slot].by_d
-            gradients[1, row] = slots[slot].by_m
+            if slot != "g_real":
+                gradients[0, row] = slots[slot].by_d
+            if slot != "g_fake":
+                gradients[1, row] = slots[slot].by_m
     with np.errstate(all="ignore"):
         for rows in (slice(0, 2), slice(2, 4)):
             gradients[:, rows] /= rms(gradients[:, rows, points.near]) or 1.0

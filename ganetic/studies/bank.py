@@ -28,7 +28,7 @@ from ganetic.training.spec import PruningRule
 SCHEMA = "ganetic.bank/1"
 SHIPPED = {"mnist5k": "bank_mnist5k.npz", "pneumonia": "bank_pneumonia.npz"}
 """The file of each shipped bank, by its name."""
-COLUMNS = ("name", "origin", "text", "fingerprint", "published")
+COLUMNS = ("name", "origin", "text", "published")
 NOT_RECORDED = ""
 
 
@@ -37,7 +37,7 @@ class Bank:
     """L losses, each trained on up to S seeds, measured at K steps.
 
     Attributes:
-        losses: a row a loss: name; origin; text; fingerprint; published, the name of the library's loss that it is;
+        losses: a row a loss: name; origin; text; published, the name of the library's loss that it is;
             seeds, how many were recorded; failed, how many of them failed; viable, whether at most half of them did;
             fd and instability, the fitness over all of them.
         steps: int64 ``(K,)``, 0 first.

@@ -66,6 +66,16 @@ def test_losses_that_train_differently_differ(text: str) -> None:
     assert key(text) != fingerprint(LIBRARY["bce"].formula)
 
 
+@pytest.mark.parametrize("of_real", ["1.927", "relu(relu(d))", "sub(d, 2.463)"])
+def test_what_never_reaches_the_generator_does_not_count(of_real: str) -> None:
+    """G changes neither the logits of real images nor their mean, which is m in g_fake."""
+    rest = "d_real=relu(sub(1, sub(d, m))); d_fake=relu(add(1, sub(d, m))); g_fake=relu(sub(1, sub(d, m)))"
+    alone = key(f"{rest}; g_real=0")
+    assert key(f"{rest}; g_real={of_real}") == alone
+    assert key(f"{rest.replace('g_fake=', 'g_fake=add(square(m), ')}); g_real={of_real}") == alone
+    assert key(f"{rest}; g_real=add({of_real}, square(m))") != alone
+
+
 def test_it_is_16_hexadecimal_digits_and_the_same_everywhere() -> None:
     assert fingerprint(LIBRARY["wasserstein"].formula) == key(slots("neg(d)", "d", "neg(d)"))
     assert re.fullmatch("[0-9a-f]{16}", key("p"))

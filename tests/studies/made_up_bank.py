@@ -47,7 +47,6 @@ def made_up_bank(
             "name": [f"loss-{number}" for number in range(count)],
             "origin": ["library" if number in (1, 2) else "random" for number in range(count)],
             "text": [f"sub({number}, log(p))" for number in range(count)],
-            "fingerprint": [f"{number:016x}" for number in range(count)],
             "published": [""] * count,
         }
     )

@@ -86,13 +86,11 @@ def test_every_shipped_training_is_whole(name: str, shipped: Bank) -> None:
 
 def test_the_shipped_losses_are_distinct_and_read_back(shipped: Bank) -> None:
     table = shipped.losses
-    assert table["fingerprint"].is_unique
     assert table["name"].is_unique
     assert table["text"].is_unique
-    for text, expected in zip(table["text"], table["fingerprint"], strict=True):
-        formula = Formula.from_text(text)
-        assert formula.text == text
-        assert fingerprint(formula) == expected
+    formulas = [Formula.from_text(text) for text in table["text"]]
+    assert [formula.text for formula in formulas] == table["text"].tolist()
+    assert len(set(map(fingerprint, formulas))) == len(formulas)
 
 
 def test_the_shipped_bank_begins_with_the_library(shipped: Bank) -> None:
