@@ -8,8 +8,8 @@ at 32 pixels on digits (`analysis/full_margin.toml`), each at its own best rates
 in `analysis/better_loss.md`.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ from scipy.stats import gmean
 
 from analysis.better_loss.margin import MARGIN, with_margins
 from analysis.better_loss.plan import Seeds, ended
-from analysis.full_training import MEASURED, REFERENCE, trained
+from analysis.full_training import MEASURED, REFERENCE, train_or_tell, trained
 from ganetic.errors import run_script
 from ganetic.report.comparison import comparison_page
 from ganetic.report.renderers.terminal import print_page
@@ -63,17 +63,5 @@ def in_other_features(names: Sequence[str], measured: pd.DataFrame) -> Iterator[
         yield f"  {found.first} over {found.second}: {ends}, would have been found {found.detectable:.3f}"
 
 
-def main() -> None:
-    """Train, or print the tables."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("step", choices=("train", "tables"))
-    parser.add_argument("folder", type=Path, help="of the comparison")
-    parser.add_argument("--workers", type=int, help="trainings at once; by default one a core")
-    given = parser.parse_args()
-    if given.step == "train":
-        train(given.folder, given.workers)
-    tables(given.folder)
-
-
 if __name__ == "__main__":
-    run_script(main)
+    run_script(partial(train_or_tell, __doc__, train, tables))

@@ -9,8 +9,8 @@ fd there and that of their 60 confirmations in the proxy, each at its own rates;
 both, 2,000 times. The plan stands in `analysis/better_loss.md`.
 """
 
-import argparse
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from rich.console import Console
 from scipy.stats import kendalltau
 
 from analysis.better_loss.plan import REFERENCE_RUNS, RIVALS, Seeds
-from analysis.full_training import MEASURED, log_table, trained
+from analysis.full_training import MEASURED, log_table, train_or_tell, trained
 from ganetic.errors import UserError, run_script
 from ganetic.report.comparison import comparison_page
 from ganetic.report.renderers.terminal import print_page
@@ -74,17 +74,5 @@ def tables(folder: Path) -> None:
         print("  " + ", ".join(f"{loss} {fd:.3g}" for loss, fd in order.items()))
 
 
-def main() -> None:
-    """Train, or print the tables."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("step", choices=("train", "tables"))
-    parser.add_argument("folder", type=Path, help="of the comparison")
-    parser.add_argument("--workers", type=int, help="trainings at once; by default one a core")
-    given = parser.parse_args()
-    if given.step == "train":
-        train(given.folder, given.workers)
-    tables(given.folder)
-
-
 if __name__ == "__main__":
-    run_script(main)
+    run_script(partial(train_or_tell, __doc__, train, tables))

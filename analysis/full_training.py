@@ -1,6 +1,7 @@
 """Losses beside each other in full training, and what each generator scores in EfficientNet-Lite0's features."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,17 @@ def in_other_features(comparison: Comparison) -> pd.DataFrame:
 def log_table(runs: pd.DataFrame, fd: str) -> pd.DataFrame:
     """The logarithm of fd, a row a seed and a column a loss."""
     return runs.assign(log=np.log(runs[fd])).pivot(index="seed", columns="loss", values="log")
+
+
+def train_or_tell(
+    about: str | None, train: Callable[[Path, int | None], Comparison], tables: Callable[[Path], None]
+) -> None:
+    """A script's command line: train, which tells what came of it at the end, or tell it again."""
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
+    parser.add_argument("step", choices=("train", "tables"))
+    parser.add_argument("folder", type=Path, help="of the comparison")
+    parser.add_argument("--workers", type=int, help="trainings at once; by default one a core")
+    given = parser.parse_args()
+    if given.step == "train":
+        train(given.folder, given.workers)
+    tables(given.folder)
