@@ -13,7 +13,6 @@ from ganetic.evaluation.evaluate_path import evaluate_checkpoint, training_data_
 from ganetic.evolution.resources import Runtime
 from ganetic.files import write_whole
 from ganetic.metrics.imagenet import ImageNetFeatures
-from ganetic.plots.arms import write_samples
 from ganetic.report.comparison import write_tables
 from ganetic.report.progress.search import progress_on
 from ganetic.report.progress.sentences import sentences_on
@@ -55,7 +54,6 @@ def trained(
             callback=callback,
         )
     write_tables(comparison)
-    write_samples(comparison)
     if not (folder / MEASURED).is_file():
         write_whole(folder / MEASURED, in_other_features(comparison).to_csv(index=False))
     return comparison

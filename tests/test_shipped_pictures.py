@@ -37,6 +37,7 @@ PLOTS = {
 MADE_FROM = {
     "docs/demo.png": "histology",
     "docs/detect.png": "pneumoniamnist28",
+    "docs/full-margin.png": "mnist5k",
     "docs/own-xrays.png": "pneumoniamnist28",
     "docs/small-sets.png": "pneumoniamnist28",
     "docs/xray32.png": "pneumoniamnist28",
