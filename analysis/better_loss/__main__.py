@@ -14,7 +14,7 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     margin            the winner of the chest X-rays beside relativistic hinge with its margin
     margin-elsewhere  relativistic hinge with and without that margin on the sets of the joint search
     margin-alone      the same on one set after another, photographs among them, at rates for each set
-    cards             writes the cards of the winners and of relativistic hinge with the margin, and prints their paths
+    cards             writes the cards of the winners, of the margin and of the photographs, and prints their paths
     margin-figure     draws the margin on all sets, and prints the picture's path
     rivals            the margin beside the other published losses, on sets on which it beat relativistic hinge
     colour            the search on colour photographs, and what it found beside published losses
@@ -25,7 +25,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from analysis.better_loss.colour import colour, colour_table
+from analysis.better_loss.colour import colour, colour_card, colour_table
 from analysis.better_loss.confirmation import confirm, is_searched, select, tables, winner_cards
 from analysis.better_loss.digits import digits
 from analysis.better_loss.figure import margin_figure
@@ -73,7 +73,7 @@ TRAINED_ON_A_SET: dict[str, Callable[[str, Path, int | None], None]] = {
 }
 PRINTED: dict[str, tuple[Callable[[Path], Iterator[str]], ...]] = {
     "neighbours": (neighbours, random_table),
-    "cards": (winner_cards, margin_card),
+    "cards": (winner_cards, margin_card, colour_card),
     "margin-figure": (margin_figure,),
     "tables": (
         tables,

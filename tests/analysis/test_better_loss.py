@@ -205,6 +205,8 @@ def test_what_is_found_on_photographs_meets_published_losses(small: None, tmp_pa
     assert not published_name(Formula.from_text(won.text))
     assert won.text in set(search.finals()["formula"])
     assert margined.text == margin.with_margins(3.43, 1)
+    (path,) = colour.colour_card(tmp_path)
+    assert [result.role for result in read_card(Path(path)).results] == ["final", "confirmation"]
     lines = list(colour.colour_table(tmp_path))
     assert len(lines) == 1 + 4 + 3
     assert sum(" over relativistic-hinge: " in line for line in lines) == 3
