@@ -17,8 +17,8 @@ from rich.console import Console
 from scipy.stats import gmean
 
 from analysis.better_loss.margin import MARGIN, with_margins
-from analysis.better_loss.plan import Seeds, ended
-from analysis.full_training import MEASURED, REFERENCE, train_or_tell, trained
+from analysis.better_loss.plan import RELATIVISTIC_HINGE, Seeds, ended
+from analysis.full_training import MEASURED, train_or_tell, trained
 from ganetic.errors import run_script
 from ganetic.report.comparison import comparison_page
 from ganetic.report.renderers.terminal import print_page
@@ -29,7 +29,7 @@ from ganetic.training.rates import RateList
 
 CONFIG = Path(__file__).with_suffix(".toml")
 DIGITS = "mnist5k"
-LOSSES = (with_margins(MARGIN, 1), REFERENCE, "bce")
+LOSSES = (with_margins(MARGIN, 1), RELATIVISTIC_HINGE, "bce")
 SEEDS = Seeds(7861, 12, 2)
 RATES = RateList(learning_rates=(5e-4, 1e-3, 2e-3), beta1s=(0.0, 0.5))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from analysis.better_loss.plan import Seeds
+from analysis.better_loss.plan import RELATIVISTIC_HINGE, Seeds
 from ganetic.evaluation.evaluate_path import evaluate_checkpoint, training_data_for
 from ganetic.evolution.resources import Runtime
 from ganetic.files import write_whole
@@ -23,7 +23,6 @@ from ganetic.training.generate import find_checkpoint
 from ganetic.training.job import TRAININGS
 from ganetic.training.rates import RateList
 
-REFERENCE = "relativistic-hinge"
 OTHER_FD = "pretrained_fd"
 MEASURED = "pretrained_fd.csv"
 
@@ -48,7 +47,7 @@ def trained(
             seed=seeds.run,
             rates=rates,
             tuning_seeds=seeds.tuning,
-            reference=REFERENCE,
+            reference=RELATIVISTIC_HINGE,
             directory=folder,
             runtime=Runtime(workers),
             callback=callback,

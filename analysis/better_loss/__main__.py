@@ -15,6 +15,7 @@ STEP is one of these, in this order; stopped or killed, each goes on where it wa
     margin-elsewhere  relativistic hinge with and without that margin on the sets of the joint search
     margin-alone      the same on one set after another, photographs among them, at rates for each set
     cards             writes the cards of the winners, of the margin and of the photographs, and prints their paths
+    twins             prints how many individuals of each search train as another one did
     margin-figure     draws the margin on all sets, and prints the picture's path
     rivals            the margin beside the other published losses, on sets on which it beat relativistic hinge
     colour            the search on colour photographs, and what it found beside published losses
@@ -29,7 +30,7 @@ from analysis.better_loss.colour import colour, colour_card, colour_table
 from analysis.better_loss.confirmation import confirm, is_searched, select, tables, winner_cards
 from analysis.better_loss.digits import digits
 from analysis.better_loss.figure import margin_figure
-from analysis.better_loss.finals import neighbours, random_table
+from analysis.better_loss.finals import neighbours, random_table, twins
 from analysis.better_loss.margin import (
     margin,
     margin_alone,
@@ -74,6 +75,7 @@ TRAINED_ON_A_SET: dict[str, Callable[[str, Path, int | None], None]] = {
 PRINTED: dict[str, tuple[Callable[[Path], Iterator[str]], ...]] = {
     "neighbours": (neighbours, random_table),
     "cards": (winner_cards, margin_card, colour_card),
+    "twins": (twins,),
     "margin-figure": (margin_figure,),
     "tables": (
         tables,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.better_loss.confirmation import measured_card
 from analysis.better_loss.margin import MARGIN, with_margins
 from analysis.better_loss.plan import (
     COLOUR,
@@ -17,10 +18,9 @@ from analysis.better_loss.plan import (
 from ganetic.errors import UserError
 from ganetic.evolution.results import open_run
 from ganetic.evolution.selection import pick_card
-from ganetic.loss.card import read_card, write_card
+from ganetic.loss.card import write_card
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.formula import Formula
-from ganetic.studies.confirm import with_results
 
 COLOUR_SEEDS = Seeds(7851, 24, 2)
 COLOUR_ARMS = ("the found loss", "with the margin on real images", RELATIVISTIC_HINGE, "bce")
@@ -58,10 +58,7 @@ def colour(folder: Path, workers: int | None) -> None:
 def colour_card(folder: Path) -> Iterator[str]:
     """Write the card of what was found on photographs with what was measured there of all, and yield its path."""
     if (folder / f"{COLOUR}-check").is_dir():
-        card = with_results(read_card(colour_winner(folder)), ended(folder / f"{COLOUR}-check"))
-        path = folder / f"{card.name}.json"
-        write_card(card, path)
-        yield str(path)
+        yield measured_card(colour_winner(folder), folder / f"{COLOUR}-check")
 
 
 def colour_table(folder: Path) -> Iterator[str]:

@@ -87,10 +87,15 @@ def winner_cards(folder: Path) -> Iterator[str]:
     """Write the card of each winner with what its confirmation measured of it and of its rivals, and yield its path."""
     for name in SETS:
         if (folder / f"{name}-confirmation").is_dir():
-            card = with_results(read_card(winner(name, folder)), ended(folder / f"{name}-confirmation"))
-            path = folder / f"{card.name}.json"
-            write_card(card, path)
-            yield str(path)
+            yield measured_card(winner(name, folder), folder / f"{name}-confirmation")
+
+
+def measured_card(found: Path, comparison: Path) -> str:
+    """Write a card again, by its own name, with what a comparison beside it measured of all its losses; its path."""
+    card = with_results(read_card(found), ended(comparison))
+    path = comparison.parent / f"{card.name}.json"
+    write_card(card, path)
+    return str(path)
 
 
 def family(folder: Path) -> list[Ratio]:

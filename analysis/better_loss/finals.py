@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from analysis.better_loss.plan import Search, finished
-from ganetic.evolution.results import Run
+from ganetic.evolution.results import Run, open_run
 from ganetic.loss.equivalence import published_name
+from ganetic.loss.fingerprint import fingerprint
 from ganetic.loss.formula import Formula
 from ganetic.stats import mean_interval
 
@@ -30,6 +31,15 @@ def found_at(run: Run) -> int:
     finals, trials = run.finals(), run.trials()
     number = finals.loc[finals["fd"].idxmin(), "individual"]
     return 1 + int(trials.index[trials["individual"] == number].min())
+
+
+def twins(folder: Path) -> Iterator[str]:
+    """Yield how many individuals of each search train as another one of it did, a line each."""
+    for journal in sorted(folder.glob("*-s71*/journal.db")):
+        table = open_run(journal.parent).individuals()
+        prints = [fingerprint(Formula.from_text(text)) for text in table["formula"]]
+        different = set(zip(prints, table["learning_rate"], table["beta1"], strict=True))
+        yield f"{journal.parent.name:25} {len(table)} individuals, {len(table) - len(different)} train as another did"
 
 
 def neighbours(folder: Path) -> Iterator[str]:

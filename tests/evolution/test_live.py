@@ -126,7 +126,9 @@ def test_the_same_search_when_a_node_is_killed(cluster: Any, serial_run: Run, tm
         executors.append(Saboteur(proxy_data))
         return executors[0]
 
+    began = time.monotonic()
     run = search(SPACE, run=tmp_path / "run", runtime=Runtime(address=cluster.address, make_executor=make_executor))
     assert journal_of(tmp_path / "run") == journal_of(serial_run.directory)
     assert not cluster.worker_nodes
     assert executors[0].attempts == len(run.trials()) + 1  # the trial that was held there was run again
+    assert time.monotonic() - began < 300
