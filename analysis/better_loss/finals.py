@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.better_loss.plan import Search, finished
+from analysis.better_loss.plan import COLOUR_SEARCH, JOINT_SEARCH, Search, finished, searches
 from ganetic.evolution.results import Run, open_run
 from ganetic.loss.equivalence import published_name
 from ganetic.loss.fingerprint import fingerprint
@@ -35,11 +35,12 @@ def found_at(run: Run) -> int:
 
 def twins(folder: Path) -> Iterator[str]:
     """Yield how many individuals of each search train as another one of it did, a line each."""
-    for journal in sorted(folder.glob("*-s71*/journal.db")):
-        table = open_run(journal.parent).individuals()
+    made = [one.name for one in (*searches(), JOINT_SEARCH, COLOUR_SEARCH) if (folder / one.name).is_dir()]
+    for name in made:
+        table = open_run(folder / name).individuals()
         prints = [fingerprint(Formula.from_text(text)) for text in table["formula"]]
         different = set(zip(prints, table["learning_rate"], table["beta1"], strict=True))
-        yield f"{journal.parent.name:25} {len(table)} individuals, {len(table) - len(different)} train as another did"
+        yield f"{name:26} {len(table)} individuals, {len(table) - len(different)} train as another did"
 
 
 def neighbours(folder: Path) -> Iterator[str]:
